@@ -22,6 +22,7 @@ from eclair.storage.open import open_storage
 from eclair.storage.sql import conversations
 from eclair.storage.sql.messages import insert_message
 from eclair.storage.sqlite.open import DATABASE_FILE
+from eclair.storage.sqlite.text_index import SQLiteTextIndex
 
 COUNT = 100_000
 WORDS = 50_000
@@ -60,7 +61,7 @@ async def fill(folder: Path, count: int = COUNT) -> None:
             for _, (conversation, messages) in zip(range(BATCH), made, strict=False):
                 conversations.find_or_add(db, LOCAL_PRINCIPAL, conversation)
                 for message in messages:
-                    insert_message(db, message)
+                    insert_message(db, SQLiteTextIndex(), message)
     db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     db.close()
 

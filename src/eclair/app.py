@@ -234,7 +234,7 @@ class App:
         settings = self.settings
         sweeping = asyncio.create_task(asyncio.to_thread(sweep_scratch_folders), name="sweep scratch folders")
         stack.push_async_callback(asyncio.wait, [sweeping])
-        self.storage = await asyncio.to_thread(open_storage, settings.data_dir, backup_days=settings.backup_days)
+        self.storage = await asyncio.to_thread(open_storage, settings, backup_days=settings.backup_days)
         stack.push_async_callback(self.storage.close)
         self.vault = Vault.configured(settings)
         chosen = await self.storage.web_settings.get_web_settings()

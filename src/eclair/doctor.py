@@ -85,7 +85,7 @@ async def examine(loaded: LoadedSettings) -> DoctorReport:
     settings = loaded.settings
     checks = [_eclair(), _python(), _packages(), _page(), _file(loaded)]
     checks += [_data_folder(settings.data_dir), _disk(settings.data_dir)]
-    checks += [_database(settings.data_dir), *_lost(settings.data_dir), _backups(settings)]
+    checks += [_database(settings), *_lost(settings.data_dir), _backups(settings)]
     checks.append(_port("Address", settings.host, settings.port))
     if settings.ollama_port is not None:
         checks.append(_port("Ollama's port", settings.host, settings.ollama_port, "ollama_port"))
@@ -332,11 +332,11 @@ def _nearest_folder(folder: Path) -> Path:
     return next(place for place in (folder, *folder.parents) if place.exists())
 
 
-def _database(folder: Path) -> Check:
+def _database(settings: Settings) -> Check:
     from eclair.storage.open import inspect_database
 
     try:
-        report = inspect_database(folder)
+        report = inspect_database(settings)
     except StoreError as error:
         return Check("Database", "broken", error.message)
     if report is None:
@@ -395,7 +395,7 @@ def _schedules(settings: Settings) -> list[Check]:
     from eclair.storage.open import read_schedule_counts
 
     try:
-        counts = read_schedule_counts(settings.data_dir)
+        counts = read_schedule_counts(settings)
     except StoreError:
         return []  # the check of the database says it
     if not counts and settings.smtp_host is None:
@@ -466,7 +466,7 @@ async def _key(settings: Settings) -> Check:
             return Check("Key", "ok", "none is needed by this account; other accounts of this machine need one")
         remedy = "Open the address that `eclair serve` prints; make keys for programs with `eclair key new NAME`."
         return Check("Key", "note", "this system doesn't say which account connects.", remedy)
-    if _has_keys(settings.data_dir):
+    if _has_keys(settings):
         return Check("Key", "ok", "every request must carry one of `eclair key list`")
     problem, _, remedy = exposure.partition("; ")
     return Check("Key", "broken", f"{problem}.", remedy[:1].upper() + remedy[1:])
@@ -483,11 +483,11 @@ def _encryption(settings: Settings) -> Check:
     return Check("Encryption", "ok", "https" if has_tls else "none, as nothing crosses a network")
 
 
-def _has_keys(folder: Path) -> bool:
+def _has_keys(settings: Settings) -> bool:
     from eclair.storage.open import has_api_keys
 
     try:
-        return has_api_keys(folder)
+        return has_api_keys(settings)
     except StoreError:  # which the check of the database reports
         return False
 

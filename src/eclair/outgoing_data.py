@@ -105,7 +105,7 @@ def _traces(settings: Settings) -> list[OutgoingData]:
 def _audit(settings: Settings) -> list[OutgoingData]:
     """Describe what other machines get of the audit log."""
     try:
-        chosen = [each.target for each in read_audit_destinations(settings.data_dir) if each.kind != "file"]
+        chosen = [each.target for each in read_audit_destinations(settings) if each.kind != "file"]
     except StoreError:  # the database has a check of its own
         chosen = []
     urls = [url for url in (settings.audit_syslog, settings.audit_webhook, *chosen) if url and not is_loopback_url(url)]
@@ -206,7 +206,7 @@ def _country(service: HttpProvider) -> str | None:
 def _feed_hosts(settings: Settings, policy: OutboundPolicy) -> tuple[str, ...]:
     """List the hosts of active feeds that the policy allows."""
     try:
-        urls: Sequence[str] = read_feed_urls(settings.data_dir)
+        urls: Sequence[str] = read_feed_urls(settings)
     except StoreError:
         return ()
     allowed = [url for url in urls if policy.refusal(url, "feed", find_country(urlsplit(url).hostname or "")) is None]

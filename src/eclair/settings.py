@@ -31,6 +31,7 @@ FILE_VARIABLE = "ECLAIR_CONFIG"
 SECRETS = (
     "api_key",
     "audit_webhook_key",
+    "database_url",
     "engines",
     "identity",
     "mcp_servers",
@@ -192,6 +193,11 @@ class Settings:
     data_dir: Path = field(
         default_factory=lambda: platformdirs.user_data_path("eclair", appauthor=False),
         metadata={"sentence": "Folder for the database, the models and the logs."},
+    )
+    database_url: Annotated[str | None, Field(pattern="^postgres(ql)?://")] = _setting(
+        None,
+        "PostgreSQL database for all that is stored but files, such as `postgresql://eclair:…@db.example.org/eclair`; "
+        "without it, SQLite in the data folder. See docs/postgresql.md.",
     )
     host: str = _setting("127.0.0.1", "Address to listen on; anything but a loopback address needs a key.")
     port: int = _setting(8642, "Port to listen on; 0 takes any free one.", ge=0, le=65535)
@@ -699,6 +705,8 @@ def describe(loaded: LoadedSettings) -> list[SettingDescription]:
         value = getattr(loaded.settings, spec.name)
         if spec.name in _SECRET_SETTINGS and value is not None:
             value = "(set)"
+        if spec.name == "database_url" and value is not None:
+            value = hide_login(str(value))
         if spec.name == "search_keys":
             value = dict.fromkeys(loaded.settings.search_keys, "(set)")
         if spec.name == "identity":
@@ -823,6 +831,8 @@ def _fault(name: str, error: ValidationError) -> str:
                 return f"{place} to {first['input']!r}, which is not a mail domain; write it alone, such as example.eu"
             if name.lower().endswith("identity") and last == "url":
                 return f"{place} to {first['input']!r}, which is not an address that begins with ldaps:// or ldap://"
+            if name.lower().endswith("database_url"):
+                return f"{name}, which must be an address that begins with postgresql://"
             if name.lower().endswith("base_path"):
                 return f"{name} to {first['input']!r}, which is not a path; write it as /assistant"
             if name.lower().endswith("public_url"):

@@ -10,12 +10,12 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
-import apsw
 import pytest
 
 from eclair.llm.local import watchdog
 from eclair.server import readiness
 from eclair.settings import EngineSettings, Settings
+from eclair.storage.sql.connection import Connection
 from eclair.storage.sqlite.processes import SQLiteProcessStore
 from tests.support import JSON, Server, serving
 
@@ -44,7 +44,7 @@ async def refuse_writes(server: Server) -> None:
     processes = server.app.storage.processes
     assert isinstance(processes, SQLiteProcessStore)
 
-    def switch(db: apsw.Connection) -> None:
+    def switch(db: Connection) -> None:
         db.execute("PRAGMA query_only = ON")
 
     await processes.database.write(switch)

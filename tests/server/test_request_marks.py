@@ -10,6 +10,7 @@ import pytest
 
 from eclair.llm.base import PromptMessage, Request, TokenUsage
 from eclair.llm.remote.request_marks import RequestMarks
+from eclair.llm.servers.endpoint_pool import EndpointPool
 from eclair.llm.servers.server_api import configured_engine
 from eclair.network.client import OutboundGate
 from eclair.settings import EngineSettings, Settings
@@ -93,6 +94,7 @@ def test_a_server_outside_is_told_nothing_unless_it_is_known_to_want_it(
     marks = RequestMarks.configured(settings)
     for url, in_house in [("https://api.example.org/v1", False), ("http://10.0.0.5:8000/v1", True)]:
         engine = configured_engine("far", EngineSettings(url, sessions=sessions), gate=OutboundGate(), marks=marks)
+        assert not isinstance(engine, EndpointPool)
         assert (engine.marks is not None) == (is_told or in_house)
 
 

@@ -13,6 +13,10 @@ import pytest
 from eclair.schema.ids import Clock
 from eclair.storage.base import Storage
 from eclair.storage.open import open_storage
+from eclair.storage.postgres.open import open_postgres
+from tests.postgres import TestDatabases, databases
+
+__all__ = ["databases"]
 
 
 class Opener(Protocol):
@@ -21,15 +25,20 @@ class Opener(Protocol):
     def __call__(self, name: str = "store", clock: Clock = time.time) -> Storage: ...
 
 
-@pytest.fixture(params=["sqlite"])
+@pytest.fixture(params=["sqlite", "postgres"])
 def opener(request: pytest.FixtureRequest, tmp_path: Path) -> Opener:
-    """One implementation after another; a second database adds its name and its branch."""
-    assert request.param == "sqlite"
+    """One implementation after another."""
+    if request.param == "sqlite":
+        return lambda name="store", clock=time.time: open_storage(tmp_path / name, clock)
+    databases: TestDatabases = request.getfixturevalue("databases")
+    urls: dict[str, str] = {}
 
-    def open_sqlite(name: str = "store", clock: Clock = time.time) -> Storage:
-        return open_storage(tmp_path / name, clock)
+    def open_on_server(name: str = "store", clock: Clock = time.time) -> Storage:
+        if name not in urls:
+            urls[name] = databases.create()
+        return open_postgres(urls[name], clock)
 
-    return open_sqlite
+    return open_on_server
 
 
 @pytest.fixture

@@ -5,12 +5,11 @@ from tests.storage.conftest import Opener
 from tests.support import conversation
 
 
-async def test_a_check_finds_a_sound_storage_and_is_due_again_a_day_later(storage: Storage, other: Storage) -> None:
+async def test_a_check_finds_a_sound_storage_and_is_due_again_a_day_later(storage: Storage) -> None:
     await conversation(storage)
     assert storage.integrity.is_check_due
     await storage.integrity.check()
     assert not storage.integrity.is_check_due
-    assert not other.integrity.is_check_due
     assert storage.integrity.damage is None
 
 

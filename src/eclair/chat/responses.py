@@ -274,7 +274,7 @@ class ResponseService:
 
     async def _reap(self, response: StoredResponse) -> bool:
         """End a response as failed if its process died; its text so far is kept."""
-        if response.id in self._live or self._storage.processes.is_alive(response.process):
+        if response.id in self._live or await self._storage.processes.is_alive(response.process):
             return False
         try:
             lines: list[bytes] = _lines(await self._storage.responses.list_events(response.id, -1), -1)

@@ -304,7 +304,7 @@ class Runs:
         dead = [
             run
             for run in await self._storage.runs.list_running(conversation)
-            if run.id not in self._live and not self._storage.processes.is_alive(run.process)
+            if run.id not in self._live and not await self._storage.processes.is_alive(run.process)
         ]
         return any([await self._stored.interrupt(run) for run in dead])
 

@@ -14,9 +14,9 @@ async def add_act(
     settings: Settings, action: AuditAction, object: str | None = None, details: ActDetails | None = None
 ) -> None:
     """Add an act of whoever sits at the machine, where there is a database. Raises StoreError."""
-    if not has_database(settings.data_dir):
+    if not has_database(settings):
         return
-    storage = await asyncio.to_thread(open_storage, settings.data_dir)
+    storage = await asyncio.to_thread(open_storage, settings)
     try:
         await storage.audit.add_act(LOCAL_PRINCIPAL, action, object, details=details)
     finally:

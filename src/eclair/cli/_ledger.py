@@ -16,10 +16,10 @@ from eclair.storage.open import has_budgets, open_storage
 @asynccontextmanager
 async def open_ledger(settings: Settings) -> AsyncGenerator[UsageLedger | None]:
     """Open the ledger; None where there are no budgets. Raises StoreError."""
-    if not settings.budgets and not await asyncio.to_thread(has_budgets, settings.data_dir):
+    if not settings.budgets and not await asyncio.to_thread(has_budgets, settings):
         yield None
         return
-    storage = await asyncio.to_thread(open_storage, settings.data_dir)
+    storage = await asyncio.to_thread(open_storage, settings)
     try:
         budgets = Budgets(storage.budgets, storage.processes, LiveSettings(settings))
         yield UsageLedger(settings, storage.usage, budgets)

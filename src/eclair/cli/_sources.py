@@ -93,7 +93,7 @@ def _temporary_folder(stack: contextlib.ExitStack) -> Path:
 async def _open_documents(
     settings: Settings, registry: Registry, idle: IdleScheduler, models_dir: Path, ledger: UsageLedger | None
 ) -> AsyncGenerator[DocumentComponents]:
-    storage = await asyncio.to_thread(open_storage, settings.data_dir)
+    storage = await asyncio.to_thread(open_storage, settings)
     try:
         ledger = ledger or UsageLedger(settings, storage.usage)
         changes = ChangeFeed(storage.processes)

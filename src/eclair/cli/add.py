@@ -89,7 +89,7 @@ async def _add(settings: Settings, request: SyncRequest, watch: bool, terminal: 
 @asynccontextmanager
 async def open_documents_storage(settings: Settings) -> AsyncGenerator[tuple[Storage, DocumentComponents]]:
     """Open the database and the services that read documents, without an embedded model."""
-    storage = await asyncio.to_thread(open_storage, settings.data_dir)
+    storage = await asyncio.to_thread(open_storage, settings)
     calls = EgressLog(storage.egress)
     try:
         gate = OutboundGate(OutboundPolicy.from_settings(settings), calls)

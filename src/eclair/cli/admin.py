@@ -77,7 +77,7 @@ async def _run(settings: Settings, arguments: argparse.Namespace, terminal: Term
 
 @asynccontextmanager
 async def _opened(settings: Settings, terminal: Terminal) -> AsyncGenerator[_House]:
-    storage = await asyncio.to_thread(open_storage, settings.data_dir)
+    storage = await asyncio.to_thread(open_storage, settings)
     try:
         accounts = Accounts.open(LiveSettings(settings), storage, Vault.configured(settings))
         yield _House(settings, storage, accounts, terminal)

@@ -202,7 +202,7 @@ def _read(file: Path) -> bytes:
 
 @asynccontextmanager
 async def _opened(settings: Settings) -> AsyncGenerator[tuple[Storage, AssistantService]]:
-    storage = await asyncio.to_thread(open_storage, settings.data_dir)
+    storage = await asyncio.to_thread(open_storage, settings)
     try:
         yield storage, AssistantService(storage.assistants, ChangeFeed(storage.processes))
     finally:

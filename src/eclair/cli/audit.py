@@ -37,7 +37,7 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
 
 
 async def _run(arguments: argparse.Namespace, settings: Settings, terminal: Terminal) -> int:
-    storage = await asyncio.to_thread(open_storage, settings.data_dir)
+    storage = await asyncio.to_thread(open_storage, settings)
     try:
         match arguments.action:
             case "verify":

@@ -14,6 +14,7 @@ from eclair.errors import NotFound, StoreError
 from eclair.settings import Settings
 from eclair.storage.backup.backup import BackupResult, back_up, check
 from eclair.storage.backup.repository import BackupRepository
+from eclair.storage.open import refuse_postgres
 from eclair.util.cpu import lower_thread_priority
 from eclair.util.humanize import format_size
 
@@ -27,6 +28,7 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     elif arguments.check:
         _check(repository, terminal)
     else:
+        refuse_postgres(settings, "backs up")
         asyncio.run(_back_up(settings, repository, arguments.keep, terminal))
     return 0
 

@@ -40,7 +40,7 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
 
 
 async def _list(settings: Settings, limit: int) -> list[StoredBatch]:
-    storage = await asyncio.to_thread(open_storage, settings.data_dir)
+    storage = await asyncio.to_thread(open_storage, settings)
     try:
         return await storage.batches.list_batches(LOCAL_PRINCIPAL, limit)
     finally:
@@ -49,7 +49,7 @@ async def _list(settings: Settings, limit: int) -> list[StoredBatch]:
 
 async def _cancel(settings: Settings, id: str) -> StoredBatch:
     """Ask for a batch to be cancelled; a running Éclair does so before its next request."""
-    storage = await asyncio.to_thread(open_storage, settings.data_dir)
+    storage = await asyncio.to_thread(open_storage, settings)
     try:
         return await storage.batches.cancel_batch(LOCAL_PRINCIPAL, id, int(time.time() * 1000))
     finally:

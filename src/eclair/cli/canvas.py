@@ -34,7 +34,7 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
 
 
 async def _run(settings: Settings, arguments: argparse.Namespace, terminal: Terminal) -> int:
-    storage = await asyncio.to_thread(open_storage_for_reading, settings.data_dir)
+    storage = await asyncio.to_thread(open_storage_for_reading, settings)
     try:
         if arguments.action == "list":
             _list(await storage.canvases.list_canvases(LOCAL_PRINCIPAL), terminal, as_json=arguments.json)

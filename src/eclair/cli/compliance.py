@@ -45,7 +45,7 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
 
 async def _make(settings: Settings, name: ReportName, language: str) -> ComplianceReport:
     models = await list_answering_models(settings)
-    storage = await asyncio.to_thread(open_storage, settings.data_dir)
+    storage = await asyncio.to_thread(open_storage, settings)
     try:
         return make_report(name, await gather_facts(settings, models, storage), language)
     finally:

@@ -106,7 +106,7 @@ def _confirm(count: int, terminal: Terminal) -> bool:
 
 @asynccontextmanager
 async def _opened(settings: Settings) -> AsyncGenerator[Storage]:
-    storage = await asyncio.to_thread(open_storage, settings.data_dir)
+    storage = await asyncio.to_thread(open_storage, settings)
     try:
         yield storage
     finally:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 from dataclasses import asdict
-from pathlib import Path
 
 import orjson
 
@@ -13,6 +12,7 @@ from eclair.cli._arguments import load_settings
 from eclair.cli._progress import ProgressCounter
 from eclair.cli._terminal import Terminal
 from eclair.doctor import DoctorReport, examine
+from eclair.settings import Settings
 from eclair.storage.open import compact_database, repair_database
 from eclair.util.humanize import format_size
 
@@ -22,9 +22,9 @@ SIGNS = {"ok": "✓", "note": "!", "broken": "✗"}
 def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     loaded = load_settings(arguments)
     if arguments.repair:
-        return _repair(loaded.settings.data_dir, terminal, as_json=arguments.json)
+        return _repair(loaded.settings, terminal, as_json=arguments.json)
     if arguments.compact:
-        before, after = compact_database(loaded.settings.data_dir)
+        before, after = compact_database(loaded.settings)
         terminal.line(f"The database had {format_size(before)}; it has {format_size(after)} now.")
         return 0
     terminal.status("Looking…")
@@ -38,8 +38,8 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     return 1 if report.is_broken else 0
 
 
-def _repair(folder: Path, terminal: Terminal, *, as_json: bool) -> int:
-    report = repair_database(folder, ProgressCounter(terminal, "Reading pages").show)
+def _repair(settings: Settings, terminal: Terminal, *, as_json: bool) -> int:
+    report = repair_database(settings, ProgressCounter(terminal, "Reading pages").show)
     if as_json:
         terminal.write_bytes(
             orjson.dumps(

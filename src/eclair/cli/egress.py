@@ -35,7 +35,7 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
 async def _show(
     settings: Settings, which: CallFilter, format: EgressFormat | None, limit: int, terminal: Terminal
 ) -> int:
-    storage = await asyncio.to_thread(open_storage, settings.data_dir)
+    storage = await asyncio.to_thread(open_storage, settings)
     try:
         await storage.egress.mark_interrupted()
         if format is not None:

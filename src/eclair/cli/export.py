@@ -54,7 +54,7 @@ async def _export(
     reviewer: str | None,
     terminal: Terminal,
 ) -> int:
-    storage = await asyncio.to_thread(open_storage_for_reading, settings.data_dir)
+    storage = await asyncio.to_thread(open_storage_for_reading, settings)
     async with AsyncExitStack() as stack:
         stack.push_async_callback(storage.close)
         gate = await stack.enter_async_context(open_recorded_gate(settings, storage))

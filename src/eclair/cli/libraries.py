@@ -129,7 +129,7 @@ def _confirm(description: str, terminal: Terminal) -> bool:
 
 
 async def _remove(settings: Settings, removal: Removal, terminal: Terminal, *, files: bool) -> int:
-    storage = await asyncio.to_thread(open_storage, settings.data_dir)
+    storage = await asyncio.to_thread(open_storage, settings)
     try:
         async with open_recorded_gate(settings, storage) as gate:
             ingestor = Ingestor(
@@ -150,7 +150,7 @@ async def _remove(settings: Settings, removal: Removal, terminal: Terminal, *, f
 
 @asynccontextmanager
 async def _opened(settings: Settings) -> AsyncGenerator[Storage]:
-    storage = await asyncio.to_thread(open_storage, settings.data_dir)
+    storage = await asyncio.to_thread(open_storage, settings)
     try:
         yield storage
     finally:

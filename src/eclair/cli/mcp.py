@@ -72,7 +72,7 @@ async def _opened(settings: Settings) -> AsyncGenerator[McpService]:
 
 @asynccontextmanager
 async def _opened_with_sign_ins(settings: Settings) -> AsyncGenerator[tuple[McpService, McpSignIns]]:
-    storage = await asyncio.to_thread(open_storage, settings.data_dir)
+    storage = await asyncio.to_thread(open_storage, settings)
     calls = EgressLog(storage.egress)
     try:
         gate = OutboundGate(OutboundPolicy.from_settings(settings), calls)

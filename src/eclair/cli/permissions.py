@@ -31,7 +31,7 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
 
 
 async def _list(settings: Settings, terminal: Terminal, *, json: bool) -> int:
-    storage = await asyncio.to_thread(open_storage, settings.data_dir)
+    storage = await asyncio.to_thread(open_storage, settings)
     try:
         listed = await storage.tool_permissions.list_permissions(LOCAL_PRINCIPAL)
     finally:
@@ -46,7 +46,7 @@ async def _list(settings: Settings, terminal: Terminal, *, json: bool) -> int:
 
 
 async def _remove(settings: Settings, which: list[str], terminal: Terminal) -> int:
-    storage = await asyncio.to_thread(open_storage, settings.data_dir)
+    storage = await asyncio.to_thread(open_storage, settings)
     try:
         for id in dict.fromkeys(which):
             await storage.tool_permissions.delete_permission(LOCAL_PRINCIPAL, id)

@@ -81,7 +81,7 @@ async def _own_lengths(settings: Settings) -> Lengths | None:
     with suppress(DataDamaged):  # a plan needs no database
         if not settings.data_dir.is_dir():
             return None
-        storage = await asyncio.to_thread(open_storage, settings.data_dir)
+        storage = await asyncio.to_thread(open_storage, settings)
         try:
             sums = await storage.usage.sum_usage(LOCAL_PRINCIPAL)
             return lengths_of_usage(sums[0]) if sums else None

@@ -153,7 +153,7 @@ def check_name(text: str) -> str:
 
 @asynccontextmanager
 async def _opened(settings: Settings) -> AsyncGenerator[Storage]:
-    storage = await asyncio.to_thread(open_storage, settings.data_dir)
+    storage = await asyncio.to_thread(open_storage, settings)
     try:
         yield storage
     finally:

@@ -138,7 +138,7 @@ def _read_text(arguments: argparse.Namespace, terminal: Terminal) -> str:
 
 @asynccontextmanager
 async def _opened(settings: Settings) -> AsyncGenerator[Storage]:
-    storage = await asyncio.to_thread(open_storage, settings.data_dir)
+    storage = await asyncio.to_thread(open_storage, settings)
     try:
         yield storage
     finally:

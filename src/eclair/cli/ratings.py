@@ -55,7 +55,7 @@ def _remove(settings: Settings, arguments: argparse.Namespace, terminal: Termina
 
 
 async def _export(settings: Settings, terminal: Terminal) -> int:
-    storage = await asyncio.to_thread(open_storage, settings.data_dir)
+    storage = await asyncio.to_thread(open_storage, settings)
     try:
         async with aclosing(export_ratings(storage, LOCAL_PRINCIPAL)) as lines:
             async for line in lines:
@@ -66,7 +66,7 @@ async def _export(settings: Settings, terminal: Terminal) -> int:
 
 
 async def _with_ratings(settings: Settings, work: Callable[[RatingStore], Awaitable[T]]) -> T:
-    storage = await asyncio.to_thread(open_storage, settings.data_dir)
+    storage = await asyncio.to_thread(open_storage, settings)
     try:
         return await work(storage.ratings)
     finally:

@@ -86,7 +86,7 @@ async def _change_hold(settings: Settings, hold: LegalHold, terminal: Terminal, 
 
 @asynccontextmanager
 async def _opened(settings: Settings) -> AsyncGenerator[Storage]:
-    storage = await asyncio.to_thread(open_storage, settings.data_dir)
+    storage = await asyncio.to_thread(open_storage, settings)
     try:
         yield storage
     finally:

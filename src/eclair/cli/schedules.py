@@ -51,7 +51,7 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
 
 @asynccontextmanager
 async def _opened(settings: Settings) -> AsyncGenerator[tuple[ScheduleService, AssistantService]]:
-    storage = await asyncio.to_thread(open_storage, settings.data_dir)
+    storage = await asyncio.to_thread(open_storage, settings)
     changes = ChangeFeed(storage.processes)
     try:
         schedules = ScheduleService(storage.schedules, changes, storage.processes.current)

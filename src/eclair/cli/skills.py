@@ -53,7 +53,7 @@ async def _act(settings: Settings, action: Any, arguments: argparse.Namespace, t
 
 @asynccontextmanager
 async def _opened(settings: Settings) -> AsyncGenerator[SkillService]:
-    storage = await asyncio.to_thread(open_storage, settings.data_dir)
+    storage = await asyncio.to_thread(open_storage, settings)
     try:
         yield SkillService(storage.skills, ChangeFeed(storage.processes))
     finally:

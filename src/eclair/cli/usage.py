@@ -48,7 +48,7 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
 
 
 async def _read(settings: Settings, first: date | None, by: UsageGrouping) -> tuple[UsageTotal, list[UsageTotal]]:
-    storage = await asyncio.to_thread(open_storage, settings.data_dir)
+    storage = await asyncio.to_thread(open_storage, settings)
     try:
         total = await storage.usage.sum_usage(LOCAL_PRINCIPAL, first)
         return total[0] if total else UsageTotal(), await storage.usage.sum_usage(LOCAL_PRINCIPAL, first, by=by)

@@ -93,7 +93,7 @@ def overlay_of(settings: Settings, stored: ComplianceValues) -> Mapping[str, Any
 
 def with_compliance_settings(settings: Settings) -> Settings:
     """Return the settings with what was chosen in the app, for commands without a server. Raises StoreError."""
-    return replace(settings, **overlay_of(settings, read_compliance_settings(settings.data_dir)))
+    return replace(settings, **overlay_of(settings, read_compliance_settings(settings)))
 
 
 def _values(settings: Settings) -> ComplianceSettings:

@@ -11,7 +11,6 @@ import time
 from collections.abc import AsyncGenerator, Awaitable
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from pathlib import Path
 
 from eclair.errors import StoreError
 from eclair.network.gate import OutboundGate
@@ -119,7 +118,7 @@ async def open_gate(settings: Settings) -> AsyncGenerator[OutboundGate]:
 
     Raises SettingsError.
     """
-    recorder = _LazyEgressLog(settings.data_dir)
+    recorder = _LazyEgressLog(settings)
     try:
         yield OutboundGate(OutboundPolicy.from_settings(settings), recorder)
     finally:
@@ -129,8 +128,8 @@ async def open_gate(settings: Settings) -> AsyncGenerator[OutboundGate]:
 class _LazyEgressLog:
     """Implements `CallRecorder`; opens the database with the first call, since most commands make none."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
         self._opening = asyncio.Lock()
         self._waiting: list[CallRecord] = []
         self._opened: tuple[Storage, EgressLog] | None = None
@@ -168,6 +167,6 @@ class _LazyEgressLog:
 
         async with self._opening:
             if self._opened is None:
-                storage = await asyncio.to_thread(open_storage, self._folder)
+                storage = await asyncio.to_thread(open_storage, self._settings)
                 self._opened = storage, EgressLog(storage.egress)
             return self._opened[1]

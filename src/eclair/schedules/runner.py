@@ -156,7 +156,7 @@ class ScheduleRunner:
         asking = set[str]()
         for schedule, occurrence in opened:
             if occurrence.process != processes.current:
-                if processes.is_alive(occurrence.process):
+                if await processes.is_alive(occurrence.process):
                     continue
                 if not await self._storage.schedules.take_over(occurrence, processes.current):
                     continue

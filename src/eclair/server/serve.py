@@ -100,7 +100,7 @@ def _require_key(settings: Settings) -> None:
         return
     from eclair.storage.open import has_api_keys  # slow to import, and rarely needed
 
-    if not has_api_keys(settings.data_dir):
+    if not has_api_keys(settings):
         raise SettingsError(exposure)
 
 

@@ -1,4 +1,7 @@
-"""Opens the storage of a data folder; only it knows which database that is."""
+"""Opens the storage, on SQLite in the data folder or on PostgreSQL; nothing else knows which it is.
+
+A `place` is a data folder, whose database is SQLite's, or settings, which may name another.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +12,9 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from eclair.errors import StoreError
+from eclair.errors import Conflict, StoreError
 from eclair.schema.ids import Clock
+from eclair.settings import Settings
 from eclair.storage import lost
 from eclair.storage.audit_destinations import StoredDestination
 from eclair.storage.base import DatabaseReport, RepairReport, ReportSteps, Storage
@@ -26,12 +30,29 @@ from eclair.util.private_files import make_private
 
 log = logging.getLogger(__name__)
 
+StoragePlace = Path | Settings
 
-def open_storage(folder: Path, clock: Clock = time.time, *, backup_days: int = 0) -> Storage:
-    """Open the storage in `folder`, creating and migrating it as needed, closed to other accounts.
+
+def _folder(place: StoragePlace) -> Path:
+    return place.data_dir if isinstance(place, Settings) else place
+
+
+def _url(place: StoragePlace) -> str | None:
+    return place.database_url if isinstance(place, Settings) else None
+
+
+def open_storage(place: StoragePlace, clock: Clock = time.time, *, backup_days: int = 0) -> Storage:
+    """Open the storage, creating and migrating it as needed; a data folder is closed to other accounts.
 
     Backups older than `backup_days` are removed; 0 keeps them. Blocks. Raises StoreError.
     """
+    folder = _folder(place)
+    if (url := _url(place)) is not None:
+        with translated(folder):
+            _close_to_others(folder)
+        from eclair.storage.postgres.open import open_postgres  # its libraries, which others need not load
+
+        return open_postgres(url, clock)
     with translated(folder):
         _close_to_others(folder)
         if not sqlite.has_database(folder) and (count := lost.count_blobs(folder)):
@@ -51,12 +72,15 @@ def open_storage(folder: Path, clock: Clock = time.time, *, backup_days: int = 0
     return sqlite.open_sqlite(folder, clock, backup_days)
 
 
-def open_storage_for_reading(folder: Path) -> Storage:
+def open_storage_for_reading(place: StoragePlace) -> Storage:
     """Open the storage as `open_storage` does, or a copy of it where the folder takes no writes.
 
     The copy is in the system's folder for temporary files until the storage is closed; what is written to it is lost.
     Blocks. Raises StoreError.
     """
+    if _url(place) is not None:
+        return open_storage(place)
+    folder = _folder(place)
     stack = contextlib.ExitStack()
     copy = stack.enter_context(stand_in(folder))
     if copy is None:
@@ -88,63 +112,93 @@ def _close_to_others(folder: Path) -> None:
         log.warning("%s is open to other accounts and belongs to one of them; have it closed.", folder)
 
 
-def read_added_servers(folder: Path) -> list[StoredServer]:
-    """Read the added servers of a data folder without creating, locking or migrating anything. Raises StoreError."""
-    return sqlite.read_added_servers(folder)
+def read_added_servers(place: StoragePlace) -> list[StoredServer]:
+    """Read the added servers without creating, locking or migrating anything. Raises StoreError."""
+    if (url := _url(place)) is not None:
+        from eclair.storage.postgres import reading as postgres
+
+        return postgres.read_added_servers(url)
+    return sqlite.read_added_servers(_folder(place))
 
 
-def read_audit_destinations(folder: Path) -> list[StoredDestination]:
+def read_audit_destinations(place: StoragePlace) -> list[StoredDestination]:
     """Read the destinations of the audit log without creating, locking or migrating anything. Raises StoreError."""
-    return sqlite.read_stored_destinations(folder)
+    if (url := _url(place)) is not None:
+        from eclair.storage.postgres import reading as postgres
+
+        return postgres.read_audit_destinations(url)
+    return sqlite.read_stored_destinations(_folder(place))
 
 
-def read_schedule_counts(folder: Path) -> dict[str, int]:
-    """Count the schedules of a data folder by state, without creating, locking or migrating anything.
+def read_schedule_counts(place: StoragePlace) -> dict[str, int]:
+    """Count the schedules by state, without creating, locking or migrating anything. Raises StoreError."""
+    if (url := _url(place)) is not None:
+        from eclair.storage.postgres import reading as postgres
 
-    Raises StoreError.
-    """
-    return sqlite.read_stored_schedule_counts(folder)
-
-
-def read_web_settings(folder: Path) -> StoredWebSettings:
-    """Read the web settings of a data folder without creating, locking or migrating anything. Raises StoreError."""
-    return sqlite.read_stored_web_settings(folder)
+        return postgres.read_schedule_counts(url)
+    return sqlite.read_stored_schedule_counts(_folder(place))
 
 
-def read_compliance_settings(folder: Path) -> ComplianceValues:
-    """Read the compliance settings of a data folder without creating, locking or migrating anything.
+def read_web_settings(place: StoragePlace) -> StoredWebSettings:
+    """Read the web settings without creating, locking or migrating anything. Raises StoreError."""
+    if (url := _url(place)) is not None:
+        from eclair.storage.postgres import reading as postgres
 
-    Raises StoreError.
-    """
-    return sqlite.read_stored_compliance_settings(folder)
+        return postgres.read_stored_web_settings(url)
+    return sqlite.read_stored_web_settings(_folder(place))
 
 
-def read_policy(folder: Path) -> StoredPolicy | None:
-    """Read the policy of a data folder without creating, locking or migrating anything.
+def read_compliance_settings(place: StoragePlace) -> ComplianceValues:
+    """Read the compliance settings without creating, locking or migrating anything. Raises StoreError."""
+    if (url := _url(place)) is not None:
+        from eclair.storage.postgres import reading as postgres
+
+        return postgres.read_stored_compliance_settings(url)
+    return sqlite.read_stored_compliance_settings(_folder(place))
+
+
+def read_policy(place: StoragePlace) -> StoredPolicy | None:
+    """Read the policy without creating, locking or migrating anything.
 
     None where the database isn't of this version. Raises StoreError.
     """
-    return sqlite.read_stored_policy(folder)
+    if (url := _url(place)) is not None:
+        from eclair.storage.postgres import reading as postgres
+
+        return postgres.read_stored_policy(url)
+    return sqlite.read_stored_policy(_folder(place))
 
 
-def read_feed_urls(folder: Path) -> list[str]:
+def read_feed_urls(place: StoragePlace) -> list[str]:
     """Read the URLs of all active feeds without creating, locking or migrating anything. Raises StoreError."""
-    return sqlite.read_feed_urls(folder)
+    if (url := _url(place)) is not None:
+        from eclair.storage.postgres import reading as postgres
+
+        return postgres.read_feed_urls(url)
+    return sqlite.read_feed_urls(_folder(place))
 
 
-def has_api_keys(folder: Path) -> bool:
-    """Tell whether a data folder has API keys, without creating, locking or migrating anything. Raises StoreError."""
-    return sqlite.has_api_keys(folder)
+def has_api_keys(place: StoragePlace) -> bool:
+    """Tell whether there are API keys, without creating, locking or migrating anything. Raises StoreError."""
+    if (url := _url(place)) is not None:
+        from eclair.storage.postgres import reading as postgres
+
+        return postgres.has_api_keys(url)
+    return sqlite.has_api_keys(_folder(place))
 
 
-def has_budgets(folder: Path) -> bool:
-    """Tell whether a data folder has budgets, without creating, locking or migrating anything. Raises StoreError."""
-    return sqlite.has_stored_budgets(folder)
+def has_budgets(place: StoragePlace) -> bool:
+    """Tell whether there are budgets, without creating, locking or migrating anything. Raises StoreError."""
+    if (url := _url(place)) is not None:
+        from eclair.storage.postgres import reading as postgres
+
+        return postgres.has_stored_budgets(url)
+    return sqlite.has_stored_budgets(_folder(place))
 
 
-def has_database(folder: Path) -> bool:
-    """Tell whether a data folder has a database that isn't empty."""
-    return sqlite.has_database(folder)
+def has_database(place: StoragePlace) -> bool:
+    """Tell whether there is a database that isn't empty; one on PostgreSQL is made before Éclair starts."""
+    return _url(place) is not None or sqlite.has_database(_folder(place))
 
 
 def copy_database(folder: Path, target: Path) -> None:
@@ -157,24 +211,38 @@ def list_named_blobs(folder: Path) -> set[str]:
     return sqlite.list_named_blobs(folder)
 
 
-def inspect_database(folder: Path) -> DatabaseReport | None:
+def inspect_database(place: StoragePlace) -> DatabaseReport | None:
     """Report format and faults of the database, None where there is none yet. Changes nothing. Raises StoreError."""
-    return sqlite.inspect_database(folder)
+    if (url := _url(place)) is not None:
+        from eclair.storage.postgres import reading as postgres
+
+        return postgres.inspect_database(url)
+    return sqlite.inspect_database(_folder(place))
 
 
-def compact_database(folder: Path) -> tuple[int, int]:
+def compact_database(place: StoragePlace) -> tuple[int, int]:
     """Rewrite the database so that it takes no more room than it needs; return its bytes before and after. Blocks.
 
-    Raises Conflict while another process uses the folder, NotFound where there is no database, and StoreError.
+    Raises Conflict on PostgreSQL and while another process uses the folder, NotFound where there is no database, and
+    StoreError.
     """
-    return sqlite.compact_database(folder)
+    refuse_postgres(place, "compacts")
+    return sqlite.compact_database(_folder(place))
 
 
-def repair_database(folder: Path, progress: ReportSteps = lambda done, total: None) -> RepairReport:
+def repair_database(place: StoragePlace, progress: ReportSteps = lambda done, total: None) -> RepairReport:
     """Save what can be read of a damaged database into a new one, which takes its place; see `RepairReport`. Blocks.
 
-    Raises Conflict while another process uses the folder, NotFound where there is no database, and StoreError.
+    Raises Conflict on PostgreSQL and while another process uses the folder, NotFound where there is no database, and
+    StoreError.
     """
     from eclair.storage.sqlite.repair import repair_database  # rarely needed
 
-    return repair_database(folder, progress)
+    refuse_postgres(place, "repairs")
+    return repair_database(_folder(place), progress)
+
+
+def refuse_postgres(place: StoragePlace, verb: str) -> None:
+    """Raise Conflict for what PostgreSQL does by its own tools: `verb` says what."""
+    if _url(place) is not None:
+        raise Conflict(f"The database is PostgreSQL's, which {verb} it by its own tools; ask who runs it.")

@@ -11,7 +11,7 @@ class ProcessStore(Protocol):
         """The name under which this process writes runs."""
         ...
 
-    def is_alive(self, process: str) -> bool:
+    async def is_alive(self, process: str) -> bool:
         """Return True while that process holds its lease."""
         ...
 

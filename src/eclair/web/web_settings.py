@@ -185,7 +185,7 @@ def overlay_of(settings: Settings, stored: StoredWebSettings, vault: Vault) -> d
 
 def with_web_settings(settings: Settings) -> Settings:
     """Return the settings with what was chosen in the app, for commands without a server. Raises StoreError."""
-    return replace(settings, **overlay_of(settings, read_web_settings(settings.data_dir), Vault.configured(settings)))
+    return replace(settings, **overlay_of(settings, read_web_settings(settings), Vault.configured(settings)))
 
 
 def check_address(text: str) -> str | None:

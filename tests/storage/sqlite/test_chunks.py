@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from eclair.storage.base import Storage
 from eclair.storage.chunks import SearchScope
-from eclair.storage.sql import vectors as vector_index
+from eclair.storage.sqlite import vectors as vector_index
 from tests.storage.helpers import ME, directions, read
 
 

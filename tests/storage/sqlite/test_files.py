@@ -13,7 +13,6 @@ from eclair.schema.messages import Conversation
 from eclair.schema.principal import LOCAL_PRINCIPAL, Principal
 from eclair.storage.base import Storage
 from eclair.storage.open import open_storage
-from eclair.storage.sql.chunks import SQLChunkStore
 from eclair.storage.sql.documents import SQLDocumentStore
 from eclair.storage.sql.files import SQLFileStore
 from eclair.storage.sqlite.database import SQLiteDatabase
@@ -95,7 +94,7 @@ async def test_text_goes_with_the_last_file_that_has_it(storage: Storage, tmp_pa
 async def test_a_deletion_that_was_cut_short_is_finished(storage: Storage, database: SQLiteDatabase) -> None:
     texts = [f"page {i}" for i in range(300)]
     await read(storage, texts)
-    documents = SQLDocumentStore(database, SQLChunkStore(database))
+    documents = SQLDocumentStore(database)
     files = SQLFileStore(database, documents)
     assert await files._delete(Principal("me"), "file_a") == SHA  # pyright: ignore[reportPrivateUsage]
     assert not await documents._erase_some(1, 100)  # pyright: ignore[reportPrivateUsage]

@@ -236,7 +236,7 @@ class ServerService:
 
 def read_servers(settings: Settings) -> list[Server]:
     """List all servers without opening the storage, and without probes. Raises StoreError."""
-    return _all_servers(settings, read_added_servers(settings.data_dir), Vault.configured(settings), {})
+    return _all_servers(settings, read_added_servers(settings), Vault.configured(settings), {})
 
 
 def check_name(text: str) -> str:

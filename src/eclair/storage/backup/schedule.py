@@ -15,6 +15,7 @@ from eclair.errors import EclairError, InvalidInput
 from eclair.settings import Settings
 from eclair.storage.backup.backup import back_up
 from eclair.storage.backup.repository import BackupRepository, BackupSnapshot, read_passphrase
+from eclair.storage.open import refuse_postgres
 from eclair.util.cpu import lower_thread_priority
 from eclair.util.humanize import format_size
 from eclair.util.log_context import log_admin_act
@@ -137,6 +138,7 @@ class BackupSchedule:
         with self._working:
             self._progress = 0.0
             try:
+                refuse_postgres(self._settings, "backs up")
                 repository = BackupRepository.create_or_open(folder, self._passphrase())
                 done = back_up(self._settings.data_dir, repository, self._report, bucket=self._settings.blobs_url)
                 repository.prune(self._settings.backup_keep)

@@ -13,7 +13,7 @@ from eclair.schema.announcements import Announcement
 from eclair.schema.principal import Principal
 from eclair.storage.sql.audit import append_act
 from eclair.storage.sql.connection import Connection
-from eclair.storage.sql.store import SQLStore, overwrite, read
+from eclair.storage.sql.store import SQLStore, overwrite, read, upsert
 from eclair.storage.sql.stored_rows import MalformedRow, decode_object, decode_rows, row_decoder
 
 _COLUMNS = "id, level, language, texts, begins, ends, closable, changed"
@@ -43,10 +43,10 @@ def list_announcements(db: Connection, note: Callable[[], None]) -> list[Announc
 def put_announcement(db: Connection, principal: Principal, announcement: Announcement, now: int) -> Announcement:
     stored = replace(announcement, changed=now)
     db.execute(
-        f"INSERT OR REPLACE INTO announcement ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        upsert("announcement", _COLUMNS, "id"),
         (
             *(stored.id, stored.level, stored.language, orjson.dumps(dict(stored.texts)).decode()),
-            *(stored.begins, stored.ends, int(stored.closable), stored.changed),
+            *(stored.begins, stored.ends, stored.closable, stored.changed),
         ),
     )
     append_act(db, principal, "announcement.changed", stored.id)

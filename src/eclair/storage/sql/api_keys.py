@@ -76,6 +76,5 @@ def _key(row: Any) -> StoredApiKey:
 
 
 def has_keys(db: Connection) -> bool:
-    """Tell whether anybody has a key; the table need not exist."""
-    exists = first_row(db, "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'api_key'", ())
-    return exists is not None and first_row(db, "SELECT 1 FROM api_key", ()) is not None
+    """Tell whether anybody has a key."""
+    return first_row(db, "SELECT 1 FROM api_key", ()) is not None

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+import orjson
 from pydantic import TypeAdapter
 
 from eclair.errors import Conflict, NotFound
@@ -29,7 +30,7 @@ _DETAILS = TypeAdapter(BatchDetails)
 _FILE = "id, owner, name, created, size, expires, batch, failed"
 _BATCH = (
     "id, owner, created, status, details, (SELECT count(*) FROM batch_reply WHERE batch = batch.id),"
-    " (SELECT total(failed) FROM batch_reply WHERE batch = batch.id)"
+    " (SELECT count(*) FROM batch_reply WHERE batch = batch.id AND failed)"
 )
 _UNFINISHED = ", ".join(f"'{status}'" for status in UNFINISHED_STATUSES)
 
@@ -52,7 +53,7 @@ class SQLBatchStore(SQLStore):
     @read
     def list_files(self, db: Connection, principal: Principal) -> list[BatchFile]:
         rows = db.execute(
-            f"SELECT {_FILE} FROM batch_file WHERE owner = ? AND ifnull(expires > ?, TRUE)"
+            f"SELECT {_FILE} FROM batch_file WHERE owner = ? AND coalesce(expires > ?, TRUE)"
             " ORDER BY created DESC, id DESC",
             (principal.id, self.now()),
         )
@@ -67,7 +68,7 @@ class SQLBatchStore(SQLStore):
                 return None if row is None else bytes(row[0])
             rows = db.execute(
                 "SELECT body FROM batch_reply WHERE batch = ? AND failed = ? ORDER BY line LIMIT ? OFFSET ?",
-                (file.batch, int(file.failed), REPLIES_PER_PART, number * REPLIES_PER_PART),
+                (file.batch, file.failed, REPLIES_PER_PART, number * REPLIES_PER_PART),
             )
             return b"".join(bytes(body) for (body,) in rows) or None
 
@@ -114,7 +115,7 @@ class SQLBatchStore(SQLStore):
         rows = db.execute(
             f"SELECT {_BATCH} FROM batch WHERE owner = ? AND (? OR (created, id) < (?, ?))"
             " ORDER BY created DESC, id DESC LIMIT ?",
-            (principal.id, int(last is None), *bound, limit),
+            (principal.id, last is None, *bound, limit),
         )
         return decode_rows(rows, _batch, self.database.damage.noting("batches"))
 
@@ -123,9 +124,9 @@ class SQLBatchStore(SQLStore):
         row = first_row(
             db,
             f"SELECT {_BATCH} FROM batch WHERE status IN ({_UNFINISHED})"
-            f" AND owner NOT IN ({', '.join('?' * len(except_of))})"
+            " AND owner NOT IN (SELECT value FROM json_each(?))"
             " ORDER BY status <> 'cancelling', created, id LIMIT 1",
-            tuple(except_of),
+            (orjson.dumps(list(except_of)).decode(),),
         )
         return None if row is None else _batch(row)
 
@@ -152,7 +153,7 @@ class SQLBatchStore(SQLStore):
         (batches,) = first_row(db, "SELECT count(*) FROM batch WHERE owner = ?", (principal.id,))
         (files,) = first_row(
             db,
-            "SELECT count(*) FROM batch_file WHERE owner = ? AND ifnull(expires > ?, TRUE)",
+            "SELECT count(*) FROM batch_file WHERE owner = ? AND coalesce(expires > ?, TRUE)",
             (principal.id, self.now()),
         )
         return KeptBatches(batches, files)
@@ -167,7 +168,7 @@ class SQLBatchStore(SQLStore):
         db.execute(
             "INSERT INTO batch_reply (batch, line, failed, body) SELECT ?1, ?2, ?3, ?4"
             " WHERE EXISTS (SELECT 1 FROM batch WHERE id = ?1) ON CONFLICT DO NOTHING",
-            (batch, line, int(failed), body),
+            (batch, line, failed, body),
         )
 
     @read
@@ -191,8 +192,8 @@ class SQLBatchStore(SQLStore):
         for file in files:
             count, size = first_row(
                 db,
-                "SELECT count(*), ifnull(sum(length(body)), 0) FROM batch_reply WHERE batch = ? AND failed = ?",
-                (id, int(file.failed)),
+                "SELECT count(*), coalesce(sum(length(body)), 0) FROM batch_reply WHERE batch = ? AND failed = ?",
+                (id, file.failed),
             )
             if count:
                 _add_file(db, replace(file, size=size))
@@ -202,7 +203,7 @@ class SQLBatchStore(SQLStore):
     def _find_file(self, db: Connection, principal: Principal, id: str) -> BatchFile:
         row = first_row(
             db,
-            f"SELECT {_FILE} FROM batch_file WHERE owner = ? AND id = ? AND ifnull(expires > ?, TRUE)",
+            f"SELECT {_FILE} FROM batch_file WHERE owner = ? AND id = ? AND coalesce(expires > ?, TRUE)",
             (principal.id, id, self.now()),
         )
         if row is None:
@@ -211,13 +212,13 @@ class SQLBatchStore(SQLStore):
 
 
 def _add_file(db: Connection, file: BatchFile) -> None:
-    values = (file.id, file.owner, file.name, file.created, file.size, file.expires, file.batch, int(file.failed))
+    values = (file.id, file.owner, file.name, file.created, file.size, file.expires, file.batch, file.failed)
     db.execute(f"INSERT INTO batch_file ({_FILE}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)", values)
 
 
 def _erase_file(db: Connection, file: BatchFile) -> None:
     if file.batch is not None:
-        db.execute("DELETE FROM batch_reply WHERE batch = ? AND failed = ?", (file.batch, int(file.failed)))
+        db.execute("DELETE FROM batch_reply WHERE batch = ? AND failed = ?", (file.batch, file.failed))
     db.execute("DELETE FROM batch_file WHERE id = ?", (file.id,))
 
 

@@ -9,7 +9,7 @@ from eclair.schema.branding import Branding
 from eclair.schema.principal import Principal
 from eclair.storage.sql.audit import append_act
 from eclair.storage.sql.connection import Connection
-from eclair.storage.sql.store import SQLStore, overwrite, read
+from eclair.storage.sql.store import SQLStore, overwrite, read, upsert
 from eclair.storage.sql.stored_rows import decode_rows, row_decoder
 
 
@@ -34,8 +34,8 @@ def read_branding(db: Connection, note: Callable[[], None]) -> Branding:
 
 def put_branding(db: Connection, principal: Principal, branding: Branding) -> None:
     db.execute(
-        "INSERT OR REPLACE INTO branding (id, name, notice, accent, logo, source) VALUES (1, ?, ?, ?, ?, ?)",
-        (branding.name, branding.notice, branding.accent, branding.logo, branding.source),
+        upsert("branding", "id, name, notice, accent, logo, source", "id"),
+        (1, branding.name, branding.notice, branding.accent, branding.logo, branding.source),
     )
     append_act(db, principal, "settings.changed", "branding")
 

@@ -49,7 +49,7 @@ class SQLBudgetStore(SQLStore):
     def sum_uses(self, db: Connection, budget: Budget, start: str) -> BudgetSum:
         row = first_row(
             db,
-            "SELECT count(*), coalesce(sum(used), 0), coalesce(sum(reserved), 0), coalesce(sum(used >= ?), 0)"
+            "SELECT count(*), coalesce(sum(used), 0), coalesce(sum(reserved), 0), count(*) FILTER (WHERE used >= ?)"
             " FROM budget_use WHERE budget = ? AND start = ? AND (used > 0 OR reserved > 0)",
             (budget.amount, budget.id, start),
         )
@@ -113,7 +113,7 @@ def set_budget(db: Connection, principal: Principal, budget: Budget) -> Budget:
         f" RETURNING {_COLUMNS}",
         (
             *(budget.id, budget.kind, budget.subject, budget.unit, budget.currency, budget.period),
-            *(budget.amount, int(budget.each), budget.soft, int(budget.hard)),
+            *(budget.amount, budget.each, budget.soft, budget.hard),
         ),
     )
     stored = _budget(row)
@@ -131,9 +131,8 @@ def remove_budget(db: Connection, principal: Principal, id: str) -> None:
 
 
 def has_budgets(db: Connection) -> bool:
-    """Tell whether anything has a budget; the table need not exist."""
-    exists = first_row(db, "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'budget'", ())
-    return exists is not None and first_row(db, "SELECT 1 FROM budget", ()) is not None
+    """Tell whether anything has a budget."""
+    return first_row(db, "SELECT 1 FROM budget", ()) is not None
 
 
 @row_decoder
@@ -177,10 +176,10 @@ def _fitting_tokens(reservation: BudgetReservation, uses: Sequence[BudgetUse]) -
 
 def _reserve(db: Connection, reservation: str, claim: BudgetClaim, amount: int) -> None:
     place = (claim.budget, claim.holder, claim.start)
-    db.execute("INSERT OR IGNORE INTO budget_use (budget, holder, start) VALUES (?, ?, ?)", place)
+    db.execute("INSERT INTO budget_use (budget, holder, start) VALUES (?, ?, ?) ON CONFLICT DO NOTHING", place)
     db.execute(
         "UPDATE budget_use SET reserved = reserved + ?1 WHERE budget = ?2 AND holder = ?3 AND start = ?4"
-        " AND (?5 IS NULL OR used + reserved + ?1 <= ?5)",
+        " AND (CAST(?5 AS BIGINT) IS NULL OR used + reserved + ?1 <= ?5)",
         (amount, *place, claim.limit),
     )
     if not db.changes():

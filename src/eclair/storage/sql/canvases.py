@@ -81,7 +81,7 @@ class SQLCanvasStore(SQLStore):
         if conversation is not None:
             conversations.find(db, principal, conversation)
         rows = db.execute(
-            f"SELECT {_CANVAS} FROM canvas WHERE {_OWN} AND (?2 IS NULL OR conversation = ?2)"
+            f"SELECT {_CANVAS} FROM canvas WHERE {_OWN} AND (CAST(?2 AS TEXT) IS NULL OR conversation = ?2)"
             " ORDER BY updated DESC, id DESC",
             (principal.id, conversation),
         )

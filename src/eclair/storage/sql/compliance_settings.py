@@ -10,7 +10,7 @@ from eclair.schema.principal import Principal
 from eclair.storage.compliance_settings import ComplianceValues
 from eclair.storage.sql.audit import append_act
 from eclair.storage.sql.connection import Connection
-from eclair.storage.sql.store import SQLStore, first_row, overwrite, read
+from eclair.storage.sql.store import SQLStore, first_row, overwrite, read, upsert
 from eclair.storage.sql.stored_rows import DECODING_ERRORS, decode_object
 
 
@@ -26,7 +26,7 @@ class SQLComplianceSettingsStore(SQLStore):
         before = read_compliance_settings(db, self.database.damage.noting("compliance settings"))
         names = sorted(name for name in {*before, *values} if before.get(name) != values.get(name))
         body = orjson.dumps(dict(values)).decode()
-        db.execute("INSERT OR REPLACE INTO compliance_settings (id, body) VALUES (1, ?)", (body,))
+        db.execute(upsert("compliance_settings", "id, body", "id"), (1, body))
         append_act(db, principal, "settings.changed", "compliance", details=dict.fromkeys(names, True))
 
 

@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+from eclair.errors import HeldBack, TemporaryOnly
 from eclair.storage.sql.damage import DamageRecord
+
+if TYPE_CHECKING:
+    from eclair.storage.sql.chunk_vectors import ChunkVectors
+    from eclair.storage.sql.text_index import TextIndex
 
 T = TypeVar("T")
 Work = Callable[["Connection"], T]
+
+
+LEGAL_HOLD = "legal hold"
+TEMPORARY_ONLY = "temporary chats only"
+"""Messages of the triggers that keep what is held, and let nothing in where a rule says so."""
 
 
 class Connection(Protocol):
@@ -56,6 +66,12 @@ class Database(Protocol):
     @property
     def eraser(self) -> Eraser: ...
 
+    @property
+    def text_index(self) -> TextIndex: ...
+
+    @property
+    def chunk_vectors(self) -> ChunkVectors: ...
+
     async def read(self, work: Work[T]) -> T:
         """Run `work` on a connection that sees every finished write."""
         ...
@@ -67,3 +83,12 @@ class Database(Protocol):
     def write(self, work: Work[T], *, is_synced: bool = False) -> Awaitable[T]:
         """Run `work` in a transaction of its own. If `is_synced`, it survives a power cut once this returns."""
         ...
+
+
+def find_refusal(message: str) -> HeldBack | TemporaryOnly | None:
+    """Return the error that a trigger's message stands for; None for any other message."""
+    if TEMPORARY_ONLY in message:
+        return TemporaryOnly("Only temporary chats are allowed here, of which nothing is stored; start one of those.")
+    if LEGAL_HOLD in message:
+        return HeldBack("This is under a legal hold, so it can't be deleted; ask an administrator.")
+    return None

@@ -6,6 +6,7 @@ deleted together.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields, replace
 from typing import Any
@@ -26,18 +27,29 @@ from eclair.storage.conversations import (
 from eclair.storage.sql import bulk_erasure
 from eclair.storage.sql.audit import append_act
 from eclair.storage.sql.connection import Connection
-from eclair.storage.sql.message_search import find_messages
 from eclair.storage.sql.messages import (
     find_newest_leaf,
     insert_message,
     list_messages,
+    parse_words,
     require_message,
 )
 from eclair.storage.sql.name_search import find_names
 from eclair.storage.sql.projects import require_project
 from eclair.storage.sql.retention import HELD
 from eclair.storage.sql.shared_messages import erase_messages
-from eclair.storage.sql.store import SQLStore, erase, first_row, overwrite, paced, read, search, snapshot, write
+from eclair.storage.sql.store import (
+    MAX_INTEGER,
+    SQLStore,
+    erase,
+    first_row,
+    overwrite,
+    paced,
+    read,
+    search,
+    snapshot,
+    write,
+)
 from eclair.storage.sql.stored_rows import decode_list, decode_rows, row_decoder, skip_unreadable
 
 FOREVER = 0
@@ -70,7 +82,7 @@ class SQLConversationStore(SQLStore):
         if find_or_add(db, principal, conversation) is not conversation:
             return False
         for message in messages:
-            insert_message(db, message)
+            insert_message(db, self.database.text_index, message)
         if conversation.leaf is not None:
             require_message(db, conversation.id, conversation.leaf)
         return True
@@ -151,13 +163,15 @@ class SQLConversationStore(SQLStore):
 
     @write
     def _expire(self, db: Connection, ids: Sequence[str], before: int) -> int:
-        changes = db.total_changes()
-        db.executemany(
-            f"UPDATE conversation SET deleted = {FOREVER} WHERE {_INACTIVE} AND id = ? AND NOT EXISTS"
-            " (SELECT 1 FROM run WHERE run.conversation = conversation.id AND status = 'running')",
-            [(before, id) for id in ids],
-        )
-        return db.total_changes() - changes
+        expired = 0
+        for id in ids:
+            db.execute(
+                f"UPDATE conversation SET deleted = {FOREVER} WHERE {_INACTIVE} AND id = ? AND NOT EXISTS"
+                " (SELECT 1 FROM run WHERE run.conversation = conversation.id AND status = 'running')",
+                (before, id),
+            )
+            expired += db.changes()
+        return expired
 
     @read
     def count_tags(self, db: Connection, principal: Principal, *, archived: bool = False) -> dict[str, int]:
@@ -173,11 +187,15 @@ class SQLConversationStore(SQLStore):
 
     @search
     def search_messages(self, db: Connection, principal: Principal, words: str, limit: int) -> list[Hit]:
-        return find_messages(db, principal, words, limit, self.database.damage.noting("messages"))
+        if not (terms := parse_words(words)):
+            return []
+        note = self.database.damage.noting("messages")
+        return self.database.text_index.find_messages(db, principal, terms, limit, note)
 
     @search
     def search_names(self, db: Connection, principal: Principal, words: str, limit: int) -> list[NameHit]:
-        return find_names(db, principal, words, limit, self.database.damage.noting("conversations"))
+        note = self.database.damage.noting("conversations")
+        return find_names(db, self.database.text_index, principal, words, limit, note)
 
     @overwrite
     def edit_conversation(self, db: Connection, principal: Principal, id: str, edit: ConversationEdit) -> Conversation:
@@ -213,7 +231,7 @@ class SQLConversationStore(SQLStore):
         refuse_while_running(db, "conversation = ?", (id,))
         (parent,) = first_row(db, "SELECT parent FROM message WHERE id = ?", (message,))
         rows = db.execute(
-            "WITH RECURSIVE below (id) AS (VALUES (?) UNION ALL"
+            "WITH RECURSIVE below (id) AS (SELECT id FROM message WHERE id = ? UNION ALL"
             " SELECT message.id FROM message JOIN below ON message.parent = below.id) SELECT id FROM below",
             (message,),
         )
@@ -302,9 +320,9 @@ class SQLConversationStore(SQLStore):
 
     async def _merge_index(self) -> None:
         """Drop from the index what was erased in bulk, if anything was."""
-        while (erasures := await self._get_erasures()) is not None:
+        while (due := await self._get_merge_due()) is not None:
             await paced(self._begin_merge)
-            while await paced(lambda erasures=erasures: self._go_on_merging(erasures)):
+            while await paced(lambda due=due: self._go_on_merging(due)):
                 pass
 
     @read
@@ -312,21 +330,21 @@ class SQLConversationStore(SQLStore):
         return [id for (id,) in db.execute(f"SELECT id FROM conversation WHERE deleted < ? AND NOT {HELD}", (before,))]
 
     @read
-    def _get_erasures(self, db: Connection) -> int | None:
-        return bulk_erasure.get_erasures(db)
+    def _get_merge_due(self, db: Connection) -> int | None:
+        return self.database.text_index.get_merge_due(db)
 
     @write
     def _erase(self, db: Connection, ids: Sequence[str], before: int, *, is_bulk: bool) -> None:
-        erase = bulk_erasure.erase_conversations_in_bulk if is_bulk else bulk_erasure.erase_conversations
-        erase(db, ids, before)
+        with self.database.text_index.erasing_many(db) if is_bulk else contextlib.nullcontext():
+            bulk_erasure.erase_conversations(db, ids, before)
 
     @write
     def _begin_merge(self, db: Connection) -> None:
-        bulk_erasure.begin_merge(db)
+        self.database.text_index.begin_merge(db)
 
     @write
-    def _go_on_merging(self, db: Connection, erasures: int) -> bool:
-        return bulk_erasure.go_on_merging(db, erasures)
+    def _go_on_merging(self, db: Connection, due: int) -> bool:
+        return self.database.text_index.go_on_merging(db, due)
 
     def _list_section(
         self,
@@ -355,7 +373,7 @@ class SQLConversationStore(SQLStore):
             values += [before.updated, before.id]
         on = "shelf = ?" if len(shelves) == 1 else f"shelf IN ({', '.join('?' * len(shelves))})"
         order = f"FROM conversation WHERE owner = ? AND {on}{more} ORDER BY updated DESC, id DESC LIMIT ?"
-        values.append(limit + 1 if limit >= 0 else -1)
+        values.append(limit + 1 if limit >= 0 else MAX_INTEGER)
         note = self.database.damage.noting("conversations")
         seen = 0
 

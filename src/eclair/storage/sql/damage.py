@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import logging
 from collections.abc import Callable
-from pathlib import Path
 
 log = logging.getLogger(__name__)
 
@@ -13,8 +12,8 @@ log = logging.getLogger(__name__)
 class DamageRecord:
     """Damage found by reads stays until the database is opened again, since no check looks into rows."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, name: str) -> None:
+        self._name = name
         self._contents = set[str]()
         self._read: str | None = None
         self._checked: str | None = None
@@ -50,6 +49,6 @@ class DamageRecord:
 
     def _describe_rows(self) -> str:
         return (
-            f"{self._path} has damaged rows ({', '.join(sorted(self._contents))}), which aren't shown or only in part; "
+            f"{self._name} has damaged rows ({', '.join(sorted(self._contents))}), which aren't shown or only in part; "
             "stop Éclair and have them mended with `eclair doctor --repair`, or restore a backup (`eclair restore`)."
         )

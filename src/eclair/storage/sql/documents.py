@@ -12,8 +12,8 @@ from eclair.errors import Conflict
 from eclair.schema.documents import Chunk, Page
 from eclair.schema.messages import Fault
 from eclair.storage.documents import DocumentState, StoredPage
-from eclair.storage.sql.chunks import IndexedChunk, SQLChunkStore, add_chunk, indexed_chunk
-from eclair.storage.sql.connection import Connection, Database
+from eclair.storage.sql.chunks import IndexedChunk, add_chunk, indexed_chunk
+from eclair.storage.sql.connection import Connection
 from eclair.storage.sql.document_rows import (
     DOCUMENT_COLUMNS,
     NUMBER_BITS,
@@ -42,10 +42,6 @@ _PAGE_COLUMNS = "id & 0xffffff, start, text, blocks, words, width, height, label
 
 class SQLDocumentStore(SQLStore):
     """Implements `DocumentStore`."""
-
-    def __init__(self, database: Database, chunks: SQLChunkStore) -> None:
-        super().__init__(database)
-        self._chunks = chunks
 
     @read
     def get_state(self, db: Connection, sha256: str) -> DocumentState:
@@ -124,7 +120,7 @@ class SQLDocumentStore(SQLStore):
         for count, indexed in enumerate(new, before.chunks):
             if indexed.chunk.number != count:
                 raise Conflict(f"Chunk {indexed.chunk.number} is not the next one of the document.")
-            add_chunk(db, number, indexed)
+            add_chunk(db, self.database.text_index, number, indexed)
         pages_read = before.pages_read + len(pages)
         db.execute(
             "UPDATE document SET pages_read = ?1, characters = ?2, chunks = ?3, state = iif(?4, 'ready', state),"
@@ -168,7 +164,7 @@ class SQLDocumentStore(SQLStore):
             while not await self._erase_some(number, MAX_ROWS_PER_ERASURE):
                 pass
         if orphans:
-            await self._chunks.forget_documents(orphans)
+            await self.database.chunk_vectors.forget(orphans)
             await self.empty_log()
 
     @read

@@ -47,7 +47,7 @@ class SQLEgressStore(SQLStore):
                 _insert(db, call, None)
 
     async def mark_interrupted(self) -> None:
-        dead = [process for process in await self._list_processes() if not self._processes.is_alive(process)]
+        dead = [process for process in await self._list_processes() if not await self._processes.is_alive(process)]
         if dead:
             await self._interrupt(dead)
 
@@ -144,6 +144,6 @@ def _where(principal: Principal, matching: CallFilter) -> tuple[str, tuple[str, 
             parts.append(f"{column} = ?")
             values.append(value)
     if matching.host is not None:
-        parts.append("(host = ? OR substr(host, -length(?) - 1) = '.' || ?)")
+        parts.append("(host = ? OR substr(host, length(host) - length(?)) = '.' || ?)")
         values += [matching.host] * 3
     return " AND ".join(parts), tuple(values)

@@ -22,7 +22,7 @@ class SQLElicitationStore(SQLStore):
     def add_questions(self, db: Connection, run: str, call: str, keys: Mapping[int, str], state: str | None) -> None:
         db.executemany(
             "INSERT INTO elicitation (run, call, number, key, state)"
-            " SELECT ?1, ?2, CAST(?3 AS INTEGER), ?4, CAST(?5 AS TEXT)"
+            " SELECT ?1, ?2, CAST(?3 AS BIGINT), ?4, CAST(?5 AS TEXT)"
             " WHERE EXISTS (SELECT 1 FROM run WHERE id = ?1)",  # it may have been deleted meanwhile
             [(run, call, number, key, state) for number, key in keys.items()],
         )

@@ -83,7 +83,7 @@ class SQLEmergencyReadStore(SQLStore):
         found = conversations.find(db, owner, conversation)
         db.execute(
             "INSERT INTO emergency_reading (request, conversation, reader, moment) VALUES (?1, ?2, ?3, ?4)"
-            " ON CONFLICT DO UPDATE SET moment = ?4",
+            " ON CONFLICT (request, conversation, reader) DO UPDATE SET moment = ?4",
             (id, conversation, principal.id, now),
         )
         db.execute("UPDATE emergency_read SET acknowledged = NULL WHERE id = ?", (id,))

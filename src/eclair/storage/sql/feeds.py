@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import astuple, fields, replace
-from itertools import accumulate, islice
+from itertools import accumulate
 from typing import Any
 
 import orjson
@@ -16,8 +16,9 @@ from eclair.schema.feeds import FeedEntry
 from eclair.schema.principal import Principal
 from eclair.storage.feeds import EntryHit, FeedSummary, ListedEntry, StoredFeed
 from eclair.storage.sql.connection import Connection
-from eclair.storage.sql.store import SQLStore, first_row, overwrite, read, write
-from eclair.storage.sql.stored_rows import decode_rows, row_decoder
+from eclair.storage.sql.store import MAX_INTEGER, SQLStore, first_row, overwrite, read, write
+from eclair.storage.sql.stored_rows import decode_rows, row_decoder, skip_unreadable
+from eclair.storage.sql.text_index import TextIndex
 from eclair.text.search_terms import SearchTerm, extract_terms, index_forms, parse_query
 
 MAX_ROWS_PER_ERASURE = 200
@@ -31,7 +32,6 @@ MAX_INDEX_HITS = 4000
 OVERSAMPLING = 10
 """Candidates for each hit that is wanted, since some are another owner's, switched off, or too old."""
 
-MAX_INTEGER = (1 << 63) - 1
 
 _NAMES = [field.name for field in fields(StoredFeed)]
 _COLUMNS = ", ".join(_NAMES)
@@ -50,7 +50,8 @@ class SQLFeedStore(SQLStore):
         added: list[StoredFeed] = []
         for feed in feeds:
             db.execute(
-                f"INSERT OR IGNORE INTO feed ({_COLUMNS}) VALUES ({marks})", astuple(replace(feed, owner=principal.id))
+                f"INSERT INTO feed ({_COLUMNS}) VALUES ({marks}) ON CONFLICT DO NOTHING",
+                astuple(replace(feed, owner=principal.id)),
             )
             if db.changes():
                 added.append(feed)
@@ -64,7 +65,7 @@ class SQLFeedStore(SQLStore):
     def list_feeds(self, db: Connection, principal: Principal) -> list[FeedSummary]:
         rows = db.execute(
             f"SELECT {_COLUMNS}, (SELECT count(*) FROM entry WHERE entry.feed = feed.id) FROM feed WHERE owner = ?"
-            " ORDER BY title COLLATE NOCASE, id",
+            " ORDER BY lower(title), id",
             (principal.id,),
         )
         return decode_rows(
@@ -86,7 +87,7 @@ class SQLFeedStore(SQLStore):
     def _delete_some(self, db: Connection, principal: Principal, id: str, limit: int) -> bool:
         """Erase some of a feed's entries, or the feed itself once it has none; return whether it is gone."""
         _find(db, principal, id)
-        db.execute("UPDATE feed SET active = 0 WHERE id = ?", (id,))
+        db.execute("UPDATE feed SET active = false WHERE id = ?", (id,))
         db.execute("DELETE FROM entry WHERE number IN (SELECT number FROM entry WHERE feed = ? LIMIT ?)", (id, limit))
         if db.changes():
             return False
@@ -97,7 +98,7 @@ class SQLFeedStore(SQLStore):
     def mark_due(self, db: Connection, principal: Principal, now: int, id: str | None = None) -> list[str]:
         if id is not None:
             _find(db, principal, id)
-            db.execute("UPDATE feed SET due = ?, gone = 0 WHERE id = ?", (now, id))
+            db.execute("UPDATE feed SET due = ?, gone = false WHERE id = ?", (now, id))
         else:
             db.execute(f"UPDATE feed SET due = ? WHERE owner = ? AND {_OPEN}", (now, principal.id))
         rows = db.execute(
@@ -141,7 +142,7 @@ class SQLFeedStore(SQLStore):
         db.execute(f"UPDATE feed SET {', '.join(f'{name} = ?' for name in names)} WHERE id = ?", (*values, feed.id))
         db.execute(
             "DELETE FROM entry WHERE number IN"
-            " (SELECT number FROM entry WHERE feed = ? ORDER BY at DESC, number DESC LIMIT -1 OFFSET ?)",
+            f" (SELECT number FROM entry WHERE feed = ? ORDER BY at DESC, number DESC LIMIT {MAX_INTEGER} OFFSET ?)",
             (feed.id, max_entries),
         )
 
@@ -152,7 +153,7 @@ class SQLFeedStore(SQLStore):
             return 0
         before = _count_entries(db, feed)
         for entry, folded in entries:
-            _put_entry(db, feed, entry, folded, now)
+            _put_entry(db, self.database.text_index, feed, entry, folded, now)
         return _count_entries(db, feed) - before
 
     async def erase_entries(self, before: int) -> int:
@@ -165,7 +166,7 @@ class SQLFeedStore(SQLStore):
     def _erase_some(self, db: Connection, before: int, limit: int) -> int:
         db.execute(
             "DELETE FROM entry WHERE number IN"
-            " (SELECT number FROM feed CROSS JOIN entry ON entry.feed = feed.id WHERE at < ? LIMIT ?)",
+            " (SELECT number FROM feed CROSS JOIN entry WHERE entry.feed = feed.id AND at < ? LIMIT ?)",
             (before, limit),
         )
         return db.changes()
@@ -181,13 +182,14 @@ class SQLFeedStore(SQLStore):
         min_share: float = 0.0,
         since: int | None = None,
     ) -> list[EntryHit]:
-        weights, shares = _score_entries(db, query)
+        weights, shares = _score_entries(db, self.database.text_index, principal, query)
         best = sorted(
             (number for number in shares if shares[number] >= min_share), key=lambda number: (-shares[number], -number)
         )
         rows = db.execute(
-            f"SELECT number, {_ENTRY_COLUMNS} FROM json_each(?1) AS best CROSS JOIN entry ON number = best.value"
-            " JOIN feed ON feed.id = entry.feed WHERE owner = ?2 AND active AND at >= ?3 ORDER BY best.key LIMIT ?4",
+            f"SELECT number, {_ENTRY_COLUMNS} FROM json_each(?1) AS best CROSS JOIN entry"
+            " JOIN feed ON feed.id = entry.feed WHERE number = CAST(best.value AS bigint) AND owner = ?2 AND active"
+            " AND at >= ?3 ORDER BY best.key LIMIT ?4",
             (orjson.dumps(best[: OVERSAMPLING * limit]).decode(), principal.id, since or 0, limit),
         )
         return decode_rows(
@@ -219,8 +221,8 @@ class SQLFeedStore(SQLStore):
     ) -> list[ListedEntry]:
         at, number = before or (MAX_INTEGER, MAX_INTEGER)
         rows = db.execute(
-            "WITH chosen AS (SELECT number FROM feed CROSS JOIN entry ON entry.feed = feed.id"
-            " WHERE owner = ?1 AND ?2 IN (feed.id, '') AND (at, number) < (?3, ?4)"
+            "WITH chosen AS (SELECT number FROM feed CROSS JOIN entry"
+            " WHERE entry.feed = feed.id AND owner = ?1 AND ?2 IN (feed.id, '') AND (at, number) < (?3, ?4)"
             " ORDER BY at DESC, number DESC LIMIT ?5)"
             f" SELECT number, feed.id, {_ENTRY_COLUMNS} FROM chosen JOIN entry USING (number)"
             " JOIN feed ON feed.id = entry.feed ORDER BY at DESC, number DESC",
@@ -239,6 +241,12 @@ class SQLFeedStore(SQLStore):
         return None if row is None else _hit(row)
 
 
+def list_active_urls(db: Connection, note: Callable[[], None]) -> list[str]:
+    """List the URLs of all active feeds; call `note` for each damaged row, which is left out."""
+    rows = db.execute("SELECT url FROM feed WHERE active AND NOT gone ORDER BY host")
+    return [url for (url,) in skip_unreadable(rows, note) if isinstance(url, str)]
+
+
 def _find(db: Connection, principal: Principal, id: str) -> StoredFeed:
     row = first_row(db, f"SELECT {_COLUMNS} FROM feed WHERE owner = ? AND id = ?", (principal.id, id))
     if row is None:
@@ -250,14 +258,14 @@ def _with_forms(entries: Sequence[FeedEntry]) -> list[tuple[FeedEntry, str]]:
     return [(entry, index_forms(f"{entry.title}\n{entry.summary}\n{entry.text}")) for entry in entries]
 
 
-def _put_entry(db: Connection, feed: str, entry: FeedEntry, folded: str, now: int) -> None:
+def _put_entry(db: Connection, index: TextIndex, feed: str, entry: FeedEntry, folded: str, now: int) -> None:
     """Add an entry, or update it where its words changed; the moment it was first seen stays."""
     db.execute(
         "INSERT INTO entry (feed, key, url, title, summary, text, forms, author, language, published, at)"
-        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, coalesce(?10, ?11))"
+        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, coalesce(CAST(?10 AS bigint), ?11))"
         " ON CONFLICT (feed, key) DO UPDATE SET url = ?3, title = ?4, summary = ?5, text = ?6, forms = ?7, author = ?8,"
-        " language = ?9, published = ?10, at = coalesce(?10, at)"
-        " WHERE url <> ?3 OR title <> ?4 OR summary <> ?5 OR text <> ?6",
+        " language = ?9, published = ?10, at = coalesce(?10, entry.at)"
+        " WHERE entry.url <> ?3 OR entry.title <> ?4 OR entry.summary <> ?5 OR entry.text <> ?6",
         (
             feed,
             entry.key,
@@ -272,15 +280,17 @@ def _put_entry(db: Connection, feed: str, entry: FeedEntry, folded: str, now: in
             now,
         ),
     )
+    if db.changes():
+        index.put_entry(db, feed, entry.key, (entry.title, entry.summary, entry.text, folded))
 
 
-def _score_entries(db: Connection, query: str) -> tuple[dict[SearchTerm, float], dict[int, float]]:
+def _score_entries(
+    db: Connection, index: TextIndex, principal: Principal, query: str
+) -> tuple[dict[SearchTerm, float], dict[int, float]]:
     """Return the weight of each query word, and for each entry, by number, its share of the query."""
     words = parse_query(query)
-    total: int = first_row(db, "SELECT count(*) FROM entry", ())[0]
-    counts = sorted(
-        ((min(_count_entries_with(db, word), total), word) for word in words), key=lambda counted: counted[0]
-    )
+    total, found = index.count_entries(db, principal, words)
+    counts = sorted(zip(found, words, strict=True), key=lambda counted: counted[0])
     hits = accumulate(count for count, _ in counts)
     rare = [
         (count, word) for (count, word), total_hits in zip(counts, hits, strict=True) if total_hits <= MAX_INDEX_HITS
@@ -290,22 +300,9 @@ def _score_entries(db: Connection, query: str) -> tuple[dict[SearchTerm, float],
     shares: dict[int, float] = {}
     for count, word in rare:
         part = weights[word] / sum(weights.values())
-        rows = db.execute("SELECT rowid FROM entry_text WHERE entry_text MATCH ? ORDER BY rowid DESC", (word.query,))
-        for (number,) in islice(rows if count else (), MAX_INDEX_HITS):
+        for number in index.list_entries(db, principal, word, MAX_INDEX_HITS) if count else ():
             shares[number] = shares.get(number, 0.0) + part
     return weights, shares
-
-
-def _count_entries_with(db: Connection, word: SearchTerm) -> int:
-    """Count the entries that have the word, or words beginning with it."""
-    if word.is_prefix:
-        sql, values = (
-            "SELECT sum(doc) FROM entry_word WHERE term >= ? AND term < ?",
-            (word.word, word.word + "\U0010ffff"),
-        )
-    else:
-        sql, values = "SELECT sum(doc) FROM entry_word WHERE term = ?", (word.word,)
-    return first_row(db, sql, values)[0] or 0
 
 
 def _weight(entries: int, count: int) -> float:

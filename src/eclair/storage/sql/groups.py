@@ -40,7 +40,7 @@ class SQLGroupStore(SQLStore):
         values = [after, after or ""]
         where = "(name, id) > (coalesce((SELECT name FROM person_group WHERE id = ?), ''), ?)"
         if query:
-            where += " AND instr(lower(name), ?)"
+            where += " AND instr(lower(name), ?) > 0"
             values.append(query.lower())
         rows = db.execute(
             f"SELECT {_COLUMNS} FROM person_group WHERE {where} ORDER BY name, id LIMIT ?", (*values, limit)
@@ -154,7 +154,7 @@ def _insert(db: Connection, group: PersonGroup) -> None:
 def _add_members(db: Connection, id: str, people: Sequence[str]) -> None:
     for person in people:
         require_person(db, person)
-        db.execute("INSERT OR IGNORE INTO group_member VALUES (?, ?)", (id, person))
+        db.execute("INSERT INTO group_member VALUES (?, ?) ON CONFLICT DO NOTHING", (id, person))
 
 
 def _find_group(db: Connection, origin: str, name: str) -> PersonGroup | None:

@@ -12,7 +12,7 @@ from eclair.schema.principal import Principal
 from eclair.storage.images import ImagePage
 from eclair.storage.sql import conversations
 from eclair.storage.sql.connection import Connection
-from eclair.storage.sql.messages import full_text_query, require_message
+from eclair.storage.sql.messages import parse_words, require_message
 from eclair.storage.sql.shared_messages import erase_image
 from eclair.storage.sql.store import SQLStore, first_row, read, write
 from eclair.storage.sql.stored_rows import decode_rows, row_decoder
@@ -41,6 +41,7 @@ class SQLImageStore(SQLStore):
             f"INSERT INTO picture ({', '.join(_NAMES)}, message) VALUES ({marks}, ?)",
             (*astuple(replace(picture, owner=principal.id)), message),
         )
+        self.database.text_index.put_image(db, picture.id, picture.prompt)
 
     @read
     def get_image(self, db: Connection, principal: Principal, id: str) -> GeneratedImage:
@@ -53,10 +54,11 @@ class SQLImageStore(SQLStore):
         values: list[Any] = [principal.id]
         more = ""
         if words.strip():
-            if not (query := full_text_query(words)):
+            if not (terms := parse_words(words)):
                 return ImagePage([], None)
-            more += " AND picture.number IN (SELECT rowid FROM picture_text WHERE picture_text MATCH ?)"
-            values.append(query)
+            condition, value = self.database.text_index.image_condition(terms)
+            more += f" AND {condition}"
+            values.append(value)
         if before is not None:
             more += " AND picture.id < ?"
             values.append(before)

@@ -15,7 +15,7 @@ from eclair.storage.sql.connection import Connection, Database
 from eclair.storage.sql.document_rows import release_document
 from eclair.storage.sql.documents import SQLDocumentStore
 from eclair.storage.sql.shared_messages import erase_file
-from eclair.storage.sql.sharing import LIBRARIES, SQLSharedStore, describe, find_shared
+from eclair.storage.sql.sharing import LIBRARIES, OWNED, SQLSharedStore, describe, find_shared
 from eclair.storage.sql.store import first_row, overwrite, read, snapshot, write
 from eclair.storage.sql.stored_rows import decode_rows, row_decoder
 
@@ -52,8 +52,8 @@ class SQLLibraryStore(SQLSharedStore):
     def get_library_by_name(self, db: Connection, principal: Principal, name: str) -> Library:
         row = first_row(
             db,
-            f"SELECT {_COLUMNS}, {LIBRARIES.access} AS may FROM library WHERE name = ?2 AND may IS NOT NULL"
-            " ORDER BY may <> 'own', created LIMIT 1",
+            f"SELECT {_COLUMNS}, {LIBRARIES.access} FROM library WHERE name = ?2 AND {LIBRARIES.visible}"
+            f" ORDER BY {OWNED} DESC, created LIMIT 1",
             (describe(principal), name),
         )
         if row is None:

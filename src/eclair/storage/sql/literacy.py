@@ -13,7 +13,8 @@ class SQLLiteracyStore(SQLStore):
     @write
     def count_literacy(self, db: Connection, event: LiteracyEvent) -> None:
         db.execute(
-            "INSERT INTO literacy (event, count) VALUES (?, 1) ON CONFLICT (event) DO UPDATE SET count = count + 1",
+            "INSERT INTO literacy (event, count) VALUES (?, 1)"
+            " ON CONFLICT (event) DO UPDATE SET count = literacy.count + 1",
             (event,),
         )
 

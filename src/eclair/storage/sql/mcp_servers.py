@@ -14,7 +14,7 @@ from eclair.schema.principal import Principal
 from eclair.storage.mcp_servers import McpChoices, McpListings, McpSwitch, StoredMcpServer
 from eclair.storage.sql.audit import append_act
 from eclair.storage.sql.connection import Connection
-from eclair.storage.sql.store import SQLStore, first_row, overwrite, read, snapshot, write
+from eclair.storage.sql.store import SQLStore, first_row, overwrite, read, snapshot, upsert, write
 from eclair.storage.sql.stored_rows import DECODING_ERRORS, decode_list, decode_rows, row_decoder, skip_unreadable
 
 _COLUMNS = "id, owner, name, config, secrets, secret_names, created"
@@ -104,10 +104,10 @@ class SQLMcpServerStore(SQLStore):
             if mine is None:
                 raise NotFound(f"There is no conversation {switch.conversation!r}.")
         key = (principal.id, switch.server, switch.conversation)
-        db.execute("DELETE FROM mcp_switch WHERE owner = ? AND server = ? AND conversation IS ?", key)
+        db.execute("DELETE FROM mcp_switch WHERE owner = ? AND server = ? AND conversation IS NOT DISTINCT FROM ?", key)
         db.execute(
             "INSERT INTO mcp_switch (owner, server, conversation, is_on, changed) VALUES (?, ?, ?, ?, ?)",
-            (*key, int(switch.is_on), self.now()),
+            (*key, switch.is_on, self.now()),
         )
 
 
@@ -120,7 +120,7 @@ def _require(db: Connection, principal: Principal, id: str) -> StoredMcpServer:
 
 def _put(db: Connection, server: StoredMcpServer) -> None:
     db.execute(
-        f"INSERT OR REPLACE INTO mcp_server ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        upsert("mcp_server", _COLUMNS, "id"),
         (
             *(server.id, server.owner, server.name, _encode(server.config), server.secrets),
             *(_encode(server.secret_names), server.created),

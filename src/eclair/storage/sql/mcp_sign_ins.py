@@ -8,7 +8,7 @@ from eclair.storage.mcp_servers import StoredMcpServer
 from eclair.storage.mcp_sign_ins import SignedInServers
 from eclair.storage.sql.audit import append_act
 from eclair.storage.sql.connection import Connection
-from eclair.storage.sql.store import SQLStore, first_row, overwrite, read
+from eclair.storage.sql.store import SQLStore, first_row, overwrite, read, upsert
 
 
 class SQLMcpSignInStore(SQLStore):
@@ -29,7 +29,7 @@ class SQLMcpSignInStore(SQLStore):
     @overwrite
     def add_mcp_sign_in(self, db: Connection, principal: Principal, server: StoredMcpServer, sealed: bytes) -> None:
         db.execute(
-            "INSERT OR REPLACE INTO mcp_sign_in (owner, server, sealed, changed) VALUES (?, ?, ?, ?)",
+            upsert("mcp_sign_in", "owner, server, sealed, changed", "owner, server"),
             (principal.id, server.id, sealed, self.now()),
         )
         append_act(db, principal, "mcp_server.signed_in", server.name)

@@ -27,7 +27,7 @@ class SQLMemoryStore(SQLStore):
             project = _project_of(db, principal, memory.conversation)
         same = first_row(
             db,
-            f"SELECT {_COLUMNS} FROM memory WHERE owner = ? AND text = ? AND project_id IS ?",
+            f"SELECT {_COLUMNS} FROM memory WHERE owner = ? AND text = ? AND project_id IS NOT DISTINCT FROM ?",
             (principal.id, memory.text, project),
         )
         if same is not None:

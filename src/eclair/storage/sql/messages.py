@@ -1,4 +1,4 @@
-"""Rows of messages: their tree, and the query that finds their words."""
+"""Rows of messages: their tree, and the terms that find their words."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ from eclair.schema.messages import Fault, Message, Part, Role
 from eclair.storage.sql.connection import Connection
 from eclair.storage.sql.store import first_row
 from eclair.storage.sql.stored_rows import skip_unreadable
+from eclair.storage.sql.text_index import TextIndex
+from eclair.text.search_terms import SearchTerm
 
 MAX_QUERY_WORDS = 32
 """Further words of a query are ignored; each costs, and no one types more."""
@@ -34,8 +36,11 @@ def _message() -> TypeAdapter[Message]:
     return TypeAdapter(Message)
 
 
-def insert_message(db: Connection, message: Message) -> None:
-    """Insert a message. Raises Conflict where its id is taken, NotFound for a parent outside the conversation."""
+def insert_message(db: Connection, index: TextIndex, message: Message) -> None:
+    """Insert a message and index its words.
+
+    Raises Conflict where its id is taken, NotFound for a parent outside the conversation.
+    """
     if first_row(db, "SELECT 1 FROM message WHERE id = ?", (message.id,)) is not None:
         raise Conflict(f"The id {message.id!r} is taken; leave it out to be given one.")
     if message.parent is not None:
@@ -44,13 +49,15 @@ def insert_message(db: Connection, message: Message) -> None:
         "INSERT INTO message (id, conversation, parent, text, body, rated) VALUES (?, ?, ?, ?, ?, ?)",
         (message.id, message.conversation, message.parent, message.text, _json(message), _rated(message)),
     )
+    index.put_message(db, message.id, message.text)
 
 
-def update_message(db: Connection, message: Message) -> None:
+def update_message(db: Connection, index: TextIndex, message: Message) -> None:
     db.execute(
         "UPDATE message SET text = ?, body = ?, rated = ? WHERE id = ?",
         (message.text, _json(message), _rated(message), message.id),
     )
+    index.put_message(db, message.id, message.text)
 
 
 def get_message(db: Connection, id: str) -> Message:
@@ -109,7 +116,7 @@ def _read_messages(
 def _read_text(db: Connection, number: int) -> str:
     """Read the words by which a message is searched, as far as they can be read."""
     (text,) = first_row(db, "SELECT CAST(text AS BLOB) FROM message WHERE number = ?", (number,))
-    return bytes(text).decode("utf-8", "replace")
+    return text if isinstance(text, str) else bytes(text).decode("utf-8", "replace")
 
 
 def decode_message(body: Any) -> Message | None:
@@ -142,7 +149,8 @@ def find_newest_leaf(db: Connection, conversation: str, parent: str | None) -> s
     while True:
         below = first_row(
             db,
-            "SELECT id FROM message WHERE conversation = ? AND parent IS ? ORDER BY number DESC LIMIT 1",
+            "SELECT id FROM message WHERE conversation = ? AND parent IS NOT DISTINCT FROM ?"
+            " ORDER BY number DESC LIMIT 1",
             (conversation, leaf),
         )
         if below is None:
@@ -150,13 +158,16 @@ def find_newest_leaf(db: Connection, conversation: str, parent: str | None) -> s
         leaf = below[0]
 
 
-def full_text_query(words: str) -> str:
-    """Return an FTS5 query for texts with every word, or a word beginning with it; empty without words.
+def parse_words(words: str) -> list[SearchTerm]:
+    """Return the terms for texts with every word, or a word beginning with it; empty without words.
 
     A single letter of an alphabet is looked for as a word of its own: too many words begin with it.
     """
     found = _WORD.findall(unicodedata.normalize("NFC", words))[:MAX_QUERY_WORDS]
-    return " ".join(f'"{word}"' if _is_single_letter(word) else f'"{word}"*' for word in found)
+    return [
+        SearchTerm(word, f'"{word}"') if _is_single_letter(word) else SearchTerm(word, f'"{word}"*', is_prefix=True)
+        for word in found
+    ]
 
 
 def _is_single_letter(word: str) -> bool:

@@ -1,28 +1,23 @@
 """Search of names: titles and tags of conversations, files and libraries, best first.
 
-Names are compared one by one, so that a word is found inside a longer one, as in a German compound. Names in ASCII that
-lack a word are dropped by SQLite itself, which takes no lock of Python's.
+Names are compared one by one, so that a word is found inside a longer one, as in a German compound.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, cast
-
-import apsw
+from typing import Any
 
 from eclair.schema.messages import NameHit
 from eclair.schema.principal import Principal
 from eclair.storage.sql.connection import Connection
-from eclair.storage.sql.sharing import LIBRARIES, OWNED, describe
+from eclair.storage.sql.sharing import LIBRARIES, OWNED
 from eclair.storage.sql.store import first_row, snapshot
 from eclair.storage.sql.stored_rows import decode_list, decode_rows, row_decoder
+from eclair.storage.sql.text_index import NameSource, TextIndex
 from eclair.text.name_match import NameQuery
-
-MAX_RANKED_NAMES = 1000
-"""Of more matches of a kind, the newest are compared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,53 +30,37 @@ class _Ranked:
     file: str = ""
 
 
-def find_names(db: Connection, principal: Principal, text: str, limit: int, note: Callable[[], None]) -> list[NameHit]:
+def find_names(
+    db: Connection, index: TextIndex, principal: Principal, text: str, limit: int, note: Callable[[], None]
+) -> list[NameHit]:
     """Find names as `ConversationStore.search_names` says; call `note` for damaged rows, which are left out."""
     query = NameQuery.parse(text)
     if not query.words:
         return []
 
-    def score(*names: Any) -> int:
-        return query.score(" ".join(name for name in names if isinstance(name, str)))
-
-    cast(apsw.Connection, db).create_scalar_function("name_score", score, -1, deterministic=True)
     with snapshot(db):
         found = [
-            *decode_rows(_matching(db, _CONVERSATIONS, principal, query), _conversation_decoder(query), note),
-            *decode_rows(_matching(db, _LIBRARIES, principal, query), _library_decoder(query), note),
-            *decode_rows(_matching(db, _FILES, principal, query), _file_decoder(query), note),
+            *decode_rows(index.select_names(db, _CONVERSATIONS, principal, query), _conversation_decoder(query), note),
+            *decode_rows(index.select_names(db, _LIBRARIES, principal, query), _library_decoder(query), note),
+            *decode_rows(index.select_names(db, _FILES, principal, query), _file_decoder(query), note),
         ]
         found.sort(key=lambda each: (each.score, each.moment), reverse=True)
         return list(islice((hit for each in found if (hit := _locate(db, each)) is not None), limit))
 
 
-_CONVERSATIONS = (
+_CONVERSATIONS = NameSource(
     "SELECT updated AS moment, id, title, tags FROM conversation"
     f" WHERE {OWNED} AND shelf IN ('list', 'archive', 'pinned')",
     ("title", "tags"),
 )
-_LIBRARIES = (
+_LIBRARIES = NameSource(
     f"SELECT created AS moment, id, name FROM library WHERE ({OWNED} OR id IN {LIBRARIES.shared})",
     ("name",),
 )
-_FILES = (
+_FILES = NameSource(
     f"SELECT created AS moment, id, name, library FROM file WHERE ({OWNED} OR library IN {LIBRARIES.shared})",
     ("name",),
 )
-
-
-def _matching(
-    db: Connection, source: tuple[str, tuple[str, ...]], principal: Principal, query: NameQuery
-) -> Iterator[Any]:
-    """Select the newest rows whose names match."""
-    select, columns = source
-    joined = " || ' ' || ".join(columns)
-    has_words = " AND ".join(f"{joined} LIKE ?" for _ in query.words)
-    return db.execute(
-        f"SELECT * FROM ({select} AND iif({joined} GLOB '*[^ -~]*', 1, {has_words}))"
-        f" WHERE name_score({', '.join(columns)}) > 0 ORDER BY moment DESC LIMIT {MAX_RANKED_NAMES}",
-        (describe(principal), *(f"%{word}%" for word in query.words)),
-    )
 
 
 def _conversation_decoder(query: NameQuery) -> Callable[[Any], _Ranked]:

@@ -64,7 +64,9 @@ class SQLPeopleStore(SQLStore):
     def list_people(self, db: Connection, limit: int, query: str = "", after: str | None = None) -> list[Person]:
         where, values = "name > coalesce((SELECT name FROM person WHERE id = ?), '')", [after]
         if query:
-            where += " AND (instr(name, ?) OR instr(lower(display_name), ?) OR instr(coalesce(email, ''), ?))"
+            where += (
+                " AND (instr(name, ?) > 0 OR instr(lower(display_name), ?) > 0 OR instr(coalesce(email, ''), ?) > 0)"
+            )
             values += [query.lower()] * 3
         rows = db.execute(f"SELECT {PERSON_COLUMNS} FROM person WHERE {where} ORDER BY name LIMIT ?", (*values, limit))
         return decode_rows(rows, person_of_row, self.database.damage.noting("people"))
@@ -132,7 +134,7 @@ class SQLPeopleStore(SQLStore):
         row = first_row(db, "SELECT person FROM identity WHERE issuer = ? AND subject = ?", (issuer, subject))
         if row is not None and row[0] != person:
             raise Conflict("Somebody else signs in with this identity; ask an administrator.")
-        db.execute("INSERT OR IGNORE INTO identity VALUES (?, ?, ?)", (issuer, subject, person))
+        db.execute("INSERT INTO identity VALUES (?, ?, ?) ON CONFLICT DO NOTHING", (issuer, subject, person))
         if db.changes():
             append_act(db, principal, "identity.linked", person, details={"issuer": issuer})
 
@@ -190,7 +192,10 @@ class SQLPeopleStore(SQLStore):
     @write
     def add_code(self, db: Connection, principal: Principal, code: OneTimeCode) -> None:
         if code.purpose != "invitation":
-            db.execute("DELETE FROM one_time_code WHERE purpose = ? AND person IS ?", (code.purpose, code.person))
+            db.execute(
+                "DELETE FROM one_time_code WHERE purpose = ? AND person IS NOT DISTINCT FROM ?",
+                (code.purpose, code.person),
+            )
         body = {
             "name": code.name,
             "display_name": code.display_name,

@@ -14,7 +14,7 @@ from eclair.storage.projects import Project, ProjectOrder, ProjectSummary
 from eclair.storage.sharing import Access
 from eclair.storage.sql.audit import append_act
 from eclair.storage.sql.connection import Connection
-from eclair.storage.sql.sharing import PROJECTS, SQLSharedStore, describe, find_shared
+from eclair.storage.sql.sharing import OWNED, PROJECTS, SQLSharedStore, describe, find_shared
 from eclair.storage.sql.store import first_row, overwrite, read, snapshot, write
 from eclair.storage.sql.stored_rows import decode_list, decode_rows, row_decoder
 from eclair.text.name_match import NameQuery
@@ -45,8 +45,8 @@ class SQLProjectStore(SQLSharedStore):
     def get_project_by_name(self, db: Connection, principal: Principal, name: str) -> Project:
         row = first_row(
             db,
-            f"SELECT {_COLUMNS}, {PROJECTS.access} AS may FROM project WHERE name = ?2 AND may IS NOT NULL"
-            " ORDER BY may <> 'own', created LIMIT 1",
+            f"SELECT {_COLUMNS}, {PROJECTS.access} FROM project WHERE name = ?2 AND {PROJECTS.visible}"
+            f" ORDER BY {OWNED} DESC, created LIMIT 1",
             (describe(principal), name),
         )
         if row is None:

@@ -10,7 +10,7 @@ from eclair.storage.prompts import SavedPrompt
 from eclair.storage.sharing import Access
 from eclair.storage.sql.audit import append_act
 from eclair.storage.sql.connection import Connection
-from eclair.storage.sql.sharing import PROMPTS, SQLSharedStore, describe, find_shared
+from eclair.storage.sql.sharing import OWNED, PROMPTS, SQLSharedStore, describe, find_shared
 from eclair.storage.sql.store import first_row, overwrite, read, write
 from eclair.storage.sql.stored_rows import decode_rows, row_decoder
 
@@ -43,8 +43,8 @@ class SQLPromptStore(SQLSharedStore):
     def get_prompt_by_name(self, db: Connection, principal: Principal, name: str) -> SavedPrompt:
         row = first_row(
             db,
-            f"SELECT {_COLUMNS}, {PROMPTS.access} AS may FROM prompt WHERE name = ?2 AND may IS NOT NULL"
-            " ORDER BY may <> 'own', created LIMIT 1",
+            f"SELECT {_COLUMNS}, {PROMPTS.access} FROM prompt WHERE name = ?2 AND {PROMPTS.visible}"
+            f" ORDER BY {OWNED} DESC, created LIMIT 1",
             (describe(principal), name),
         )
         if row is None:

@@ -27,7 +27,7 @@ class SQLRatingStore(SQLStore):
         found = _find(db, principal, message)
         if found.role != "assistant" or found.is_open:
             raise Conflict("Only an answer that has ended can be rated.")
-        update_message(db, replace(found, rating=rating))
+        update_message(db, self.database.text_index, replace(found, rating=rating))
         return found.conversation
 
     @write
@@ -38,7 +38,7 @@ class SQLRatingStore(SQLStore):
         if _find(db, principal, answer).is_open:
             raise Conflict("This answer is still being written; wait for it, or stop it.")
         kept = replace(found, comparison=replace(found.comparison, kept=answer, decided=self.now()))
-        update_message(db, kept)
+        update_message(db, self.database.text_index, kept)
         leaf = find_newest_leaf(db, found.conversation, answer)
         db.execute("UPDATE conversation SET leaf = ? WHERE id = ?", (leaf, found.conversation))
         return kept

@@ -148,7 +148,9 @@ class SQLResponseStore(SQLStore):
 
     @write
     def request_cancel(self, db: Connection, response: str) -> None:
-        db.execute("UPDATE api_response SET cancel_requested = 1 WHERE id = ? AND status = 'in_progress'", (response,))
+        db.execute(
+            "UPDATE api_response SET cancel_requested = true WHERE id = ? AND status = 'in_progress'", (response,)
+        )
 
     @read
     def list_cancelled(self, db: Connection, responses: Sequence[str]) -> list[str]:

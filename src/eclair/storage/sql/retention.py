@@ -38,7 +38,7 @@ HELD = (
 """Condition on a conversation that a hold keeps."""
 _RULE = (
     "WITH rule (scope, subject, days) AS MATERIALIZED ("
-    " SELECT value ->> 'scope', value ->> 'subject', value ->> 'days' FROM json_each(?1)"
+    " SELECT value ->> 'scope', value ->> 'subject', CAST(value ->> 'days' AS BIGINT) FROM json_each(?1)"
     " WHERE value ->> 'days' IS NOT NULL)"
 )
 _MINE = (
@@ -191,7 +191,7 @@ def set_rule(db: Connection, principal: Principal, rule: RetentionRule, now: int
         _require(db, rule.scope, rule.subject)
     db.execute(
         "INSERT INTO retention_rule (scope, subject, days, changed) VALUES (?1, ?2, ?3, ?4)"
-        " ON CONFLICT DO UPDATE SET days = ?3, changed = ?4",
+        " ON CONFLICT (scope, subject) DO UPDATE SET days = ?3, changed = ?4",
         (rule.scope, rule.subject, rule.days, now),
     )
     details = {"scope": rule.scope, "days": rule.days}

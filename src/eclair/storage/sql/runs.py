@@ -17,6 +17,7 @@ from eclair.storage.sql.files import attach_files
 from eclair.storage.sql.messages import get_message, insert_message, update_message
 from eclair.storage.sql.store import SQLStore, first_row, read, write, write_synced
 from eclair.storage.sql.stored_rows import decode_rows, row_decoder
+from eclair.storage.sql.text_index import TextIndex
 from eclair.storage.sql.usage import add_answer
 
 _COLUMNS = "run.id, run.conversation, run.message, run.process, run.status"
@@ -52,10 +53,10 @@ class SQLRunStore(SQLStore):
         conversations.refuse_while_running(db, "conversation = ?", (conversation.id,))
         _refuse_while_waiting(db, conversation.id)
         if turn.question is not None:
-            insert_message(db, turn.question)
+            insert_message(db, self.database.text_index, turn.question)
             attach_files(db, turn.principal, turn.question.id, turn.question.needs)
         for each in (NewAnswer(turn.answer, turn.run, turn.first), *turn.beside):
-            _insert_answer(db, each, turn.options)
+            _insert_answer(db, self.database.text_index, each, turn.options)
         db.execute(
             "UPDATE conversation SET leaf = ?, updated = max(updated, ?), title = iif(title = '', ?, title)"
             " WHERE id = ?",
@@ -80,7 +81,7 @@ class SQLRunStore(SQLStore):
         if not db.changes():
             return None
         _append(db, [rest])
-        update_message(db, message)
+        update_message(db, self.database.text_index, message)
         return _owner(db, run)
 
     @write
@@ -96,7 +97,7 @@ class SQLRunStore(SQLStore):
         assert owner is not None  # a run goes with its conversation
         rows = db.execute("SELECT call, decision FROM call_decision WHERE run = ? AND NOT is_taken", (run,))
         decisions = dict(rows)
-        db.execute("UPDATE call_decision SET is_taken = 1 WHERE run = ?", (run,))
+        db.execute("UPDATE call_decision SET is_taken = true WHERE run = ?", (run,))
         return TakenUpRun(record, owner, options, decisions)
 
     @read
@@ -130,14 +131,14 @@ class SQLRunStore(SQLStore):
         if rest is not None:
             _append(db, [rest])
         db.execute("DELETE FROM elicitation WHERE run = ?", (run.id,))
-        update_message(db, message)
+        update_message(db, self.database.text_index, message)
         db.execute("UPDATE conversation SET updated = max(updated, ?) WHERE id = ?", (now, run.conversation))
         add_answer(db, owner, message, now)
         return owner
 
     @write
     def request_stop(self, db: Connection, run: str) -> None:
-        db.execute("UPDATE run SET stop_requested = 1 WHERE id = ? AND status = 'running'", (run,))
+        db.execute("UPDATE run SET stop_requested = true WHERE id = ? AND status = 'running'", (run,))
 
     @read
     def list_stop_requests(self, db: Connection) -> list[str]:
@@ -219,7 +220,9 @@ def _owner(db: Connection, run: RunRecord) -> Principal | None:
 
 def _insert_decision(db: Connection, run: str, call: str, decision: CallDecision) -> bool:
     """Insert a decision; return False where there is one."""
-    db.execute("INSERT OR IGNORE INTO call_decision (run, call, decision) VALUES (?, ?, ?)", (run, call, decision))
+    db.execute(
+        "INSERT INTO call_decision (run, call, decision) VALUES (?, ?, ?) ON CONFLICT DO NOTHING", (run, call, decision)
+    )
     return bool(db.changes())
 
 
@@ -232,9 +235,9 @@ def _refuse_while_waiting(db: Connection, conversation: str) -> None:
         )
 
 
-def _insert_answer(db: Connection, new: NewAnswer, options: str | None) -> None:
+def _insert_answer(db: Connection, index: TextIndex, new: NewAnswer, options: str | None) -> None:
     run = new.run
-    insert_message(db, new.answer)
+    insert_message(db, index, new.answer)
     db.execute(
         "INSERT INTO run (id, conversation, message, process, status, options) VALUES (?, ?, ?, ?, ?, ?)",
         (run.id, run.conversation, run.message, run.process, run.status, options),

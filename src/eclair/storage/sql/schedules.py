@@ -153,7 +153,7 @@ class SQLScheduleStore(SQLStore):
         db.execute("UPDATE schedule SET failures = ? WHERE id = ?", (schedule.failures, schedule.id))
         if schedule.state == "paused":
             _pause(db, schedule.id, schedule.reason or "")
-        db.execute("UPDATE conversation SET unread = 1 WHERE id = ?", (occurrence.conversation,))
+        db.execute("UPDATE conversation SET unread = true WHERE id = ?", (occurrence.conversation,))
         return True
 
     @write
@@ -192,11 +192,11 @@ def _has_open(db: Connection, schedule: str) -> bool:
 def _insert(db: Connection, occurrence: Occurrence) -> bool:
     """Insert an occurrence; return False for a due time that was taken before the clock was set back."""
     db.execute(
-        f"INSERT OR IGNORE INTO occurrence ({_OCCURRENCE}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        f"INSERT INTO occurrence ({_OCCURRENCE}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
         (
             *(occurrence.id, occurrence.schedule, occurrence.due, occurrence.status, occurrence.conversation),
             *(occurrence.question, occurrence.began, occurrence.ended, occurrence.run, occurrence.fault),
-            *(int(occurrence.is_missed), int(occurrence.is_manual), occurrence.process),
+            *(occurrence.is_missed, occurrence.is_manual, occurrence.process),
         ),
     )
     is_new = bool(db.changes())

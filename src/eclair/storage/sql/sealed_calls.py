@@ -17,7 +17,7 @@ _SEALED = (
     "id, owner, moment, purpose, run, method, host, address, country, sent, received, status, milliseconds, verdict,"
     " reason, hex(url_hash)"
 )
-_THROUGH = "SELECT max(json_extract(details, '$.through')) FROM audit WHERE action = 'egress.sealed'"
+_THROUGH = "SELECT max(CAST(details ->> '$.through' AS BIGINT)) FROM audit WHERE action = 'egress.sealed'"
 
 
 def url_hash(salt: bytes, url: str) -> bytes:
@@ -31,7 +31,7 @@ def sealed_through(db: Connection, before: int | None = None) -> int:
     if before is None:
         (found,) = first_row(db, _THROUGH, ())
     else:
-        (found,) = first_row(db, f"{_THROUGH} AND json_extract(details, '$.through') < ?", (before,))
+        (found,) = first_row(db, f"{_THROUGH} AND CAST(details ->> '$.through' AS BIGINT) < ?", (before,))
     return found or 0
 
 

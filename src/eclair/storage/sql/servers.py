@@ -13,7 +13,7 @@ from eclair.schema.principal import Principal
 from eclair.storage.servers import StoredServer
 from eclair.storage.sql.audit import append_act
 from eclair.storage.sql.connection import Connection
-from eclair.storage.sql.store import SQLStore, first_row, overwrite, read, write
+from eclair.storage.sql.store import SQLStore, first_row, overwrite, read, upsert, write
 from eclair.storage.sql.stored_rows import decode_list, decode_rows, row_decoder, skip_unreadable
 
 _COLUMNS = "name, url, key, models, context, country, created, api"
@@ -49,7 +49,7 @@ class SQLServerStore(SQLStore):
 
     @write
     def save_probe(self, db: Connection, name: str, body: str) -> None:
-        db.execute("INSERT OR REPLACE INTO probe (server, body) VALUES (?, ?)", (name, body))
+        db.execute(upsert("probe", "server, body", "server"), (name, body))
 
 
 def add_server(db: Connection, principal: Principal, server: StoredServer) -> None:
@@ -89,7 +89,7 @@ def _put(db: Connection, server: StoredServer) -> None:
     values = astuple(replace(server, models=()))
     models = orjson.dumps(server.models).decode()
     row = (*values[:3], models, *values[4:])
-    db.execute(f"INSERT OR REPLACE INTO server ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
+    db.execute(upsert("server", _COLUMNS, "name"), row)
 
 
 @row_decoder

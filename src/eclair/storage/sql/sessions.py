@@ -59,7 +59,7 @@ class SQLSessionStore(SQLStore):
 
     @write
     def end_sessions(self, db: Connection, principal: Principal, person: str, keep: str | None = None) -> int:
-        db.execute("DELETE FROM session WHERE person = ? AND id IS NOT ?", (person, keep))
+        db.execute("DELETE FROM session WHERE person = ? AND id IS DISTINCT FROM ?", (person, keep))
         return _note_ended(db, principal, person, db.changes())
 
     @write

@@ -32,7 +32,7 @@ def erase_image(db: Connection, image: str) -> None:
 
 
 def _mentioning(db: Connection, id: str) -> list[tuple[str, str]]:
-    return list(db.execute("SELECT id, body FROM share WHERE instr(body, ?)", (f'"{id}"',)))
+    return list(db.execute("SELECT id, body FROM share WHERE instr(body, ?) > 0", (f'"{id}"',)))
 
 
 def _edit(db: Connection, rows: list[tuple[str, str]], edit: Callable[[list[_Message]], list[_Message]]) -> None:

@@ -33,7 +33,7 @@ class SQLShareStore(SQLStore):
                 share.created,
                 share.expires,
                 share.readings,
-                int(share.house),
+                share.house,
                 share.reviewer,
                 body,
             ),

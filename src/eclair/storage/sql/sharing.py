@@ -101,7 +101,7 @@ def find_shared(
     needs: Access,
 ) -> T:
     """Return what the principal has that access to. Raises NotFound, and Forbidden for less access."""
-    query = f"SELECT {columns}, {table.access} AS may FROM {table.name} WHERE id = ?2 AND may IS NOT NULL"
+    query = f"SELECT {columns}, {table.access} FROM {table.name} WHERE id = ?2 AND {table.access} IS NOT NULL"
     row = first_row(db, query, (describe(principal), id))
     if row is None:
         raise NotFound(f"There is no {table.name} {id!r}.")
@@ -131,7 +131,7 @@ class SQLSharedStore(SQLStore, ABC):
         name = self.table.name
         db.execute(
             f"INSERT INTO {name}_share ({name}, subject, access, created) VALUES (?1, ?2, ?3, ?4)"
-            " ON CONFLICT DO UPDATE SET access = ?3",
+            f" ON CONFLICT ({name}, subject) DO UPDATE SET access = ?3",
             (share.object, share.subject, share.access, share.created),
         )
         append_act(db, principal, "share.made", share.subject, details={"of": share.object, "access": share.access})

@@ -18,7 +18,8 @@ from eclair.storage.sql.store import SQLStore, first_row, overwrite, read, write
 from eclair.storage.sql.stored_rows import decode_rows, row_decoder
 
 _FILES = (
-    "(SELECT json_group_array(json_array(path, length(data)) ORDER BY path) FROM skill_file WHERE skill = skill.id)"
+    "(SELECT string_agg(CAST(json_array(path, length(data)) AS TEXT), ',' ORDER BY path)"
+    " FROM skill_file WHERE skill = skill.id)"
 )
 _IS_ON = (
     "EXISTS (SELECT 1 FROM skill_switch AS switch"
@@ -73,7 +74,7 @@ class SQLSkillStore(SQLStore):
         db.execute(
             "INSERT INTO skill_switch (owner, skill, is_on) VALUES (?1, ?2, ?3)"
             " ON CONFLICT (owner, skill) DO UPDATE SET is_on = ?3",
-            (principal.id, id, int(is_on)),
+            (principal.id, id, is_on),
         )
         append_act(db, principal, "skill.switched", id, details={"state": "on" if is_on else "off"})
 
@@ -119,7 +120,7 @@ def _skill(row: Any) -> Skill:
         id=id,
         owner=owner,
         head=_HEAD.validate_json(head),
-        files=tuple(SkillFile(path, size) for path, size in orjson.loads(files)),
+        files=tuple(SkillFile(path, size) for path, size in orjson.loads(f"[{files or ''}]")),
         created=created,
         changed=changed,
         is_on=bool(is_on),

@@ -17,6 +17,9 @@ P = ParamSpec("P")
 T = TypeVar("T")
 S = TypeVar("S", bound="SQLStore")
 
+MAX_INTEGER = (1 << 63) - 1
+"""The largest number that a column holds; as a limit, none."""
+
 PAUSE_RATIO = 0.1
 """A pause of background work lasts this many times as long as the step before it."""
 
@@ -136,6 +139,15 @@ def _watch(db: Connection, work: Callable[[], T]) -> tuple[T, bool]:
 def first_row(db: Connection, statement: str, values: tuple[Any, ...]) -> Any:
     """Return the first row, or None."""
     return next(iter(db.execute(statement, values)), None)
+
+
+def upsert(table: str, columns: str, key: str) -> str:
+    """Return the statement that inserts a row of these columns, or replaces the one that has the same key."""
+    names = [name.strip() for name in columns.split(",")]
+    keys = [name.strip() for name in key.split(",")]
+    changes = ", ".join(f"{name} = excluded.{name}" for name in names if name not in keys)
+    marks = ", ".join("?" * len(names))
+    return f"INSERT INTO {table} ({columns}) VALUES ({marks}) ON CONFLICT ({key}) DO UPDATE SET {changes}"
 
 
 @contextlib.contextmanager

@@ -61,9 +61,10 @@ class SQLUsageStore(SQLStore):
     @read
     def get_model_speeds(self, db: Connection) -> dict[str, float]:
         rows = db.execute(
-            "SELECT model, avg(speed) FROM (SELECT body ->> '$.model' AS model, body ->> '$.usage.words' AS words,"
-            " body ->> '$.usage.words_per_second' AS speed FROM message"
-            " WHERE json_valid(body) ORDER BY number DESC LIMIT ?)"
+            "SELECT model, avg(speed) FROM (SELECT body ->> '$.model' AS model,"
+            " CAST(body ->> '$.usage.words' AS BIGINT) AS words,"
+            " CAST(body ->> '$.usage.words_per_second' AS DOUBLE PRECISION) AS speed FROM message"
+            " WHERE json_valid(body) ORDER BY number DESC LIMIT ?) AS measured"
             " WHERE model IS NOT NULL AND speed IS NOT NULL AND words >= ? GROUP BY model",
             (MAX_SPEED_MESSAGES, MIN_SPEED_WORDS),
         )
@@ -92,10 +93,11 @@ def _add(db: Connection, principal: Principal, model: str, usage: Usage, now: in
         0 if measured else millijoules,
         0 if cost is None else cost.micros,
     )
+    sums = ", ".join(f"{name} = spent.{name} + excluded.{name}" for name in _SUMMED)
     db.execute(
         f"INSERT INTO spent (owner, day, model, currency, {', '.join(_SUMMED)})"
         f" VALUES (?, ?, ?, ?, {', '.join('?' * len(_SUMMED))})"
-        f" ON CONFLICT DO UPDATE SET {', '.join(f'{name} = {name} + excluded.{name}' for name in _SUMMED)}",
+        f" ON CONFLICT (owner, day, model, currency) DO UPDATE SET {sums}",
         (principal.id, _day(now).isoformat(), model, "" if cost is None else cost.currency, *values),
     )
 

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 from eclair.schema.principal import Principal
 from eclair.storage.sql.audit import append_act
 from eclair.storage.sql.connection import Connection
-from eclair.storage.sql.store import SQLStore, first_row, overwrite, read
+from eclair.storage.sql.store import SQLStore, first_row, overwrite, read, upsert
 from eclair.storage.web_settings import StoredWebSettings
 
 
@@ -53,7 +53,7 @@ def edit_web_settings(
         "policy": edited.policy,
         "hosts": edited.hosts,
     }
-    db.execute("INSERT OR REPLACE INTO web_settings (id, body) VALUES (1, ?)", (orjson.dumps(body).decode(),))
+    db.execute(upsert("web_settings", "id, body", "id"), (1, orjson.dumps(body).decode()))
     append_act(db, principal, "settings.changed", "web")
     return edited
 

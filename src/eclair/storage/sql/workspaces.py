@@ -11,7 +11,7 @@ from eclair.errors import NotFound, TooLarge
 from eclair.schema.principal import Principal
 from eclair.storage.sql import conversations
 from eclair.storage.sql.connection import Connection
-from eclair.storage.sql.store import SQLStore, erase, first_row, overwrite, read, snapshot
+from eclair.storage.sql.store import SQLStore, erase, first_row, overwrite, read, snapshot, upsert
 from eclair.storage.sql.stored_rows import decode_rows, row_decoder
 from eclair.storage.workspaces import MAX_WORKSPACE_BYTES, NewWorkspaceFile, PythonState, WorkspaceFile
 from eclair.util.humanize import format_size
@@ -41,7 +41,7 @@ class SQLWorkspaceStore(SQLStore):
             row = first_row(
                 db,
                 f"SELECT {_COLUMNS}, data FROM workspace_file WHERE conversation = ? AND name = ?"
-                " AND CASE WHEN ?3 IS NULL THEN current ELSE version = ?3 END",
+                " AND CASE WHEN CAST(?3 AS BIGINT) IS NULL THEN current ELSE version = ?3 END",
                 (conversation, name, version),
             )
             if row is None:
@@ -65,7 +65,7 @@ class SQLWorkspaceStore(SQLStore):
         )
         stored = [self._store(db, conversation, file) for file in written]
         (total,) = first_row(
-            db, "SELECT ifnull(sum(size), 0) FROM workspace_file WHERE conversation = ?", (conversation,)
+            db, "SELECT coalesce(sum(size), 0) FROM workspace_file WHERE conversation = ?", (conversation,)
         )
         if written and total > MAX_WORKSPACE_BYTES:
             raise TooLarge(
@@ -73,7 +73,7 @@ class SQLWorkspaceStore(SQLStore):
             )
         if state is not None:
             db.execute(
-                "INSERT OR REPLACE INTO python_state (conversation, interpreter, data) VALUES (?, ?, ?)",
+                upsert("python_state", "conversation, interpreter, data", "conversation"),
                 (conversation, state.interpreter, state.data),
             )
         return stored
@@ -104,7 +104,7 @@ class SQLWorkspaceStore(SQLStore):
         if same is not None:
             return _file(same)
         (last,) = first_row(
-            db, "SELECT ifnull(max(version), 0) FROM workspace_file WHERE conversation = ? AND name = ?", key
+            db, "SELECT coalesce(max(version), 0) FROM workspace_file WHERE conversation = ? AND name = ?", key
         )
         db.execute("UPDATE workspace_file SET current = FALSE WHERE conversation = ? AND name = ?", key)
         stored = WorkspaceFile(

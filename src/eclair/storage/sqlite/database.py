@@ -25,12 +25,15 @@ from typing import Any, TypeVar
 
 import apsw
 
-from eclair.errors import DataDamaged, EclairError, HeldBack, StoreError, TemporaryOnly
+from eclair.errors import DataDamaged, EclairError, StoreError
+from eclair.storage.sql.connection import find_refusal
 from eclair.storage.sql.damage import DamageRecord
 from eclair.storage.sql.stored_rows import DECODING_ERRORS
 from eclair.storage.sqlite import compaction
 from eclair.storage.sqlite.backups import Backups
+from eclair.storage.sqlite.chunk_vectors import SQLiteChunkVectors
 from eclair.storage.sqlite.erasure import LogEraser
+from eclair.storage.sqlite.text_index import SQLiteTextIndex
 
 T = TypeVar("T")
 SQLiteWork = Callable[[apsw.Connection], T]
@@ -46,9 +49,6 @@ MAX_SEARCHERS = max(1, min(4, (os.cpu_count() or 1) // 2))
 STEPS_PER_CHECK = 10_000
 """Instructions of SQLite, some tenths of a millisecond, between two looks whether anybody waits for a search."""
 MAX_JOBS_PER_COMMIT = 512
-LEGAL_HOLD = "legal hold"
-TEMPORARY_ONLY = "temporary chats only"
-"""Messages of the triggers that keep what is held, and let nothing in where a rule says so."""
 
 
 @dataclass(slots=True)
@@ -83,7 +83,9 @@ class SQLiteDatabase:
         self._searchers = ThreadPoolExecutor(MAX_SEARCHERS, thread_name_prefix="eclair-search")
         self._opened: list[apsw.Connection] = [writer]
         self._interruptible: list[threading.Event] = []
-        self.damage = DamageRecord(path)
+        self.damage = DamageRecord(str(path))
+        self.text_index = SQLiteTextIndex()
+        self.chunk_vectors = SQLiteChunkVectors(self)
         self._written = time.monotonic()
         is_shrinkable = compaction.is_shrinkable(writer)
         self._thread = threading.Thread(target=self._write_jobs, name="eclair-write", daemon=True)
@@ -379,13 +381,9 @@ def translated(path: Path) -> Generator[None]:
     except EclairError:
         raise
     except apsw.ConstraintError as error:
-        if TEMPORARY_ONLY in str(error):
-            raise TemporaryOnly(
-                "Only temporary chats are allowed here, of which nothing is stored; start one of those."
-            ) from error
-        if LEGAL_HOLD not in str(error):
+        if (refusal := find_refusal(str(error))) is None:
             raise
-        raise HeldBack("This is under a legal hold, so it can't be deleted; ask an administrator.") from error
+        raise refusal from error
     except (apsw.BusyError, apsw.LockedError) as error:
         raise StoreError(f"{path} is locked by another program; close that program and try again.") from error
     except (apsw.ReadOnlyError, apsw.CantOpenError, apsw.PermissionsError, PermissionError) as error:

@@ -16,58 +16,17 @@ from eclair.storage.base import DatabaseReport, Storage
 from eclair.storage.compliance_settings import ComplianceValues
 from eclair.storage.policy import StoredPolicy
 from eclair.storage.servers import StoredServer
-from eclair.storage.sql.announcements import SQLAnnouncementStore
-from eclair.storage.sql.api_conversations import SQLApiConversationStore
-from eclair.storage.sql.api_keys import SQLApiKeyStore, has_keys
-from eclair.storage.sql.assistants import SQLAssistantStore
-from eclair.storage.sql.audit import SQLAuditStore
-from eclair.storage.sql.audit_destinations import SQLAuditDestinationStore, list_destinations
-from eclair.storage.sql.batches import SQLBatchStore
-from eclair.storage.sql.branding import SQLBrandingStore
-from eclair.storage.sql.budgets import SQLBudgetStore, has_budgets
-from eclair.storage.sql.canvases import SQLCanvasStore
-from eclair.storage.sql.chunks import SQLChunkStore
-from eclair.storage.sql.compliance_settings import SQLComplianceSettingsStore, read_compliance_settings
-from eclair.storage.sql.conversations import SQLConversationStore
-from eclair.storage.sql.documents import SQLDocumentStore
-from eclair.storage.sql.egress import SQLEgressStore
-from eclair.storage.sql.elicitations import SQLElicitationStore
-from eclair.storage.sql.emergency_reads import SQLEmergencyReadStore
-from eclair.storage.sql.feeds import SQLFeedStore
-from eclair.storage.sql.files import SQLFileStore
-from eclair.storage.sql.grants import SQLGrantStore
-from eclair.storage.sql.groups import SQLGroupStore
-from eclair.storage.sql.images import SQLImageStore
-from eclair.storage.sql.libraries import SQLLibraryStore
-from eclair.storage.sql.literacy import SQLLiteracyStore
-from eclair.storage.sql.mcp_servers import SQLMcpServerStore
-from eclair.storage.sql.mcp_sign_ins import SQLMcpSignInStore
-from eclair.storage.sql.memories import SQLMemoryStore
-from eclair.storage.sql.owned_names import SQLOwnedNameStore
-from eclair.storage.sql.passkeys import SQLPasskeyStore
-from eclair.storage.sql.people import SQLPeopleStore
-from eclair.storage.sql.personal_data import SQLPersonalDataStore
-from eclair.storage.sql.policy import SQLPolicyStore, read_policy
-from eclair.storage.sql.preferences import SQLPreferenceStore
-from eclair.storage.sql.projects import SQLProjectStore
-from eclair.storage.sql.prompts import SQLPromptStore
-from eclair.storage.sql.ratings import SQLRatingStore
-from eclair.storage.sql.responses import SQLResponseStore
-from eclair.storage.sql.retention import SQLRetentionStore
-from eclair.storage.sql.runs import SQLRunStore
-from eclair.storage.sql.schedules import SQLScheduleStore, count_schedules
-from eclair.storage.sql.scim import SQLScimStore
-from eclair.storage.sql.servers import SQLServerStore, list_servers
-from eclair.storage.sql.sessions import SQLSessionStore
-from eclair.storage.sql.shares import SQLShareStore
-from eclair.storage.sql.skills import SQLSkillStore
+from eclair.storage.sql.api_keys import has_keys
+from eclair.storage.sql.audit_destinations import list_destinations
+from eclair.storage.sql.budgets import has_budgets
+from eclair.storage.sql.compliance_settings import read_compliance_settings
+from eclair.storage.sql.feeds import list_active_urls
+from eclair.storage.sql.policy import read_policy
+from eclair.storage.sql.schedules import count_schedules
+from eclair.storage.sql.servers import list_servers
 from eclair.storage.sql.store import first_row
-from eclair.storage.sql.stored_rows import skip_unreadable
-from eclair.storage.sql.tool_permissions import SQLToolPermissionStore
-from eclair.storage.sql.usage import SQLUsageStore
-from eclair.storage.sql.web import SQLWebStore
-from eclair.storage.sql.web_settings import SQLWebSettingsStore, read_web_settings
-from eclair.storage.sql.workspaces import SQLWorkspaceStore
+from eclair.storage.sql.stores import build_storage
+from eclair.storage.sql.web_settings import read_web_settings
 from eclair.storage.sqlite import compaction
 from eclair.storage.sqlite.database import SQLiteDatabase, migrations, translated
 from eclair.storage.sqlite.integrity import SQLiteIntegrityStore, describe_damage, list_damaged_tables
@@ -96,64 +55,8 @@ def open_sqlite(folder: Path, clock: Clock, backup_days: int) -> Storage:
         await database.close()
         lease.release()
 
-    chunks = SQLChunkStore(database)
-    documents = SQLDocumentStore(database, chunks)
     processes = SQLiteProcessStore(database, lease, leases)
-    return Storage(
-        announcements=SQLAnnouncementStore(database, clock),
-        api_conversations=SQLApiConversationStore(database, clock),
-        api_keys=SQLApiKeyStore(database),
-        assistants=SQLAssistantStore(database),
-        audit=SQLAuditStore(database),
-        audit_destinations=SQLAuditDestinationStore(database),
-        batches=SQLBatchStore(database, clock),
-        branding=SQLBrandingStore(database),
-        budgets=SQLBudgetStore(database),
-        canvases=SQLCanvasStore(database, clock),
-        chunks=chunks,
-        compliance_settings=SQLComplianceSettingsStore(database),
-        conversations=SQLConversationStore(database, clock),
-        documents=documents,
-        egress=SQLEgressStore(database, processes),
-        elicitations=SQLElicitationStore(database),
-        emergency_reads=SQLEmergencyReadStore(database),
-        feeds=SQLFeedStore(database),
-        files=SQLFileStore(database, documents),
-        images=SQLImageStore(database),
-        integrity=SQLiteIntegrityStore(database, leases),
-        projects=SQLProjectStore(database),
-        grants=SQLGrantStore(database),
-        groups=SQLGroupStore(database),
-        libraries=SQLLibraryStore(database, documents),
-        literacy=SQLLiteracyStore(database),
-        owned_names=SQLOwnedNameStore(database),
-        mcp_servers=SQLMcpServerStore(database),
-        mcp_sign_ins=SQLMcpSignInStore(database),
-        skills=SQLSkillStore(database),
-        memories=SQLMemoryStore(database),
-        passkeys=SQLPasskeyStore(database),
-        people=SQLPeopleStore(database, clock),
-        personal_data=SQLPersonalDataStore(database),
-        policy=SQLPolicyStore(database),
-        preferences=SQLPreferenceStore(database),
-        processes=processes,
-        prompts=SQLPromptStore(database),
-        ratings=SQLRatingStore(database),
-        responses=SQLResponseStore(database, clock),
-        retention=SQLRetentionStore(database, clock),
-        runs=SQLRunStore(database, lease.name, clock),
-        schedules=SQLScheduleStore(database, clock),
-        scim=SQLScimStore(database),
-        servers=SQLServerStore(database),
-        sessions=SQLSessionStore(database),
-        shares=SQLShareStore(database),
-        tool_permissions=SQLToolPermissionStore(database),
-        usage=SQLUsageStore(database, clock),
-        web=SQLWebStore(database),
-        web_settings=SQLWebSettingsStore(database),
-        workspaces=SQLWorkspaceStore(database),
-        close=close,
-    )
+    return build_storage(database, clock, processes, SQLiteIntegrityStore(database, leases), close)
 
 
 def read_added_servers(folder: Path) -> list[StoredServer]:
@@ -172,8 +75,7 @@ def read_stored_destinations(folder: Path) -> list[StoredDestination]:
     if not path.exists():
         return []
     with open_readonly(path) as db:
-        exists = first_row(db, "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?", ("audit_destination",))
-        return list_destinations(db, lambda: None) if exists is not None else []
+        return list_destinations(db, lambda: None) if _has_table(db, "audit_destination") else []
 
 
 def read_stored_schedule_counts(folder: Path) -> dict[str, int]:
@@ -182,8 +84,7 @@ def read_stored_schedule_counts(folder: Path) -> dict[str, int]:
     if not path.exists():
         return {}
     with open_readonly(path) as db:
-        exists = first_row(db, "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?", ("schedule",))
-        return count_schedules(db) if exists is not None else {}
+        return count_schedules(db) if _has_table(db, "schedule") else {}
 
 
 def read_stored_web_settings(folder: Path) -> StoredWebSettings:
@@ -192,8 +93,7 @@ def read_stored_web_settings(folder: Path) -> StoredWebSettings:
     if not path.exists():
         return StoredWebSettings()
     with open_readonly(path) as db:
-        exists = first_row(db, "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?", ("web_settings",))
-        return read_web_settings(db, lambda: None) if exists is not None else StoredWebSettings()
+        return read_web_settings(db, lambda: None) if _has_table(db, "web_settings") else StoredWebSettings()
 
 
 def read_stored_policy(folder: Path) -> StoredPolicy | None:
@@ -211,9 +111,7 @@ def read_stored_compliance_settings(folder: Path) -> ComplianceValues:
     if not path.exists():
         return {}
     with open_readonly(path) as db:
-        query = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?"
-        exists = first_row(db, query, ("compliance_settings",))
-        return read_compliance_settings(db, lambda: None) if exists is not None else {}
+        return read_compliance_settings(db, lambda: None) if _has_table(db, "compliance_settings") else {}
 
 
 def read_feed_urls(folder: Path) -> list[str]:
@@ -222,11 +120,7 @@ def read_feed_urls(folder: Path) -> list[str]:
     if not path.exists():
         return []
     with open_readonly(path) as db:
-        exists = first_row(db, "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?", ("feed",))
-        if exists is None:
-            return []
-        rows = db.execute("SELECT url FROM feed WHERE active AND NOT gone ORDER BY host")
-        return [url for (url,) in skip_unreadable(rows, lambda: None) if isinstance(url, str)]
+        return list_active_urls(db, lambda: None) if _has_table(db, "feed") else []
 
 
 def has_api_keys(folder: Path) -> bool:
@@ -235,7 +129,7 @@ def has_api_keys(folder: Path) -> bool:
     if not path.exists():
         return False
     with open_readonly(path) as db:
-        return has_keys(db)
+        return _has_table(db, "api_key") and has_keys(db)
 
 
 def has_stored_budgets(folder: Path) -> bool:
@@ -244,7 +138,11 @@ def has_stored_budgets(folder: Path) -> bool:
     if not path.exists():
         return False
     with open_readonly(path) as db:
-        return has_budgets(db)
+        return _has_table(db, "budget") and has_budgets(db)
+
+
+def _has_table(db: apsw.Connection, name: str) -> bool:
+    return first_row(db, "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?", (name,)) is not None
 
 
 def has_database(folder: Path) -> bool:

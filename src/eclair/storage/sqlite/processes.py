@@ -25,7 +25,7 @@ class SQLiteProcessStore(SQLStore):
     def current(self) -> str:
         return self._lease.name
 
-    def is_alive(self, process: str) -> bool:
+    async def is_alive(self, process: str) -> bool:
         return process == self.current or is_held(self._leases, process)
 
     async def check(self) -> None:

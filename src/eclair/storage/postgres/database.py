@@ -1,0 +1,325 @@
+"""One PostgreSQL database: a few connections on an event loop of their own, writes that are serializable.
+
+The loop runs in a thread of its own, so that the storage is opened and used as SQLite's is. A write that conflicts with
+another at the same moment is run again, as PostgreSQL asks; the functions that stores run change nothing but the
+database, so that they can be.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import random
+import threading
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
+from importlib import resources
+from typing import Any, TypeVar, cast
+from urllib.parse import urlsplit
+
+from eclair.errors import EclairError, StoreError
+from eclair.storage.postgres.bridge import run_bridged
+from eclair.storage.postgres.chunk_vectors import PostgresChunkVectors
+from eclair.storage.postgres.connection import PostgresConnection, RawConnection
+from eclair.storage.postgres.text_index import PostgresTextIndex
+from eclair.storage.sql.connection import Work, find_refusal
+from eclair.storage.sql.damage import DamageRecord
+
+T = TypeVar("T")
+
+SCHEMA = "eclair"
+SEARCH_PATH = f"{SCHEMA}, pg_catalog, public"
+MIN_VERSION = 160000
+MIN_VECTOR_VERSION = (0, 8)
+MAX_CONNECTIONS = 16
+CONNECT_TIMEOUT_S = 10
+OPEN_TIMEOUT_S = 60.0
+MAX_ATTEMPTS = 30
+FIRST_PAUSE_S = 0.002
+MAX_PAUSE_S = 0.1
+MIGRATION_LOCK = 0x65636C61
+"""The advisory lock under which one process migrates and others wait: "ecla"."""
+
+log = logging.getLogger(__name__)
+
+
+class NothingToErase:
+    """Implements `Eraser`: PostgreSQL itself gives back what was erased, as it vacuums."""
+
+    async def erase(self) -> None:
+        pass
+
+    def request(self) -> None:
+        pass
+
+
+class PostgresDatabase:
+    """Implements `Database`. `open` connects and migrates."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.name = describe_url(url)
+        self.damage = DamageRecord(self.name)
+        self.eraser = NothingToErase()
+        self.text_index = PostgresTextIndex()
+        self.chunk_vectors = PostgresChunkVectors(self)
+        self.written = asyncio.Event()
+        """Set after each write; who tells others of it clears it."""
+        self._idle: list[PostgresConnection] = []
+        self._loop = asyncio.new_event_loop()
+        self._free = asyncio.Semaphore(MAX_CONNECTIONS)
+        self._thread = threading.Thread(target=self._loop.run_forever, name="eclair-postgres", daemon=True)
+        self._thread.start()
+
+    @classmethod
+    def open(cls, url: str) -> PostgresDatabase:
+        """Connect to a database and migrate it. Blocks. Raises StoreError."""
+        database = cls(url)
+        try:
+            database.run_blocking(database._migrate())
+        except BaseException:
+            database.close_blocking()
+            raise
+        return database
+
+    async def read(self, work: Work[T]) -> T:
+        """Run `work` on a connection that sees every finished write."""
+        return await self.run(self._read(work))
+
+    async def search(self, work: Work[T]) -> T:
+        """Run `work` as `read` does. Cancellation ends its statement."""
+        return await self.run(self._read(work))
+
+    async def write(self, work: Work[T], *, is_synced: bool = False) -> T:
+        """Run `work` in a transaction as if no other were at work.
+
+        Without `is_synced` a crash of the server may lose it, within a second.
+        """
+        return await self.run(self.write_here(work, is_synced=is_synced))
+
+    async def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        """Run a coroutine on the loop of the database."""
+        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(coroutine, self._loop))
+
+    def run_blocking(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        """Run a coroutine on the loop of the database, from another thread. Blocks."""
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(OPEN_TIMEOUT_S)
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await asyncio.to_thread(self.close_blocking)
+
+    def close_blocking(self) -> None:
+        """Close all connections. Blocks."""
+        self.run_blocking(self._disconnect())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    async def _disconnect(self) -> None:
+        for connection in self._idle:
+            await connection.raw.close(timeout=CONNECT_TIMEOUT_S)
+        self._idle.clear()
+
+    async def connect(self) -> RawConnection:
+        """Connect once more, on the loop of the database; the caller closes the connection. Raises StoreError."""
+        return await connect(self.url)
+
+    @contextlib.asynccontextmanager
+    async def _connected(self) -> AsyncGenerator[PostgresConnection]:
+        async with self._free:
+            connection = self._idle.pop() if self._idle else PostgresConnection(await self.connect())
+            try:
+                yield connection
+            except BaseException as error:
+                # a statement that was cancelled may have begun a transaction
+                if isinstance(error, asyncio.CancelledError) or connection.raw.is_in_transaction():
+                    connection.raw.terminate()
+                raise
+            finally:
+                if not connection.raw.is_closed():
+                    self._idle.append(connection)
+
+    async def _read(self, work: Work[T]) -> T:
+        async def attempt(connection: PostgresConnection) -> T:
+            return await run_bridged(lambda: work(connection))
+
+        return await self._with_retries(attempt)
+
+    async def notify(self, channel: str, payload: str) -> None:
+        """Tell all who listen to a channel, on the loop of the database. Raises StoreError."""
+        with translated(self.name):
+            async with self._connected() as connection:
+                await connection.raw.execute("SELECT pg_notify($1, $2)", channel, payload)
+
+    async def write_here(self, work: Work[T], *, is_synced: bool = False, is_news: bool = True) -> T:
+        """Run `work` as `write` does, on the loop of the database. Others are told of it if `is_news`."""
+        begin = "BEGIN ISOLATION LEVEL SERIALIZABLE"
+        if not is_synced:
+            begin += "; SET LOCAL synchronous_commit = off"
+
+        async def attempt(connection: PostgresConnection) -> T:
+            before = connection.total_changes()
+            await connection.raw.execute(begin)
+            try:
+                result = await run_bridged(lambda: work(connection))
+                await connection.raw.execute("COMMIT")
+            except BaseException:
+                if not connection.raw.is_closed():
+                    await connection.raw.execute("ROLLBACK")
+                raise
+            if is_news and connection.total_changes() != before:
+                self.written.set()
+            return result
+
+        return await self._with_retries(attempt)
+
+    async def _with_retries(self, attempt: Callable[[PostgresConnection], Awaitable[T]]) -> T:
+        """Attempt again after a conflict with another transaction, or once tables have changed. Raises StoreError."""
+        import asyncpg  # pyright: ignore[reportMissingTypeStubs]
+
+        for number in range(MAX_ATTEMPTS):
+            try:
+                with translated(self.name):
+                    async with self._connected() as connection:
+                        try:
+                            return await attempt(connection)
+                        except asyncpg.InvalidCachedStatementError:
+                            connection.forget_statements()
+                            raise
+            except (asyncpg.SerializationError, asyncpg.DeadlockDetectedError, asyncpg.InvalidCachedStatementError):
+                most = min(MAX_PAUSE_S, FIRST_PAUSE_S * 2**number)
+                await asyncio.sleep(random.uniform(0, most))  # noqa: S311
+        raise StoreError(f"{self.name} is so busy that a change could not be made; try again.")
+
+    async def _migrate(self) -> None:
+        """Bring the tables to the latest format, while other processes wait. Raises StoreError."""
+        raw = await self.connect()
+        try:
+            with translated(self.name):
+                if raw.get_server_version().major * 10000 < MIN_VERSION:
+                    raise StoreError(f"{self.name} is PostgreSQL {raw.get_server_version().major}; Éclair needs 16.")
+                async with raw.transaction(isolation="read_committed"):
+                    await raw.execute("SELECT pg_advisory_xact_lock($1)", MIGRATION_LOCK)
+                    await _migrate(raw, self.name)
+        finally:
+            await raw.close(timeout=CONNECT_TIMEOUT_S)
+
+
+async def connect(url: str) -> RawConnection:
+    """Connect to a server; the caller closes the connection. Raises StoreError."""
+    import asyncpg  # pyright: ignore[reportMissingTypeStubs]  # 60 ms, which only an installation on PostgreSQL pays
+
+    with translated(describe_url(url)):
+        raw: RawConnection = await cast(Any, asyncpg).connect(
+            url,
+            timeout=CONNECT_TIMEOUT_S,
+            statement_cache_size=0,
+            server_settings={
+                "application_name": "eclair",
+                "search_path": SEARCH_PATH,
+                "default_transaction_isolation": "repeatable read",
+                "timezone": "UTC",
+                "jit": "off",
+            },
+        )
+        await raw.set_type_codec("numeric", schema="pg_catalog", encoder=str, decoder=_number, format="text")
+    return raw
+
+
+async def find_format(raw: RawConnection) -> int | None:
+    """Return the format of the tables; None where there are none."""
+    if await raw.fetchval("SELECT to_regclass($1)", f"{SCHEMA}.format") is None:
+        return None
+    return await raw.fetchval(f"SELECT number FROM {SCHEMA}.format")
+
+
+async def _migrate(raw: RawConnection, name: str) -> None:
+    now = await find_format(raw) or 0
+    if not now:
+        await raw.execute(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}")
+        await raw.execute("CREATE TABLE format (id bigint PRIMARY KEY CHECK (id = 1), number bigint NOT NULL)")
+    await _require_vectors(raw, name)
+    scripts = migrations()
+    latest = max(scripts)
+    if now > latest:
+        raise StoreError(
+            f"{name} was changed by a newer Éclair (to format {now}, this one knows {latest}); update Éclair."
+        )
+    for number in sorted(scripts):
+        if number > now:
+            await raw.execute(scripts[number])
+    await raw.execute(
+        "INSERT INTO format (id, number) VALUES (1, $1) ON CONFLICT (id) DO UPDATE SET number = excluded.number", latest
+    )
+
+
+async def _require_vectors(raw: RawConnection, name: str) -> None:
+    """Add the extension that compares vectors, unless it is there. Raises StoreError where that cannot be done."""
+    import asyncpg  # pyright: ignore[reportMissingTypeStubs]
+
+    installed = "SELECT extversion FROM pg_extension WHERE extname = 'vector'"
+    if await raw.fetchval(installed) is None:
+        try:
+            await raw.execute("CREATE EXTENSION IF NOT EXISTS vector SCHEMA public")
+        except (asyncpg.FeatureNotSupportedError, asyncpg.UndefinedFileError) as error:
+            raise StoreError(f"{name} is on a server without pgvector; install that, 0.8 or later.") from error
+        except asyncpg.InsufficientPrivilegeError as error:
+            raise StoreError(
+                f"{name} lacks pgvector, and this user may not add it;"
+                ' have an administrator run "CREATE EXTENSION vector SCHEMA public" there.'
+            ) from error
+    version = str(await raw.fetchval(installed))
+    if tuple(map(int, version.split(".")[:2])) < MIN_VECTOR_VERSION:
+        raise StoreError(
+            f"{name} has pgvector {version}, and Éclair needs 0.8;"
+            ' install that, then have an administrator run "ALTER EXTENSION vector UPDATE" there.'
+        )
+
+
+def migrations() -> dict[int, str]:
+    """The SQL scripts that lead to the latest format, by the format that each leads to."""
+    folder = resources.files("eclair.storage.postgres") / "migrations"
+    return {int(each.name[:4]): each.read_text("utf-8") for each in folder.iterdir() if each.name.endswith(".sql")}
+
+
+def describe_url(url: str) -> str:
+    """Name a database for people, without its password."""
+    parts = urlsplit(url)
+    return f"The database {parts.path.lstrip('/') or 'postgres'} on {parts.hostname or 'this machine'}"
+
+
+@contextlib.contextmanager
+def translated(name: str) -> Any:
+    """Turn errors of PostgreSQL into StoreErrors that say what to do; conflicts and Éclair's own errors pass."""
+    import asyncpg  # pyright: ignore[reportMissingTypeStubs]
+
+    try:
+        yield
+    except (EclairError, asyncpg.SerializationError, asyncpg.DeadlockDetectedError):
+        raise
+    except asyncpg.RaiseError as error:
+        if (refusal := find_refusal(str(error))) is None:
+            raise
+        raise refusal from error
+    except (asyncpg.InvalidPasswordError, asyncpg.InvalidAuthorizationSpecificationError) as error:
+        raise StoreError(f"{name} refuses this user or password; check ECLAIR_DATABASE_URL.") from error
+    except asyncpg.InvalidCatalogNameError as error:
+        raise StoreError(f"{name} doesn't exist; create it, or check ECLAIR_DATABASE_URL.") from error
+    except asyncpg.TooManyConnectionsError as error:
+        raise StoreError(f"{name} has no connection left; raise max_connections, or run fewer processes.") from error
+    except asyncpg.DiskFullError as error:
+        raise StoreError(f"{name} has no space left; free some on its server and try again.") from error
+    except asyncpg.ReadOnlySQLTransactionError as error:
+        raise StoreError(f"{name} takes no writes, as while a standby takes over; try again in a moment.") from error
+    except asyncpg.InsufficientPrivilegeError as error:
+        raise StoreError(f"{name} does not let this user do that: {error}.") from error
+    except (OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.PostgresConnectionError) as error:
+        raise StoreError(f"{name} cannot be reached ({error or type(error).__name__}); check that it runs.") from error
+    except (asyncpg.CannotConnectNowError, asyncpg.AdminShutdownError, asyncpg.CrashShutdownError) as error:
+        raise StoreError(f"{name} is starting or stopping; try again in a moment.") from error
+
+
+def _number(text: str) -> int | float:
+    """Decode a sum or an average, which PostgreSQL gives as a decimal number."""
+    return float(text) if "." in text or "N" in text else int(text)

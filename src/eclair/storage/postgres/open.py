@@ -1,0 +1,27 @@
+"""Opens the storage on PostgreSQL."""
+
+from __future__ import annotations
+
+from eclair.schema.ids import Clock
+from eclair.storage.base import Storage
+from eclair.storage.postgres.database import PostgresDatabase
+from eclair.storage.postgres.integrity import PostgresIntegrityStore
+from eclair.storage.postgres.processes import PostgresProcessStore
+from eclair.storage.sql.stores import build_storage
+
+
+def open_postgres(url: str, clock: Clock) -> Storage:
+    """Open the database at a URL (`postgresql://…`) and migrate it. Blocks. Raises StoreError."""
+    database = PostgresDatabase.open(url)
+    processes = PostgresProcessStore(database)
+    try:
+        database.run_blocking(processes.begin())
+    except BaseException:
+        database.close_blocking()
+        raise
+
+    async def close() -> None:
+        await database.run(processes.end())
+        await database.close()
+
+    return build_storage(database, clock, processes, PostgresIntegrityStore(database), close)

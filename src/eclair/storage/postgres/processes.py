@@ -1,0 +1,145 @@
+"""Processes that share a PostgreSQL database: leases that are rows, and notices of writes.
+
+A process that lives renews its lease every second, by the clock of the database, so that no machine's own clock counts.
+One that is gone for LEASE_S, killed or cut off, is dead to the others, who end or take over its runs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from typing import Any
+
+from eclair.errors import StoreError
+from eclair.schema.ids import new_id
+from eclair.storage.postgres.connection import RawConnection
+from eclair.storage.postgres.database import PostgresDatabase
+from eclair.storage.sql.connection import Connection
+from eclair.storage.sql.store import SQLStore, first_row, read, write
+
+LEASE_S = 5
+RENEWAL_S = 1.0
+NOTICE_INTERVAL_S = 0.02
+"""Least time between two notices of a process, each of which takes a lock of the whole database for a moment."""
+RETRY_S = 1.0
+CHANNEL = "eclair"
+
+log = logging.getLogger(__name__)
+
+
+class PostgresProcessStore(SQLStore):
+    """Implements `ProcessStore`, from `begin` to `end`, which run on the loop of the database."""
+
+    def __init__(self, database: PostgresDatabase) -> None:
+        super().__init__(database)
+        self._database = database
+        self._name = new_id("process")
+        self._foreign_writes = 0
+        self._tasks: list[asyncio.Task[None]] = []
+
+    @property
+    def current(self) -> str:
+        return self._name
+
+    async def begin(self) -> None:
+        """Take a lease and begin to renew it, and to tell and hear of writes. Raises StoreError."""
+        await self._renew()
+        self._tasks = [
+            asyncio.create_task(self._keep_renewing(), name="lease"),
+            asyncio.create_task(self._announce_writes(), name="notices of writes"),
+            asyncio.create_task(self._hear_writes(), name="notices of others"),
+        ]
+
+    async def end(self) -> None:
+        """Give the lease back, so that others know at once."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        with contextlib.suppress(StoreError):
+            await self._database.write_here(self._give_back)
+
+    @read
+    def is_alive(self, db: Connection, process: str) -> bool:
+        return first_row(db, "SELECT 1 FROM process WHERE id = ? AND until > now()", (process,)) is not None
+
+    async def check(self) -> None:
+        written = time.time_ns()
+        await self._write_check(written)
+        if await self._read_check() < written:  # another process may have written a later one
+            raise StoreError(f"{self._database.name} does not keep what is written to it.")
+
+    async def get_foreign_version(self) -> int:
+        return self._foreign_writes
+
+    @write
+    def _write_check(self, db: Connection, written: int) -> None:
+        db.execute(
+            "INSERT INTO health_check (id, written) VALUES (1, ?)"
+            " ON CONFLICT (id) DO UPDATE SET written = excluded.written",
+            (written,),
+        )
+
+    @read
+    def _read_check(self, db: Connection) -> int:
+        row = first_row(db, "SELECT written FROM health_check WHERE id = ?", (1,))
+        return 0 if row is None else int(row[0])
+
+    async def _renew(self) -> None:
+        await self._database.write_here(self._put_lease, is_news=False)
+
+    def _put_lease(self, db: Connection) -> None:
+        db.execute(
+            f"INSERT INTO process (id, until) VALUES (?, clock_timestamp() + interval '{LEASE_S} seconds')"
+            " ON CONFLICT (id) DO UPDATE SET until = excluded.until",
+            (self._name,),
+        )
+
+    def _give_back(self, db: Connection) -> None:
+        db.execute("DELETE FROM process WHERE id = ? OR until < now() - interval '1 day'", (self._name,))
+
+    async def _keep_renewing(self) -> None:
+        while True:
+            await asyncio.sleep(RENEWAL_S)
+            try:
+                await self._renew()
+            except StoreError as error:
+                log.warning("the lease of this process cannot be renewed: %s", error.message)
+
+    async def _announce_writes(self) -> None:
+        while True:
+            await self._database.written.wait()
+            self._database.written.clear()
+            try:
+                await self._database.notify(CHANNEL, self._name)
+            except StoreError as error:
+                log.warning("others are not told of writes: %s", error.message)
+            await asyncio.sleep(NOTICE_INTERVAL_S)
+
+    async def _hear_writes(self) -> None:
+        while True:
+            try:
+                raw = await self._database.connect()
+                try:
+                    await self._listen(raw)
+                finally:
+                    raw.terminate()
+            except StoreError as error:
+                log.warning("writes of others are not heard of: %s", error.message)
+            await asyncio.sleep(RETRY_S)
+
+    async def _listen(self, raw: RawConnection) -> None:
+        ended = asyncio.Event()
+
+        def end(_: RawConnection) -> None:
+            ended.set()
+
+        raw.add_termination_listener(end)
+        await raw.add_listener(CHANNEL, self._hear)
+        self._foreign_writes += 1  # there may have been some before
+        await ended.wait()
+
+    def _hear(self, _connection: Any, _pid: int, _channel: str, process: object) -> None:
+        if process != self._name:
+            self._foreign_writes += 1

@@ -1,0 +1,50 @@
+"""The server and the commands on PostgreSQL."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from eclair.errors import Conflict, StoreError
+from eclair.settings import Settings
+from eclair.storage.open import compact_database, has_api_keys, inspect_database, open_storage, read_added_servers
+from tests.postgres import TestDatabases, databases
+from tests.support import serving
+
+__all__ = ["databases"]
+
+
+@pytest.fixture
+def on_postgres(settings: Settings, databases: TestDatabases) -> Settings:
+    return replace(settings, database_url=databases.create())
+
+
+async def test_a_conversation_outlives_its_server(on_postgres: Settings) -> None:
+    async with serving(on_postgres) as server:
+        id = await server.begin()
+        first = await server.say(id, "Hello?")
+        assert first["status"] == "finished"
+    assert not (on_postgres.data_dir / "eclair.db").exists()
+    async with serving(on_postgres) as server:
+        assert (await server.tree(id))["messages"][-1]["id"] == first["id"]
+
+
+async def test_it_is_read_before_a_start(on_postgres: Settings) -> None:
+    report = inspect_database(on_postgres)
+    assert report is not None
+    assert report.version == report.latest
+    assert report.size > 0
+    assert read_added_servers(on_postgres) == []
+    assert not has_api_keys(on_postgres)
+    with pytest.raises(Conflict, match="its own tools"):
+        compact_database(on_postgres)
+
+
+def test_what_cannot_be_opened_says_why(settings: Settings, databases: TestDatabases) -> None:
+    with pytest.raises(StoreError, match=r"doesn't exist; create it, or check ECLAIR_DATABASE_URL\.$"):
+        open_storage(replace(settings, database_url=databases.url("nowhere")))
+    away = "postgresql://eclair:secret@127.0.0.1:1/eclair"
+    with pytest.raises(StoreError, match=r"^The database eclair on 127\.0\.0\.1 cannot be reached") as raised:
+        open_storage(replace(settings, database_url=away))
+    assert "secret" not in raised.value.message

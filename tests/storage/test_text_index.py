@@ -1,0 +1,127 @@
+"""Both databases find the same, whatever is searched for."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable, Sequence
+from itertools import count
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from eclair.schema.messages import Conversation, Message, Part
+from eclair.schema.principal import LOCAL_PRINCIPAL
+from eclair.storage.base import Storage
+from eclair.storage.chunks import SearchScope
+from eclair.storage.open import open_storage
+from eclair.storage.postgres.open import open_postgres
+from tests.postgres import TestDatabases
+from tests.storage.helpers import ME, directions, found, read
+from tests.storage.test_feeds import entry, feed
+
+WORDS = (
+    *("crème", "Creme", "brûlée", "Straße", "strasse", "Müller", "Mueller", "Kündigungsfrist", "Kündigung", "the"),
+    *("Αθήνα", "ΑΘΗΝΑΣ", "στην", "България", "българия", "новини", "ёлка", "елка", "Łódź", "lodz", "cœur"),
+    *(
+        "§",
+        "12",
+        "§ 12",
+        "§12a",
+        "A-4711",
+        "2024/1689",
+        "snake_case",
+        "l'été",
+        "面包很好",
+        "機器學習",
+        "e\u0301te\u0301",
+    ),
+)
+TEXTS = st.lists(st.sampled_from(WORDS), min_size=1, max_size=30).map(" ".join)
+QUERIES = st.lists(st.sampled_from(WORDS), min_size=1, max_size=3).map(" ".join)
+PREFIXES = st.sampled_from(WORDS).map(lambda word: word[: max(2, len(word) // 2)])
+
+
+@pytest.fixture
+async def both(tmp_path: Path, databases: TestDatabases) -> AsyncGenerator[tuple[Storage, Storage]]:
+    storages = open_storage(tmp_path / "store"), open_postgres(databases.create(), lambda: 1.0)
+    yield storages
+    for storage in storages:
+        await storage.close()
+
+
+FEW = settings(
+    max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
+
+
+@pytest.fixture
+def numbers() -> Callable[[], int]:
+    counter = count(1)
+    return lambda: next(counter)
+
+
+@FEW
+@given(texts=st.lists(TEXTS, min_size=2, max_size=6), queries=st.lists(QUERIES | PREFIXES, min_size=4, max_size=8))
+async def test_messages_are_found_alike(
+    both: tuple[Storage, Storage], numbers: Callable[[], int], texts: list[str], queries: list[str]
+) -> None:
+    number = numbers()
+    tree = Conversation(f"conv_{number}", "local", "Bread", 1, 2)
+    messages = [
+        Message(f"msg_{number}_{place}", tree.id, None, "user", (Part("text", text),), place)
+        for place, text in enumerate(texts)
+    ]
+    for storage in both:
+        await storage.conversations.add_tree(LOCAL_PRINCIPAL, tree, messages)
+    for query in queries:
+        lite, post = [await each.conversations.search_messages(LOCAL_PRINCIPAL, query, 500) for each in both]
+        assert sorted((hit.message, hit.excerpt) for hit in post) == sorted((hit.message, hit.excerpt) for hit in lite)
+
+
+@FEW
+@given(texts=st.lists(TEXTS, min_size=3, max_size=8), queries=st.lists(QUERIES | PREFIXES, min_size=4, max_size=8))
+async def test_chunks_are_found_alike(
+    both: tuple[Storage, Storage], numbers: Callable[[], int], texts: list[str], queries: list[str]
+) -> None:
+    number = numbers()
+    lite, post = [await read(storage, texts, f"file_{number}", f"{number:064}") for storage in both]
+    assert lite == post
+    for query in queries:
+        hits = [await found(storage, scope, query) for storage, scope in zip(both, (lite, post), strict=True)]
+        assert sorted(hits[0]) == sorted(hits[1])
+
+
+@FEW
+@given(texts=st.lists(TEXTS, min_size=3, max_size=8), queries=st.lists(QUERIES | PREFIXES, min_size=4, max_size=8))
+async def test_entries_are_found_alike(
+    both: tuple[Storage, Storage], numbers: Callable[[], int], texts: list[str], queries: list[str]
+) -> None:
+    number = numbers()
+    entries = [entry(f"{number}-{place}", text, place) for place, text in enumerate(texts)]
+    for storage in both:
+        await storage.feeds.add_feeds(ME, [feed()])
+        await storage.feeds.save_fetch(feed(), entries, 5, 5000)
+    for query in queries:
+        lite, post = [await each.feeds.search_entries(ME, query, 5000) for each in both]
+        assert {hit.entry.key for hit in post} == {hit.entry.key for hit in lite}
+
+
+async def test_vectors_of_a_large_scope_are_found_by_the_index(
+    both: tuple[Storage, Storage], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With so few vectors the index finds what comparing them all does."""
+    from eclair.storage.postgres import chunk_vectors
+
+    vectors, texts = directions(60, 384), [f"text {number}" for number in range(60)]
+    scopes: Sequence[SearchScope] = [await read(storage, texts) for storage in both]
+    for storage in both:
+        assert await storage.chunks.add_vectors("e5", await storage.chunks.list_unembedded("e5", 60), vectors)
+    exact = await both[0].chunks.search_vectors(scopes[0], "e5", vectors[7], 5)
+    for most in (1000, 0):
+        monkeypatch.setattr(chunk_vectors, "MAX_COMPARED", most)
+        near = await both[1].chunks.search_vectors(scopes[1], "e5", vectors[7], 5)
+        assert [each.number for each in near] == [each.number for each in exact]
+        assert [each.score for each in near] == pytest.approx([each.score for each in exact], abs=1e-6)
+    other = SearchScope(ME, ("file_none",))
+    assert await both[1].chunks.search_vectors(other, "e5", vectors[7], 5) == []
