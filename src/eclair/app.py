@@ -97,12 +97,14 @@ from eclair.services import (
     open_speaking,
     open_speech_parts,
     open_traces,
+    open_transcription,
 )
 from eclair.settings import Settings
 from eclair.skills.service import SkillService
 from eclair.skills.skill_fit import SkillFit
 from eclair.speech.speech_parts import SpeechParts
 from eclair.speech.speech_request import SpeakingService
+from eclair.speech.transcription import TranscriptionService
 from eclair.storage.backup.schedule import BackupSchedule
 from eclair.storage.base import Storage
 from eclair.storage.blobs import Blobs
@@ -208,6 +210,7 @@ class App:
     python: PythonService
     speech_parts: SpeechParts
     speaking: SpeakingService
+    transcription: TranscriptionService
 
     def __init__(self, settings: Settings, environment: Environment, read_only: str | None) -> None:
         self.live_settings = LiveSettings(settings)
@@ -339,6 +342,9 @@ class App:
         )
         self.speech_parts = await stack.enter_async_context(open_speech_parts(self.settings, self.changes, self.gate))
         self.speaking = await stack.enter_async_context(open_speaking(self.speech_parts, self.ledger))
+        self.transcription = await stack.enter_async_context(
+            open_transcription(self.settings, self.speech_parts, self.ledger)
+        )
 
     def _open_tools(self, stack: AsyncExitStack) -> None:
         storage, rights = self.storage, self.rights

@@ -290,6 +290,10 @@ class ModelMissing(SetupError):
     code = "model_missing"
 
 
+class SpeechPartMissing(ModelMissing):
+    code = "speech_part_missing"
+
+
 class ImageModelMissing(ModelMissing):
     code = "image_model_missing"
 

@@ -57,9 +57,11 @@ from eclair.provenance.service import Provenance
 from eclair.python.data_tools import DataTools
 from eclair.python.python_service import PythonService
 from eclair.settings import Settings
+from eclair.speech.recognition import SpeechRecognizer
 from eclair.speech.speech_parts import SpeechParts
 from eclair.speech.speech_request import SpeakingService
 from eclair.speech.synthesis import SpeechSynthesizer
+from eclair.speech.transcription import TranscriptionService
 from eclair.storage.base import Storage
 from eclair.storage.blobs import Blobs
 from eclair.storage.change_feed import ChangeFeed
@@ -304,6 +306,18 @@ async def open_speaking(parts: SpeechParts, ledger: UsageLedger) -> AsyncGenerat
         yield SpeakingService(synthesizer, ledger.reading)
     finally:
         await synthesizer.close()
+
+
+@asynccontextmanager
+async def open_transcription(
+    settings: Settings, parts: SpeechParts, ledger: UsageLedger
+) -> AsyncGenerator[TranscriptionService]:
+    """Open the recognition of speech; its processes start with the first sound."""
+    recognizer = SpeechRecognizer(parts.listening, settings.speech_threads)
+    try:
+        yield TranscriptionService(recognizer, ledger)
+    finally:
+        await recognizer.close()
 
 
 @asynccontextmanager

@@ -48,6 +48,7 @@ class SandboxPool(Generic[RequestT, ResultT]):
         programs: Sequence[str] = (),
         reuse: bool = True,
         host_idle_s: float = HOST_IDLE_S,
+        worker_idle_s: float | None = None,
     ) -> None:
         self._protocol = protocol
         self._slots = asyncio.Semaphore(max_processes) if max_processes is not None else contextlib.nullcontext()
@@ -57,6 +58,7 @@ class SandboxPool(Generic[RequestT, ResultT]):
         self._programs = programs
         self._reuse = reuse
         self._host_idle_s = host_idle_s
+        self._worker_idle_s = worker_idle_s
         self._host: asyncio.Task[HostProcess] | None = None
         self._idle: list[SandboxWorker[RequestT, ResultT]] = []
         self._busy = set[SandboxWorker[RequestT, ResultT]]()
@@ -85,7 +87,9 @@ class SandboxPool(Generic[RequestT, ResultT]):
                 self._busy.discard(worker)
                 if self._linger and self._reuse and worker.is_reusable and worker.requests < MAX_REQUESTS_PER_WORKER:
                     self._idle.append(worker)
-                    worker.timer = asyncio.get_running_loop().call_later(WORKER_IDLE_S, self._retire, worker)
+                    worker.timer = asyncio.get_running_loop().call_later(
+                        self._worker_idle_s or WORKER_IDLE_S, self._retire, worker
+                    )
                 else:
                     await worker.end()
 

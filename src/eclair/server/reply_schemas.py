@@ -185,6 +185,26 @@ class EmbeddingsReply(BaseModel):
     usage: JSON
 
 
+class TranscriptReply(BaseModel):
+    """A transcript; `verbose_json` has times too."""
+
+    text: str
+    usage: JSON
+    task: str | None = None
+    language: str | None = None
+    duration: float | None = None
+    segments: list[JSON] | None = None
+    words: list[JSON] | None = None
+
+
+class TranscriptStreamEvent(BaseModel):
+    """More text, or all of it."""
+
+    type: str
+    delta: str | None = None
+    text: str | None = None
+
+
 class RerankedEntry(BaseModel):
     index: int
     relevance_score: float

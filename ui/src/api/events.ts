@@ -59,6 +59,7 @@ export type ErrorCode =
   | "ability_missing"
   | "engine_missing"
   | "model_missing"
+  | "speech_part_missing"
   | "image_model_missing"
   | "download_interrupted"
   | "download_wrong"

@@ -7103,6 +7103,44 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/api/speech/dictation": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        readonly post: {
+            readonly parameters: {
+                readonly query?: {
+                    readonly language?: string | null;
+                    readonly after?: number;
+                };
+                readonly header?: never;
+                readonly path?: never;
+                readonly cookie?: never;
+            };
+            readonly requestBody?: never;
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["Dictation"];
+                    };
+                };
+            };
+        };
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/api/backups": {
         readonly parameters: {
             readonly query?: never;
@@ -11365,6 +11403,17 @@ export interface components {
             readonly approve: boolean;
             /** @default 90 */
             readonly days?: number;
+        };
+        /** @description About a sentence, from `start` to `end` in seconds of the recording. */
+        readonly DictatedSegment: {
+            readonly start: number;
+            readonly end: number;
+            readonly text: string;
+        };
+        /** @description The words so far; `language` is null while nobody has spoken. */
+        readonly Dictation: {
+            readonly segments: readonly components["schemas"]["DictatedSegment"][];
+            readonly language: string | null;
         };
         readonly Directory: {
             readonly entries: readonly components["schemas"]["DirectoryItem"][];

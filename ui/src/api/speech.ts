@@ -6,6 +6,9 @@ import type { Reply } from "./wire.ts";
 /** The parts of speech, each with its state. */
 export type SpeechParts = Reply<"/api/speech/parts", "get">;
 
+/** What was said in a recording so far. */
+export type DictatedText = Reply<"/api/speech/dictation", "post">;
+
 /** The name of a part. */
 export type SpeechPart = keyof SpeechParts;
 
@@ -16,6 +19,12 @@ export class Speech extends Resource {
 
   async install(part: SpeechPart): Promise<void> {
     await this.client.call("POST", `/api/speech/parts/${part}`);
+  }
+
+  /** What is said in a recording that may still be made, behind `after` seconds; in any language if none is named. */
+  dictate(recording: File, language: string, after: number, signal: AbortSignal): Promise<DictatedText> {
+    const query = new URLSearchParams({ after: String(after), ...(language !== "" && { language }) });
+    return this.client.upload(`/api/speech/dictation?${query}`, recording, () => undefined, signal);
   }
 
   cancel(part: SpeechPart): Promise<void> {

@@ -841,6 +841,17 @@ export interface Placeholders {
   readonly speechInstall: "size";
   readonly speechInstalling: "percent";
   readonly speechUnsupported: never;
+  readonly dictate: never;
+  readonly dictateStop: never;
+  readonly dictating: never;
+  readonly dictateFinishing: never;
+  readonly dictateLanguage: never;
+  readonly dictateNone: never;
+  readonly dictateRefused: never;
+  readonly dictateInsecure: never;
+  readonly dictateNothing: never;
+  readonly dictateAgain: never;
+  readonly speechMissing: never;
   readonly speechSpeaking: never;
   readonly speechSpeakingHint: never;
   readonly choicesTitle: never;

@@ -1,0 +1,81 @@
+"""`/api/speech/dictation`: writes what is said in a recording that is still being made. Nothing is kept of it."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+from pydantic import BaseModel
+from starlette.responses import Response
+
+from eclair.app import App
+from eclair.errors import InvalidInput, StoreError, TooLarge
+from eclair.server.principal import Caller
+from eclair.server.streaming import CLIENT_GONE, unless_disconnected
+from eclair.speech.recognition import LANGUAGES, RecognitionOptions
+from eclair.speech.transcription import WHISPER
+
+MAX_RECORDING_BYTES = 32 << 20
+MAX_RECORDING_S = 1800.0
+NAME = "The recording"
+
+
+class DictatedSegment(BaseModel):
+    """About a sentence, from `start` to `end` in seconds of the recording."""
+
+    start: float
+    end: float
+    text: str
+
+
+class Dictation(BaseModel):
+    """The words so far; `language` is null while nobody has spoken."""
+
+    segments: list[DictatedSegment]
+    language: str | None
+
+
+def router(app: App) -> APIRouter:
+    api = APIRouter(prefix="/api/speech/dictation", tags=["speech"])
+
+    @api.post("", response_model=Dictation)
+    async def dictate(
+        principal: Caller,
+        request: Request,
+        language: Annotated[str | None, Query(max_length=10)] = None,
+        after: Annotated[float, Query(ge=0, le=MAX_RECORDING_S)] = 0.0,
+    ) -> Dictation | Response:
+        if language is not None and language not in LANGUAGES:
+            raise InvalidInput(f"{language} is no language that is recognized; choose another.", param="language")
+        options = RecognitionOptions(language, quick=True, after_s=after, max_s=MAX_RECORDING_S)
+        with tempfile.TemporaryDirectory(prefix="eclair-sound-") as folder:
+            path = Path(folder, "sound")
+            await _receive(request, path)
+            recognizing = app.transcription.transcribe(principal, WHISPER.id, path, NAME, options)
+            transcript = await unless_disconnected(request, recognizing)
+        if transcript is None:
+            return CLIENT_GONE
+        segments = [DictatedSegment(start=each.start, end=each.end, text=each.text) for each in transcript.segments]
+        return Dictation(segments=segments, language=transcript.language)
+
+    return api
+
+
+async def _receive(request: Request, path: Path) -> None:
+    """Store the body. Raises InvalidInput, TooLarge and StoreError."""
+    size = 0
+    try:
+        with path.open("wb") as target:
+            async with contextlib.aclosing(request.stream()) as pieces:
+                async for piece in pieces:
+                    size += len(piece)
+                    if size > MAX_RECORDING_BYTES:
+                        raise TooLarge("The recording is too long; send what is written and begin another.")
+                    target.write(piece)
+    except OSError as error:
+        raise StoreError(f"The recording cannot be stored: {error.strerror}.") from error
+    if not size:
+        raise InvalidInput("The recording is empty; check the microphone.")

@@ -1,0 +1,142 @@
+"""Recognizes speech in files, in one sandboxed process for people who wait and one for background work.
+
+A process loads the model with its first request, and ends ten minutes after its last.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+from pathlib import Path
+
+from eclair.errors import SpeechPartMissing, TooLarge, UnreadableFile, UserError
+from eclair.sandbox.pool import SandboxPool
+from eclair.sandbox.protocol import Rejected, SandboxError
+from eclair.speech.listening_parts import ListeningParts
+from eclair.speech.recognition_protocol import (
+    PROTOCOL,
+    RecognitionResult,
+    RecognitionTask,
+    RecognizeSpeech,
+    SpokenSegment,
+)
+
+IDLE_S = 600.0
+RESULT_TIMEOUT_S = 300.0
+"""The longest wait for the next half minute of sound, on a busy machine too."""
+MAX_SOUND_S = 12 * 3600.0
+
+LANGUAGES = frozenset(
+    "af am ar as az ba be bg bn bo br bs ca cs cy da de el en es et eu fa fi fo fr gl gu ha haw he hi hr ht hu hy id "  # noqa: SIM905
+    "is it ja jw ka kk km kn ko la lb ln lo lt lv mg mi mk ml mn mr ms mt my ne nl nn no oc pa pl ps pt ro ru sa sd si "
+    "sk sl sn so sq sr su sv sw ta te tg th tk tl tr tt uk ur uz vi yi yo zh".split()
+)
+"""The languages that Whisper knows (ISO 639-1, two of them longer)."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecognitionOptions:
+    """Wishes for a recognition; `RecognizeSpeech` explains them."""
+
+    language: str | None = None
+    task: RecognitionTask = "transcribe"
+    words: bool = False
+    prompt: str = ""
+    temperature: float | None = None
+    quick: bool = False
+    in_background: bool = False
+    max_s: float = MAX_SOUND_S
+    after_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Transcript:
+    """All that was said in `duration_s` seconds; `language` is that of the beginning, None if nobody spoke."""
+
+    segments: tuple[SpokenSegment, ...]
+    duration_s: float
+
+    @property
+    def language(self) -> str | None:
+        return self.segments[0].language if self.segments else None
+
+    @property
+    def text(self) -> str:
+        return " ".join(segment.text for segment in self.segments)
+
+
+class SpeechRecognizer:
+    """Recognizes speech with the parts that are installed. Call `close` at the end."""
+
+    def __init__(self, parts: ListeningParts, threads: int = 1) -> None:
+        self._parts = parts
+        self._threads = threads
+        readable = (os.fspath(parts.folder),)
+        self._waited_for, self._background = (
+            SandboxPool(
+                PROTOCOL,
+                max_processes=1,
+                linger=True,
+                readable=readable,
+                host_idle_s=IDLE_S,
+                worker_idle_s=IDLE_S,
+            )
+            for _ in range(2)
+        )
+
+    @property
+    def is_ready(self) -> bool:
+        return self._parts.is_ready
+
+    async def recognize(
+        self,
+        path: Path,
+        name: str,
+        options: RecognitionOptions = RecognitionOptions(),
+    ) -> AsyncGenerator[RecognitionResult]:
+        """Yield what is said in a file that people call `name`, as it is recognized. Closing ends the work.
+
+        Raises SpeechPartMissing where the parts aren't installed, UnreadableFile and TooLarge.
+        """
+        if not self._parts.is_ready:
+            raise SpeechPartMissing(
+                "What recognizes speech isn't installed; see Settings › Models, or `eclair speech install`."
+            )
+        request = RecognizeSpeech(
+            path=os.fspath(path),
+            name=name,
+            packages=os.fspath(self._parts.folder),
+            model=os.fspath(self._parts.model),
+            language=options.language,
+            task=options.task,
+            words=options.words,
+            prompt=options.prompt,
+            temperature=options.temperature,
+            threads=self._threads,
+            max_s=options.max_s,
+            quick=options.quick,
+            in_background=options.in_background,
+            after_s=options.after_s,
+        )
+        pool = self._background if options.in_background else self._waited_for
+        try:
+            async with (
+                pool.worker() as worker,
+                contextlib.aclosing(worker.ask(request, result_timeout_s=RESULT_TIMEOUT_S)) as results,
+            ):
+                async for result in results:
+                    yield result
+        except Rejected as rejected:
+            raise _rejection(rejected) from None
+        except SandboxError as error:
+            raise UnreadableFile(f"{name} is damaged, or takes too long to hear; record or save it again.") from error
+
+    async def close(self) -> None:
+        await asyncio.gather(self._waited_for.close(), self._background.close())
+
+
+def _rejection(rejected: Rejected) -> UserError:
+    return TooLarge(rejected.message) if rejected.kind == "too_large" else UnreadableFile(rejected.message)

@@ -1,0 +1,87 @@
+"""Requests to the sandbox that recognizes speech, and its results."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from eclair.sandbox.protocol import SandboxProtocol
+from eclair.util.frames import Codec
+
+RecognitionTask = Literal["transcribe", "translate"]
+"""Write what is said in its own language, or in English."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecognizeSpeech:
+    """Recognize the speech in a file that people call `name`.
+
+    `packages` and `model` are the folders of the libraries and the weights. Without `language` (ISO 639-1) it is
+    detected, and again for each stretch of speech. What was heard up to
+    `after_s` is left out. `prompt` has words that are likely. With `words` each has its time;
+    a `quick` reading is a little less careful. What is longer than `max_s` is refused.
+    """
+
+    path: str
+    name: str
+    packages: str
+    model: str
+    language: str | None
+    task: RecognitionTask
+    words: bool
+    prompt: str
+    temperature: float | None
+    threads: int
+    max_s: float
+    quick: bool = False
+    in_background: bool = False
+    after_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class SoundOpened:
+    """A file of sound was opened. `duration_s` is what the file says about its length; 0 if it says nothing."""
+
+    duration_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class SoundHeard:
+    """All up to a moment was heard, in seconds of the sound."""
+
+    until_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class SpokenWord:
+    """A word, from `start` to `end` in seconds."""
+
+    word: str
+    start: float
+    end: float
+    probability: float
+
+
+@dataclass(frozen=True, slots=True)
+class SpokenSegment:
+    """A stretch of speech of about a sentence, from `start` to `end` in seconds, in a language (ISO 639-1)."""
+
+    start: float
+    end: float
+    text: str
+    language: str
+    words: tuple[SpokenWord, ...]
+    temperature: float
+    log_probability: float
+    compression_ratio: float
+    silence_probability: float
+
+
+RecognitionResult = SoundOpened | SoundHeard | SpokenSegment
+
+PROTOCOL = SandboxProtocol[RecognizeSpeech, RecognitionResult](
+    "eclair.speech.recognition_worker",
+    Codec(RecognizeSpeech),
+    (SoundOpened, SoundHeard, SpokenSegment),
+    input_paths=lambda request: (request.path,),
+)

@@ -1,0 +1,125 @@
+"""Recognizes speech inside a sandbox, with faster-whisper. The model stays loaded for the next request."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from eclair.sandbox.protocol import ProcessLimits, Rejected
+from eclair.sandbox.worker import serve
+from eclair.speech.recognition_protocol import (
+    PROTOCOL,
+    RecognitionResult,
+    RecognizeSpeech,
+    SoundHeard,
+    SoundOpened,
+    SpokenSegment,
+    SpokenWord,
+)
+
+FASTER_WHISPER = "faster_whisper"
+MEMORY_BYTES = 6 << 30
+"""Address space, most of which is never touched."""
+STRETCH_CPU_S = 240.0
+"""Processor time for half a minute of sound, on slow machines too."""
+BACKGROUND_NICENESS = 10
+TEMPERATURES = (0.0, 0.4, 0.8)
+"""Tried in turn while a reading repeats itself or is unlikely."""
+
+_models: dict[str, Any] = {}
+
+
+def main() -> None:
+    serve(PROTOCOL, recognize, lambda _: ProcessLimits(MEMORY_BYTES, STRETCH_CPU_S, renewed=True))
+
+
+def recognize(request: RecognizeSpeech) -> Iterator[RecognitionResult]:
+    """Yield what is said in a file. Raises Rejected."""
+    if request.packages not in sys.path:
+        sys.path.append(request.packages)
+    if request.in_background:
+        os.nice(BACKGROUND_NICENESS)
+    from eclair.speech.sound_decoding import open_sound
+    from eclair.speech.voice_activity import SAMPLE_RATE, SpeechCutter, VoiceActivity
+
+    duration_s, samples = open_sound(Path(request.path), request.name, request.max_s)
+    yield SoundOpened(duration_s)
+    model = _model(request)
+    network = Path(request.packages) / FASTER_WHISPER / "assets" / "silero_vad_v6.onnx"
+    language = request.language
+    samples = _without_beginning(samples, round(request.after_s * SAMPLE_RATE))
+    for offset_s, stretch in SpeechCutter(VoiceActivity(network)).cut(samples):
+        start_s = offset_s + request.after_s
+        if len(stretch):
+            segments, language = _read(model, stretch, request, language)
+            yield from (_moved(segment, start_s) for segment in segments)
+        yield SoundHeard(start_s + len(stretch) / SAMPLE_RATE)
+
+
+def _without_beginning(pieces: Iterator[Any], count: int) -> Iterator[Any]:
+    for piece in pieces:
+        if count < len(piece):
+            yield piece[count:] if count else piece
+        count = max(0, count - len(piece))
+
+
+def _model(request: RecognizeSpeech) -> Any:
+    found = _models.get(request.model)
+    if found is None:
+        whisper: Any = importlib.import_module(FASTER_WHISPER)
+        found = whisper.WhisperModel(request.model, device="cpu", compute_type="int8", cpu_threads=request.threads)
+        _models.clear()
+        _models[request.model] = found
+    return found
+
+
+def _read(model: Any, stretch: Any, request: RecognizeSpeech, language: str | None) -> tuple[list[SpokenSegment], str]:
+    """Read a stretch of speech; return its segments, and the language. Raises Rejected."""
+    temperatures = TEMPERATURES if request.temperature is None else (request.temperature,)
+    try:
+        found, about = model.transcribe(
+            stretch,
+            language=language,
+            # A language that was only detected is detected again, by the encoding that is made anyway.
+            multilingual=request.language is None and language is not None,
+            task=request.task,
+            beam_size=1 if request.quick else 5,
+            temperature=temperatures[:1] if request.quick else temperatures,
+            initial_prompt=request.prompt or None,
+            condition_on_previous_text=False,
+            word_timestamps=request.words,
+            without_timestamps=False,
+        )
+    except ValueError as error:
+        raise Rejected(f"The language {request.language} is none that Whisper knows.") from error
+    segments = [_segment(segment, about.language) for segment in found]
+    return [segment for segment in segments if segment.text], about.language
+
+
+def _segment(segment: Any, language: str) -> SpokenSegment:
+    words = [
+        SpokenWord(word.word, float(word.start), float(word.end), float(word.probability))
+        for word in segment.words or ()
+    ]
+    return SpokenSegment(
+        start=float(segment.start),
+        end=float(segment.end),
+        text=segment.text.strip(),
+        language=language,
+        words=tuple(words),
+        temperature=float(segment.temperature or 0.0),
+        log_probability=float(segment.avg_logprob),
+        compression_ratio=float(segment.compression_ratio),
+        silence_probability=float(segment.no_speech_prob),
+    )
+
+
+def _moved(segment: SpokenSegment, by_s: float) -> SpokenSegment:
+    """Return the segment with times in the whole sound."""
+    words = tuple(replace(word, start=word.start + by_s, end=word.end + by_s) for word in segment.words)
+    return replace(segment, start=segment.start + by_s, end=segment.end + by_s, words=words)

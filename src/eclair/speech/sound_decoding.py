@@ -1,0 +1,81 @@
+"""Decodes files of sound to samples, inside the sandbox. FFmpeg, which PyAV brings, knows the formats."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from eclair.sandbox.descriptors import open_input
+from eclair.sandbox.protocol import Rejected
+from eclair.speech.voice_activity import SAMPLE_RATE, MonoSound
+from eclair.util.humanize import format_size
+
+PYAV = "av"
+FORMATS = "WAV, MP3, M4A, Ogg, WebM, FLAC"
+
+
+def open_sound(path: Path, name: str, max_s: float) -> tuple[float, Generator[MonoSound]]:
+    """Return what the file says about its length in seconds (0 if nothing), and its samples in pieces.
+
+    Raises Rejected, also while the samples are read.
+    """
+    av = _av()
+    file = open_input(path)
+    size = file.seek(0, 2)
+    file.seek(0)
+    if not size:
+        raise Rejected(f"{name} is empty; record it again.")
+    try:
+        container: Any = av.open(file, mode="r", metadata_errors="ignore")
+        stream: Any = next(iter(container.streams.audio), None)
+    except (av.FFmpegError, ValueError, MemoryError) as error:
+        raise Rejected(f"{name} can't be decoded ({format_size(size)}); send {FORMATS}.") from error
+    if stream is None:
+        raise Rejected(f"{name} has no sound.")
+    if stream.codec_context is None:
+        raise Rejected(f"{name} has sound in a format that nobody knows here; send {FORMATS}.")
+    duration_s = float(container.duration or 0) / 1_000_000
+    if duration_s > max_s:
+        raise _too_long(name, max_s)
+    return duration_s, _samples(container, stream, name, max_s)
+
+
+def _samples(container: Any, stream: Any, name: str, max_s: float) -> Generator[MonoSound]:
+    av = _av()
+    resampler = av.AudioResampler(format="s16", layout="mono", rate=SAMPLE_RATE)
+    count, faults = 0, 0
+    frames = container.decode(stream)
+    while True:
+        try:
+            frame = next(frames)
+        except StopIteration:
+            break
+        except (av.FFmpegError, ValueError):
+            faults += 1
+            if not count and faults > 1:
+                raise Rejected(f"{name} is damaged and can't be decoded; record or save it again.") from None
+            break  # what came before is heard: recordings are cut off while they are still being made
+        frame.pts = None
+        for piece in resampler.resample(frame):
+            samples = piece.to_ndarray().reshape(-1)
+            count += len(samples)
+            if count > max_s * SAMPLE_RATE:
+                raise _too_long(name, max_s)
+            yield samples.astype(np.float32) / 32768
+    if not count:
+        raise Rejected(f"{name} has no sound, or is damaged; record or save it again.")
+    for piece in resampler.resample(None):
+        yield piece.to_ndarray().reshape(-1).astype(np.float32) / 32768
+
+
+def _av() -> Any:
+    """Return PyAV, which is among the parts that recognize speech."""
+    return importlib.import_module(PYAV)
+
+
+def _too_long(name: str, max_s: float) -> Rejected:
+    return Rejected(f"{name} is longer than {max_s / 3600:g} hours; send it in parts.", "too_large")

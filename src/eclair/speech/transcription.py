@@ -1,0 +1,66 @@
+"""Transcribes sound for people and programs, within the rights of keys and the budgets of people."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncGenerator
+from pathlib import Path
+
+from eclair.errors import NotFound
+from eclair.generation.usage import UsageLedger
+from eclair.schema.models import Model
+from eclair.schema.principal import Principal
+from eclair.speech.recognition import RecognitionOptions, SpeechRecognizer, Transcript
+from eclair.speech.recognition_protocol import RecognitionResult, SoundHeard, SpokenSegment
+
+WHISPER = Model("whisper-base", "Whisper base", "listener", maker="OpenAI", license="mit")
+"""The model that recognizes speech, as programs name it."""
+OPENAI_NAMES = frozenset({"whisper-1", "gpt-4o-transcribe", "gpt-4o-mini-transcribe"})
+"""Names that programs send by default, for which it stands in."""
+
+
+class TranscriptionService:
+    """Transcribes sound with the model of this installation."""
+
+    def __init__(self, recognizer: SpeechRecognizer, ledger: UsageLedger) -> None:
+        self.recognizer = recognizer
+        self._ledger = ledger
+
+    @property
+    def own_model(self) -> Model | None:
+        """The model, if it is installed."""
+        return WHISPER if self.recognizer.is_ready else None
+
+    async def recognize(
+        self, principal: Principal, model: str, path: Path, name: str, options: RecognitionOptions
+    ) -> AsyncGenerator[RecognitionResult]:
+        """Yield what is said in a file that people call `name`, as it is recognized.
+
+        Raises NotFound for another model, BudgetExceeded, Forbidden, SpeechPartMissing, UnreadableFile and TooLarge.
+        """
+        if model != WHISPER.id and model not in OPENAI_NAMES:
+            raise NotFound(f"No model {model} recognizes speech here; use {WHISPER.id}.", param="model")
+        text = ""
+        async with (
+            self._ledger.reading(principal, WHISPER, [options.prompt]) as count,
+            contextlib.aclosing(self.recognizer.recognize(path, name, options)) as results,
+        ):
+            async for result in results:
+                if isinstance(result, SpokenSegment):
+                    text += result.text
+                    count(len(text) // 4)
+                yield result
+
+    async def transcribe(
+        self, principal: Principal, model: str, path: Path, name: str, options: RecognitionOptions
+    ) -> Transcript:
+        """Return all that is said in a file. Raises as `recognize` does."""
+        segments: list[SpokenSegment] = []
+        until_s = 0.0
+        async with contextlib.aclosing(self.recognize(principal, model, path, name, options)) as results:
+            async for result in results:
+                if isinstance(result, SpokenSegment):
+                    segments.append(result)
+                elif isinstance(result, SoundHeard):
+                    until_s = result.until_s
+        return Transcript(tuple(segments), until_s)

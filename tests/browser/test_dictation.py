@@ -1,0 +1,127 @@
+"""Dictation in the composer, with a microphone that plays a file."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import wave
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, expect, sync_playwright
+
+from eclair.settings import Settings
+from tests.browser import axe, chromium
+from tests.browser.conftest import Opening
+from tests.browser.served import Served
+from tests.speech.conftest import SOUNDS, installed_listening, lend_listening
+
+RECOGNITION_MS = 60_000
+"""Time for the model to load and to recognize, while other tests compute."""
+
+
+@pytest.fixture(scope="module")
+def listening(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """An Éclair that recognizes speech."""
+    folder = tmp_path_factory.mktemp("listening")
+    lend_listening(replace(Settings(), data_dir=folder / "data"))
+    served = Served(folder)
+    served.start()
+    yield served
+    served.close()
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """A browser whose microphone plays a sentence once, and then silence."""
+    sound = tmp_path_factory.mktemp("sound") / "english.wav"
+    write_wav(SOUNDS / "english.webm", sound)
+    arguments = [
+        *chromium.arguments(),
+        "--use-fake-ui-for-media-stream",
+        "--use-fake-device-for-media-stream",
+        f"--use-file-for-fake-audio-capture={sound}%noloop",
+    ]
+    with sync_playwright() as playwright:
+        found = playwright.chromium.launch(executable_path=chromium.find(), args=arguments)
+        yield found
+        found.close()
+
+
+def write_wav(source: Path, target: Path) -> None:
+    """Decode a sound by the libraries that recognition has."""
+    code = (
+        "import sys; sys.path.append(sys.argv[1]); from faster_whisper.audio import decode_audio; "
+        "sound = decode_audio(sys.argv[2], sampling_rate=48000); "
+        "sys.stdout.buffer.write((sound * 32767).astype('<i2').tobytes())"
+    )
+    command = [sys.executable, "-c", code, str(installed_listening()), str(source)]
+    samples = subprocess.run(command, check=True, capture_output=True).stdout
+    with wave.open(str(target), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(48_000)
+        file.writeframes(samples)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_speech_becomes_the_draft_while_one_speaks(opening: Opening, listening: Served, theme: str) -> None:
+    context = opening(listening, color_scheme=theme, viewport={"width": 390, "height": 900}, reduced_motion="reduce")
+    context.add_init_script(path=axe.AXE)
+    page = context.new_page()
+    page.goto("/")
+    field = page.get_by_role("textbox", name="Message")
+    field.fill("Note:")
+    page.get_by_role("button", name="Dictate").click()
+    expect(page.get_by_text("Listening…")).to_be_visible()
+    axe.check(page)
+    expect(field).to_have_value(re.compile("Note: .*harbou?r", re.IGNORECASE), timeout=RECOGNITION_MS)
+    # Silence ends it, and what was said can be edited.
+    expect(page.get_by_role("button", name="Dictate")).to_have_attribute(
+        "aria-pressed", "false", timeout=RECOGNITION_MS
+    )
+    expect(field).to_have_value(re.compile("cranes"))
+    expect(field).to_be_focused()
+
+
+def test_escape_takes_the_words_away(opening: Opening, listening: Served) -> None:
+    page = opening(listening).new_page()
+    page.goto("/")
+    field = page.get_by_role("textbox", name="Message")
+    field.fill("Before")
+    button = page.get_by_role("button", name="Dictate")
+    button.focus()
+    page.keyboard.press("Enter")
+    page.get_by_label("Spoken language").select_option("en")
+    expect(field).to_have_value(re.compile("Before .+"), timeout=RECOGNITION_MS)
+    page.keyboard.press("Escape")
+    expect(field).to_have_value("Before")
+    expect(page.get_by_text("Listening…")).to_be_hidden()
+
+
+def test_without_a_microphone_the_page_says_so(opening: Opening, listening: Served) -> None:
+    for name, sentence in (
+        ("NotFoundError", "No microphone was found. Connect one, then try again."),
+        ("NotAllowedError", "The microphone is blocked. Allow it for this page in the browser, then try again."),
+    ):
+        context = opening(listening)
+        context.add_init_script(
+            f"if (isSecureContext) navigator.mediaDevices.getUserMedia = () =>"
+            f" Promise.reject(new DOMException('', '{name}'));"
+        )
+        page = context.new_page()
+        page.goto("/")
+        page.get_by_role("button", name="Dictate").click()
+        expect(page.get_by_role("alert").get_by_text(sentence)).to_be_visible()
+        expect(page.get_by_role("button", name="Try again")).to_be_visible()
+
+
+def test_without_the_parts_they_are_offered(opening: Opening, shared: Served) -> None:
+    page = opening(shared).new_page()
+    page.goto("/")
+    page.get_by_role("button", name="Dictate").click()
+    expect(page.get_by_text("Speech recognition isn’t installed yet.")).to_be_visible()
+    expect(page.get_by_role("button", name=re.compile(r"^Install \(\d+ MB\)$"))).to_be_visible()

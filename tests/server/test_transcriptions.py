@@ -1,0 +1,149 @@
+"""`/v1/audio/transcriptions` and `/v1/audio/translations`, as OpenAI's client calls them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import openai
+import pytest
+import pytest_asyncio
+from openai.types.audio import Transcription, TranscriptionVerbose
+
+from eclair.settings import Settings
+from tests.server.test_v1 import client_of
+from tests.speech.conftest import SOUNDS, lend_listening
+from tests.support import Server, serving
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+ENGLISH = SOUNDS / "english.webm"
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def listening(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Server]:
+    """A server that recognizes speech."""
+    folder = tmp_path_factory.mktemp("listening")
+    settings = Settings(data_dir=folder / "data", embedded=False, scripted=True, port=0)
+    lend_listening(settings)
+    async with serving(settings) as server:
+        yield server
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def client(listening: Server) -> AsyncGenerator[openai.AsyncOpenAI]:
+    async with client_of(listening) as client:
+        yield client
+
+
+async def test_sound_becomes_text(client: openai.AsyncOpenAI) -> None:
+    for model in ("whisper-base", "whisper-1"):
+        found = await client.audio.transcriptions.create(file=ENGLISH, model=model, language="en")
+        assert isinstance(found, Transcription)
+        assert "Tuesday" in found.text
+        assert found.usage is not None
+        assert (found.usage.type, found.usage.seconds) == ("duration", 7)  # pyright: ignore[reportAttributeAccessIssue]
+
+
+async def test_verbose_transcripts_have_times(client: openai.AsyncOpenAI) -> None:
+    found = await client.audio.transcriptions.create(
+        file=ENGLISH,
+        model="whisper-1",
+        response_format="verbose_json",
+        timestamp_granularities=["word", "segment"],
+        temperature=0,
+        prompt="harbour",
+    )
+    assert isinstance(found, TranscriptionVerbose)
+    assert found.language == "en"
+    assert found.segments is not None
+    assert found.words is not None
+    assert found.segments[0].start < 1
+    assert 5 < found.segments[-1].end < 8
+    assert found.words[-1].word.strip(".") == "cranes"
+
+
+async def test_subtitles_and_plain_text(client: openai.AsyncOpenAI) -> None:
+    srt = await client.audio.transcriptions.create(
+        file=ENGLISH, model="whisper-1", language="en", response_format="srt"
+    )
+    assert str(srt).startswith("1\n00:00:00,")
+    vtt = await client.audio.transcriptions.create(
+        file=ENGLISH, model="whisper-1", language="en", response_format="vtt"
+    )
+    assert str(vtt).startswith("WEBVTT\n\n00:00:00.")
+    text = await client.audio.transcriptions.create(
+        file=ENGLISH, model="whisper-1", language="en", response_format="text"
+    )
+    assert "Tuesday" in str(text)
+
+
+async def test_a_transcript_is_streamed(client: openai.AsyncOpenAI) -> None:
+    stream = await client.audio.transcriptions.create(file=ENGLISH, model="whisper-1", language="en", stream=True)
+    events = [event async for event in stream]
+    assert [event.type for event in events][-1] == "transcript.text.done"
+    deltas = "".join(event.delta for event in events if event.type == "transcript.text.delta")
+    assert events[-1].type == "transcript.text.done"
+    assert events[-1].text == deltas
+    assert "cranes" in deltas
+
+
+async def test_speech_is_translated(client: openai.AsyncOpenAI) -> None:
+    french = SOUNDS / "french.ogg"
+    with pytest.warns(DeprecationWarning, match="deprecated"):  # OpenAI's client calls its own route so
+        found = await client.audio.translations.create(file=french, model="whisper-1")  # pyright: ignore[reportDeprecated]
+    assert "library" in found.text
+
+
+@pytest.mark.parametrize(
+    ("fields", "param"),
+    [
+        ({"model": "whisper-huge"}, "model"),
+        ({"language": "xx"}, "language"),
+        ({"response_format": "docx"}, "response_format"),
+        ({"response_format": "srt", "stream": True}, "stream"),
+        ({"timestamp_granularities": ["word"]}, "timestamp_granularities"),
+        ({"extra_body": {"diarize": "yes"}}, "diarize"),
+    ],
+)
+async def test_wrong_fields_are_named(client: openai.AsyncOpenAI, fields: dict[str, Any], param: str) -> None:
+    with pytest.raises(openai.APIStatusError) as refused:
+        await client.audio.transcriptions.create(**{"file": ENGLISH, "model": "whisper-1", **fields})  # pyright: ignore
+    assert refused.value.status_code in (400, 404)
+    assert param in str(refused.value.body)
+
+
+async def test_what_is_no_sound_is_refused(client: openai.AsyncOpenAI, tmp_path: Path) -> None:
+    path = tmp_path / "note.mp3"
+    path.write_text("no sound at all" * 100)
+    with pytest.raises(openai.UnprocessableEntityError, match=r"note\.mp3 can't be decoded"):
+        await client.audio.transcriptions.create(file=path, model="whisper-1")
+    stream = await client.audio.transcriptions.create(file=path, model="whisper-1", stream=True)
+    with pytest.raises(openai.APIError, match="can't be decoded"):
+        _ = [event async for event in stream]
+
+
+async def test_without_the_parts_the_remedy_is_named(settings: Settings) -> None:
+    async with (
+        serving(replace(settings, data_dir=settings.data_dir / "without")) as server,
+        client_of(server) as client,
+    ):
+        with pytest.raises(openai.InternalServerError, match="eclair speech install"):
+            await client.with_options(max_retries=0).audio.transcriptions.create(file=ENGLISH, model="whisper-1")
+
+
+async def test_a_recording_is_dictated_while_it_is_made(listening: Server) -> None:
+    data = ENGLISH.read_bytes()
+    for part, word in ((data[:12_000], "north"), (data, "cranes")):
+        status, said = await dictate(listening, "language=en", part)
+        assert (status, said["language"]) == (200, "en")
+        assert word in " ".join(segment["text"] for segment in said["segments"])
+    for query, part, refused in (("language=xx", b"1", 400), ("", b"", 400), ("", b"no sound" * 99, 422)):
+        assert (await dictate(listening, query, part))[0] == refused
+
+
+async def dictate(server: Server, query: str, data: bytes) -> tuple[int, Any]:
+    async with server.http.post(f"{server.address}/api/speech/dictation?{query}", data=data) as reply:
+        return reply.status, await reply.json()
