@@ -32,10 +32,10 @@ class TestDatabases:
         self._server = server
         self._numbers = count()
         for setting in ("fsync", "full_page_writes"):
-            self._run(f"ALTER SYSTEM SET {setting} = off")
-        self._run("ALTER SYSTEM SET log_statement = none")
-        self._run("SELECT pg_reload_conf()")
-        self._run(f"CREATE DATABASE {TEMPLATE}")
+            self.run(f"ALTER SYSTEM SET {setting} = off")
+        self.run("ALTER SYSTEM SET log_statement = none")
+        self.run("SELECT pg_reload_conf()")
+        self.run(f"CREATE DATABASE {TEMPLATE}")
         PostgresDatabase.open(self.url(TEMPLATE)).close_blocking()
 
     def url(self, name: str) -> str:
@@ -44,10 +44,20 @@ class TestDatabases:
     def create(self) -> str:
         """Create a migrated database without rows; return its URL."""
         name = f"test_{next(self._numbers)}"
-        self._run(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
+        self.run(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
         return self.url(name)
 
-    def _run(self, statement: str) -> None:
+    def stop(self) -> None:
+        """Stop the server, as for a restart: whoever is connected loses the connection."""
+        self._server.stop()
+
+    def start(self) -> None:
+        """Start the server again."""
+        self._server.start()
+
+    def run(self, statement: str) -> None:
+        """Run a statement as the administrator of the server."""
+
         async def run() -> None:
             connection: Any = await cast(Any, asyncpg).connect(self.url("postgres"))
             try:

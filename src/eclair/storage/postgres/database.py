@@ -2,7 +2,8 @@
 
 The loop runs in a thread of its own, so that the storage is opened and used as SQLite's is. A write that conflicts with
 another at the same moment is run again, as PostgreSQL asks; the functions that stores run change nothing but the
-database, so that they can be.
+database, so that they can be. So is one whose connection was lost before its commit began, as while the server
+restarts or a standby takes over, for RECONNECT_S at most.
 """
 
 from __future__ import annotations
@@ -12,18 +13,20 @@ import contextlib
 import logging
 import random
 import threading
+import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
 from importlib import resources
 from typing import Any, TypeVar, cast
 from urllib.parse import urlsplit
 
-from eclair.errors import EclairError, StoreError
+from eclair.errors import DataDamaged, EclairError, StoreError
 from eclair.storage.postgres.bridge import run_bridged
 from eclair.storage.postgres.chunk_vectors import PostgresChunkVectors
 from eclair.storage.postgres.connection import PostgresConnection, RawConnection
 from eclair.storage.postgres.text_index import PostgresTextIndex
 from eclair.storage.sql.connection import Work, find_refusal
 from eclair.storage.sql.damage import DamageRecord
+from eclair.storage.sql.stored_rows import DECODING_ERRORS
 
 T = TypeVar("T")
 
@@ -35,6 +38,8 @@ MAX_CONNECTIONS = 16
 CONNECT_TIMEOUT_S = 10
 OPEN_TIMEOUT_S = 60.0
 MAX_ATTEMPTS = 30
+RECONNECT_S = 10.0
+RECONNECT_PAUSE_S = 0.2
 FIRST_PAUSE_S = 0.002
 MAX_PAUSE_S = 0.1
 MIGRATION_LOCK = 0x65636C61
@@ -95,7 +100,8 @@ class PostgresDatabase:
 
         Without `is_synced` a crash of the server may lose it, within a second.
         """
-        return await self.run(self.write_here(work, is_synced=is_synced))
+        writing = asyncio.run_coroutine_threadsafe(self.write_here(work, is_synced=is_synced), self._loop)
+        return await asyncio.shield(asyncio.wrap_future(writing))  # a caller who leaves takes no write along
 
     async def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine on the loop of the database."""
@@ -127,18 +133,28 @@ class PostgresDatabase:
 
     @contextlib.asynccontextmanager
     async def _connected(self) -> AsyncGenerator[PostgresConnection]:
+        import asyncpg  # pyright: ignore[reportMissingTypeStubs]
+
         async with self._free:
-            connection = self._idle.pop() if self._idle else PostgresConnection(await self.connect())
+            connection = self._take_idle() or PostgresConnection(await self.connect())
             try:
                 yield connection
             except BaseException as error:
-                # a statement that was cancelled may have begun a transaction
-                if isinstance(error, asyncio.CancelledError) or connection.raw.is_in_transaction():
+                # a statement that was cancelled may have begun a transaction; a connection that was cut may not know it
+                is_unsure = isinstance(error, asyncio.CancelledError | asyncpg.InternalClientError)
+                if is_unsure or connection.raw.is_in_transaction():
                     connection.raw.terminate()
                 raise
             finally:
                 if not connection.raw.is_closed():
                     self._idle.append(connection)
+
+    def _take_idle(self) -> PostgresConnection | None:
+        while self._idle:
+            connection = self._idle.pop()
+            if not connection.raw.is_closed():
+                return connection
+        return None
 
     async def _read(self, work: Work[T]) -> T:
         async def attempt(connection: PostgresConnection) -> T:
@@ -163,10 +179,9 @@ class PostgresDatabase:
             await connection.raw.execute(begin)
             try:
                 result = await run_bridged(lambda: work(connection))
-                await connection.raw.execute("COMMIT")
+                await self._commit(connection)
             except BaseException:
-                if not connection.raw.is_closed():
-                    await connection.raw.execute("ROLLBACK")
+                await _roll_back(connection)
                 raise
             if is_news and connection.total_changes() != before:
                 self.written.set()
@@ -174,8 +189,28 @@ class PostgresDatabase:
 
         return await self._with_retries(attempt)
 
+    async def _commit(self, connection: PostgresConnection) -> None:
+        """Commit. Raises StoreError where nobody knows whether that was done."""
+        try:
+            with translated(self.name):
+                await connection.raw.execute("COMMIT")
+        except _ConnectionLost as error:
+            raise StoreError(
+                f"{self.name} was lost while a change was being stored; look whether it is there, and try again."
+            ) from error
+
     async def _with_retries(self, attempt: Callable[[PostgresConnection], Awaitable[T]]) -> T:
-        """Attempt again after a conflict with another transaction, or once tables have changed. Raises StoreError."""
+        """Attempt again while there are conflicts, or no connection, within limits. Raises StoreError."""
+        until = time.monotonic() + RECONNECT_S
+        while True:
+            try:
+                return await self._resolve_conflicts(attempt)
+            except _ConnectionLost:
+                if time.monotonic() >= until:
+                    raise
+            await asyncio.sleep(RECONNECT_PAUSE_S)
+
+    async def _resolve_conflicts(self, attempt: Callable[[PostgresConnection], Awaitable[T]]) -> T:
         import asyncpg  # pyright: ignore[reportMissingTypeStubs]
 
         for number in range(MAX_ATTEMPTS):
@@ -289,6 +324,21 @@ def describe_url(url: str) -> str:
     return f"The database {parts.path.lstrip('/') or 'postgres'} on {parts.hostname or 'this machine'}"
 
 
+async def _roll_back(connection: PostgresConnection) -> None:
+    """Roll back, or give the connection up, which has the same effect."""
+    if connection.raw.is_closed():
+        return
+    try:
+        await connection.raw.execute("ROLLBACK")
+    except Exception as error:
+        log.warning("a connection to PostgreSQL is given up: %s", error)
+        connection.raw.terminate()
+
+
+class _ConnectionLost(StoreError):
+    """No connection, or one that was lost before a commit began: the same may be tried again."""
+
+
 @contextlib.contextmanager
 def translated(name: str) -> Any:
     """Turn errors of PostgreSQL into StoreErrors that say what to do; conflicts and Éclair's own errors pass."""
@@ -311,13 +361,25 @@ def translated(name: str) -> Any:
     except asyncpg.DiskFullError as error:
         raise StoreError(f"{name} has no space left; free some on its server and try again.") from error
     except asyncpg.ReadOnlySQLTransactionError as error:
-        raise StoreError(f"{name} takes no writes, as while a standby takes over; try again in a moment.") from error
+        raise _ConnectionLost(
+            f"{name} takes no writes, as while a standby takes over; try again in a moment."
+        ) from error
     except asyncpg.InsufficientPrivilegeError as error:
         raise StoreError(f"{name} does not let this user do that: {error}.") from error
-    except (OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.PostgresConnectionError) as error:
-        raise StoreError(f"{name} cannot be reached ({error or type(error).__name__}); check that it runs.") from error
+    except DECODING_ERRORS as error:
+        raise DataDamaged(f"{name} has a row that can't be read; restore a backup.") from error
+    except (
+        OSError,
+        TimeoutError,
+        asyncpg.InterfaceError,
+        asyncpg.InternalClientError,
+        asyncpg.PostgresConnectionError,
+    ) as error:
+        raise _ConnectionLost(
+            f"{name} cannot be reached ({error or type(error).__name__}); check that it runs."
+        ) from error
     except (asyncpg.CannotConnectNowError, asyncpg.AdminShutdownError, asyncpg.CrashShutdownError) as error:
-        raise StoreError(f"{name} is starting or stopping; try again in a moment.") from error
+        raise _ConnectionLost(f"{name} is starting or stopping; try again in a moment.") from error
 
 
 def _number(text: str) -> int | float:

@@ -15,7 +15,7 @@ from typing import Any
 from eclair.errors import StoreError
 from eclair.schema.ids import new_id
 from eclair.storage.postgres.connection import RawConnection
-from eclair.storage.postgres.database import PostgresDatabase
+from eclair.storage.postgres.database import PostgresDatabase, translated
 from eclair.storage.sql.connection import Connection
 from eclair.storage.sql.store import SQLStore, first_row, read, write
 
@@ -37,6 +37,9 @@ class PostgresProcessStore(SQLStore):
         self._database = database
         self._name = new_id("process")
         self._foreign_writes = 0
+        self._renewed = time.monotonic()
+        self._believes_all_until = 0.0
+        """After an outage everybody's lease has run out; others are given the time to renew theirs."""
         self._tasks: list[asyncio.Task[None]] = []
 
     @property
@@ -60,8 +63,11 @@ class PostgresProcessStore(SQLStore):
         with contextlib.suppress(StoreError):
             await self._database.write_here(self._give_back)
 
+    async def is_alive(self, process: str) -> bool:
+        return time.monotonic() < self._believes_all_until or await self._has_lease(process)
+
     @read
-    def is_alive(self, db: Connection, process: str) -> bool:
+    def _has_lease(self, db: Connection, process: str) -> bool:
         return first_row(db, "SELECT 1 FROM process WHERE id = ? AND until > now()", (process,)) is not None
 
     async def check(self) -> None:
@@ -88,6 +94,10 @@ class PostgresProcessStore(SQLStore):
 
     async def _renew(self) -> None:
         await self._database.write_here(self._put_lease, is_news=False)
+        now = time.monotonic()
+        if now - self._renewed > LEASE_S:
+            self._believes_all_until = now + LEASE_S
+        self._renewed = now
 
     def _put_lease(self, db: Connection) -> None:
         db.execute(
@@ -136,7 +146,8 @@ class PostgresProcessStore(SQLStore):
             ended.set()
 
         raw.add_termination_listener(end)
-        await raw.add_listener(CHANNEL, self._hear)
+        with translated(self._database.name):
+            await raw.add_listener(CHANNEL, self._hear)
         self._foreign_writes += 1  # there may have been some before
         await ended.wait()
 
