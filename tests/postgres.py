@@ -31,6 +31,7 @@ class TestDatabases:
     def __init__(self, server: PostgresServer) -> None:
         self._server = server
         self._numbers = count()
+        self._last = TEMPLATE
         for setting in ("fsync", "full_page_writes"):
             self.run(f"ALTER SYSTEM SET {setting} = off")
         self.run("ALTER SYSTEM SET log_statement = none")
@@ -43,9 +44,14 @@ class TestDatabases:
 
     def create(self) -> str:
         """Create a migrated database without rows; return its URL."""
-        name = f"test_{next(self._numbers)}"
+        name = self._last = f"test_{next(self._numbers)}"
         self.run(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
         return self.url(name)
+
+    @property
+    def last(self) -> str:
+        """The URL of the database that was created last."""
+        return self.url(self._last)
 
     def stop(self) -> None:
         """Stop the server, as for a restart: whoever is connected loses the connection."""

@@ -260,6 +260,7 @@ def _add_transfer(command: _Command) -> None:
     _add_backup_options(command("backup", "back up the data folder, also while Éclair runs"))
     _add_restore_options(command("restore", "restore a backup into an empty data folder"))
     _add_blobs_options(command("blobs", "say where the files of documents and images are; check, copy, encrypt them"))
+    _add_migrate_options(command("migrate", "copy the database to PostgreSQL, and compare each row"))
     _add_lost_options(command("lost", "list, set aside and erase files that the database doesn't know"))
 
     delete = command("delete", "delete all conversations; they can be restored for ten minutes")
@@ -328,6 +329,13 @@ def _add_blobs_options(parser: argparse.ArgumentParser) -> None:
     what.add_argument("--encrypt", action="store_true", help="encrypt all with the newest key of blobs_key_file")
     what.add_argument("--rotate-key", action="store_true", help="make a new key, and encrypt all with it")
     parser.set_defaults(module="blobs")
+
+
+def _add_migrate_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "url", nargs="?", metavar="URL", help="address of an empty database, `database_url` by default: postgresql://…"
+    )
+    parser.set_defaults(module="migrate")
 
 
 def _add_lost_options(parser: argparse.ArgumentParser) -> None:

@@ -35,10 +35,7 @@ class PostgresChunkVectors(SQLStore):
     """Implements `ChunkVectors`."""
 
     def put(self, db: Connection, id: int, vectors: NDArray[float32]) -> None:
-        db.executemany(
-            "INSERT INTO vector (id, embedding) VALUES (?, CAST(CAST(? AS TEXT) AS public.halfvec))",
-            [(id + number, _literal(vector.tolist())) for number, vector in enumerate(vectors)],
-        )
+        put_vectors(db, id, vectors)
 
     @search
     def search(
@@ -59,6 +56,14 @@ class PostgresChunkVectors(SQLStore):
         sql = f"{_EMBEDDED} SELECT coalesce(sum(document.embedded), 0) FROM document JOIN embedded ON document = number"
         count: int = first_row(db, sql, values)[0]
         return count
+
+
+def put_vectors(db: Connection, id: int, vectors: NDArray[float32]) -> None:
+    """Add vectors for chunks in a row, of which the first has this id."""
+    db.executemany(
+        "INSERT INTO vector (id, embedding) VALUES (?, CAST(CAST(? AS TEXT) AS public.halfvec))",
+        [(id + number, _literal(vector.tolist())) for number, vector in enumerate(vectors)],
+    )
 
 
 def _nearest(dimensions: int) -> str:

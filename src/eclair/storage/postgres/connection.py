@@ -51,13 +51,13 @@ class PostgresConnection:
             wait_for(self.raw.execute(statement))
             return iter(())
         prepared = self._prepare(statement)
-        rows = wait_for(prepared.fetch(*map(_storable, values)))
+        rows = wait_for(prepared.fetch(*map(storable, values)))
         self._count(prepared.get_statusmsg())
         return iter(rows)
 
     def executemany(self, statement: str, values: Iterable[Sequence[Any]], /) -> None:
         """Run a statement once for each of the values, sent together. `changes` doesn't count these."""
-        wait_for(self._prepare(statement).executemany([[*map(_storable, each)] for each in values]))
+        wait_for(self._prepare(statement).executemany([[*map(storable, each)] for each in values]))
 
     def changes(self) -> int:
         return self._changes
@@ -87,6 +87,6 @@ class PostgresConnection:
             self._total_changes += self._changes
 
 
-def _storable(value: Any) -> Any:
+def storable(value: Any) -> Any:
     """Return a value that PostgreSQL takes: its texts have no NUL."""
     return value.replace("\0", "\ufffd") if isinstance(value, str) and "\0" in value else value
