@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from asyncio import to_thread
 from dataclasses import dataclass
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from eclair.errors import Conflict, EngineBroken, NotFound, TooBusy
@@ -64,7 +66,8 @@ class McpSignIns:
         `document_url` is where Éclair describes itself as a client, if it has a public address. Raises NotFound,
         RightMissing, Conflict where the server wants none, TooBusy, Refused, EngineUnavailable and EngineBroken.
         """
-        from eclair.mcp_servers.sign_in_flow import McpSignInFlow  # slow to import
+        await to_thread(import_module, "eclair.mcp_servers.sign_in_flow")  # slow to import
+        from eclair.mcp_servers.sign_in_flow import McpSignInFlow
         from eclair.mcp_servers.sign_in_requests import wanted_scope
 
         await self._drop_old()
