@@ -1,8 +1,9 @@
 // Decisions on calls of tools that wait for a person, and answers to what their servers ask.
 
-import type { SentValue } from "../lib/elicitation.ts";
 import type { CallDecision, ElicitationAction } from "./events.ts";
 import { Resource } from "./resource.ts";
+
+export type SentValue = string | number | boolean | string[];
 
 export class CallDecisions extends Resource {
   decide(run: string, call: string, decision: CallDecision): Promise<void> {

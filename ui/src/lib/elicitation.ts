@@ -1,9 +1,9 @@
 // The values of a form that a server asks a person to fill in, as they are typed and as they are sent.
 
+import type { SentValue } from "../api/callDecisions.ts";
 import type { Elicitation, ElicitationField } from "../api/events.ts";
 
 export type TypedValue = string | boolean | string[];
-export type SentValue = string | number | boolean | string[];
 
 /** The values that a form begins with. */
 export function defaults(fields: readonly ElicitationField[]): Record<string, TypedValue> {
