@@ -163,7 +163,7 @@ async def test_nothing_is_deleted_while_another_process_answers(run: Eclair, tmp
     )
     refused = await asyncio.to_thread(run, "delete", "--yes")
     assert (refused.returncode, refused.stdout) == (2, "")
-    assert "Another Éclair on this machine writes this answer and does not stop" in refused.stderr
+    assert "Another Éclair writes this answer and does not stop" in refused.stderr
     assert await storage.conversations.count_conversations(LOCAL_PRINCIPAL) == 2
     assert (await storage.runs.list_running())[0].id == opened.id
     await storage.close()

@@ -36,3 +36,8 @@ async def test_a_process_is_alive_as_long_as_it_is_open(storage: Storage, opener
     await other.close()
     assert not await storage.processes.is_alive(name)
     assert not await storage.processes.is_alive("process_none")
+
+
+async def test_a_wait_for_a_write_ends_by_itself(storage: Storage) -> None:
+    async with asyncio.timeout(10):
+        await storage.processes.wait_for_write(0.01)

@@ -234,13 +234,11 @@ class ResponseService:
         await self._storage.responses.request_cancel(response.id)
         try:
             async with asyncio.timeout(END_TIMEOUT_S):
-                while (  # noqa: ASYNC110 (no event tells)
-                    await self._storage.responses.is_running(response.id) and not await self._reap(response)
-                ):
-                    await asyncio.sleep(POLL_INTERVAL_S)
+                while await self._storage.responses.is_running(response.id) and not await self._reap(response):
+                    await self._storage.processes.wait_for_write(POLL_INTERVAL_S)
         except TimeoutError:
             raise Conflict(
-                "Another Éclair on this machine writes this response and does not stop; end that one, and try again."
+                "Another Éclair writes this response and does not stop; end that one, and try again."
             ) from None
 
     async def _follow_stored(self, response: StoredResponse, after: int) -> AsyncGenerator[bytes, None]:
@@ -255,7 +253,7 @@ class ResponseService:
             if not is_running:
                 break
             if not await self._reap(response):
-                await asyncio.sleep(POLL_INTERVAL_S)
+                await self._storage.processes.wait_for_write(POLL_INTERVAL_S)
         if not sent:
             for line in _lines(await self._storage.responses.list_events(response.id, -1), -1)[-1:]:
                 yield line

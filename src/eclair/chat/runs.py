@@ -268,18 +268,18 @@ class Runs:
         await self._storage.runs.request_stop(run.id)
         try:
             async with asyncio.timeout(END_TIMEOUT_S):
-                while await self._stored.is_running(run) and not await self.reap(run.conversation):  # noqa: ASYNC110 (no event tells)
-                    await asyncio.sleep(POLL_INTERVAL_S)
+                while await self._stored.is_running(run) and not await self.reap(run.conversation):
+                    await self._storage.processes.wait_for_write(POLL_INTERVAL_S)
         except TimeoutError:
             raise Conflict(
-                "Another Éclair on this machine writes this answer and does not stop; end that one, and try again.",
+                "Another Éclair writes this answer and does not stop; end that one, and try again.",
                 run=run.id,
             ) from None
 
     async def _stop_when_requested(self) -> None:
         """Stop runs of this process as others ask."""
         while await self._has_live.wait():
-            await asyncio.sleep(POLL_INTERVAL_S)
+            await self._storage.processes.wait_for_write(POLL_INTERVAL_S)
             with contextlib.suppress(StoreError):  # which `_flush_periodically` says; the next poll tries again
                 for id in await self._storage.runs.list_stop_requests():
                     if (live := self._live.get(id)) is not None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import replace
@@ -110,7 +109,7 @@ class StoredRuns:
                 yield Batch(chunk.last - len(new_lines) + 1, new_lines, reset)
                 after, reset = chunk.last, False
             if not ended and not chunks and not await reap(run.conversation):
-                await asyncio.sleep(POLL_INTERVAL_S)
+                await self._storage.processes.wait_for_write(POLL_INTERVAL_S)
 
     async def is_running(self, run: RunRecord) -> bool:
         """Return whether a process works on the run."""

@@ -19,6 +19,10 @@ class ProcessStore(Protocol):
         """Write a row and read it back. Raises StoreError, with the reason, where either fails."""
         ...
 
+    async def wait_for_write(self, seconds: float) -> None:
+        """Wait until another process has written something, as far as that is told, and no longer than so long."""
+        ...
+
     async def get_foreign_version(self) -> int:
         """Return a number that changes when another process writes, and only then."""
         ...

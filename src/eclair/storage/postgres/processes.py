@@ -37,6 +37,7 @@ class PostgresProcessStore(SQLStore):
         self._database = database
         self._name = new_id("process")
         self._foreign_writes = 0
+        self._heard = asyncio.Event()
         self._renewed = time.monotonic()
         self._believes_all_until = 0.0
         """After an outage everybody's lease has run out; others are given the time to renew theirs."""
@@ -75,6 +76,9 @@ class PostgresProcessStore(SQLStore):
         await self._write_check(written)
         if await self._read_check() < written:  # another process may have written a later one
             raise StoreError(f"{self._database.name} does not keep what is written to it.")
+
+    async def wait_for_write(self, seconds: float) -> None:
+        await self._database.run(self._wait_here(seconds))
 
     async def get_foreign_version(self) -> int:
         return self._foreign_writes
@@ -148,9 +152,20 @@ class PostgresProcessStore(SQLStore):
         raw.add_termination_listener(end)
         with translated(self._database.name):
             await raw.add_listener(CHANNEL, self._hear)
-        self._foreign_writes += 1  # there may have been some before
+        self._note_write()  # there may have been some before
         await ended.wait()
+
+    async def _wait_here(self, seconds: float) -> None:
+        heard = self._heard
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await heard.wait()
+
+    def _note_write(self) -> None:
+        self._foreign_writes += 1
+        self._heard.set()
+        self._heard = asyncio.Event()
 
     def _hear(self, _connection: Any, _pid: int, _channel: str, process: object) -> None:
         if process != self._name:
-            self._foreign_writes += 1
+            self._note_write()

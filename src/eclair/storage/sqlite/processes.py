@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from pathlib import Path
 
@@ -46,6 +47,9 @@ class SQLiteProcessStore(SQLStore):
     def _read_check(self, db: Connection) -> int:
         row = first_row(db, "SELECT written FROM health_check WHERE id = ?", (1,))
         return 0 if row is None else int(row[0])
+
+    async def wait_for_write(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)  # nobody tells
 
     @write  # on the writing connection, whose own writes do not count
     def get_foreign_version(self, db: Connection) -> int:

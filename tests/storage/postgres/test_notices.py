@@ -1,0 +1,32 @@
+"""Notices between processes on PostgreSQL: a write of one wakes those who wait at another."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from eclair.storage.postgres.open import open_postgres
+from tests.postgres import TestDatabases
+from tests.support import conversation
+
+LONG_S = 60.0
+
+
+async def test_a_write_wakes_who_waits_elsewhere_and_nobody_here(databases: TestDatabases) -> None:
+    url = databases.create()
+    one, other = open_postgres(url, time.time), open_postgres(url, time.time)
+    try:
+        async with asyncio.timeout(30):
+            await one.processes.wait_for_write(LONG_S)  # once it listens
+            here = asyncio.create_task(other.processes.wait_for_write(LONG_S))
+            there = asyncio.create_task(one.processes.wait_for_write(LONG_S))
+            number = 0
+            while not there.done():
+                number += 1
+                await conversation(other, f"conv_{number}")
+                await asyncio.sleep(0.01)
+        here.cancel()
+        await asyncio.wait([here, there])
+    finally:
+        await one.close()
+        await other.close()
