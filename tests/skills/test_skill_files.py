@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from eclair.sandbox.protocol import Rejected
@@ -105,6 +105,7 @@ def test_links_bombs_locks_and_damage_are_refused() -> None:
 
 
 @given(st.binary(max_size=300), st.integers(0, 400))
+@example(b"\x01", 294)  # an offset before the beginning
 def test_whatever_bytes_come_they_are_read_or_refused(noise: bytes, at: int) -> None:
     whole = packed({SKILL_FILE: TEXT, "scripts/a.py": "print(1)"})
     for data in (noise, b"PK" + noise, whole[:at] + noise + whole[at + len(noise) :]):

@@ -33,7 +33,16 @@ from eclair.util.zip_directory import read_directory_bytes
 
 MAX_DIRECTORY_BYTES = 1 << 20
 _READABLE = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
-_DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, struct.error, OSError, RuntimeError)
+_DAMAGE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    EOFError,
+    NotImplementedError,
+    struct.error,
+    OSError,
+    RuntimeError,
+    ValueError,
+)
 _APART = frozenset({"__MACOSX", ".DS_Store", "Thumbs.db", "desktop.ini"})
 """Files that operating systems leave in archives."""
 
