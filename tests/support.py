@@ -13,7 +13,7 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Generator, Mapping
 from dataclasses import dataclass, replace
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -172,7 +172,15 @@ class Server(Door):
         return engine
 
 
-class _Uvicorn(uvicorn.Server):
+class UnsignalledServer(uvicorn.Server):
+    """A server that takes no signals: of several in a process, one that has ended would be found as their receiver."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None]:
+        yield
+
+
+class _Uvicorn(UnsignalledServer):
     """Ends when it is told to rather than at its next tick."""
 
     def __init__(self, config: uvicorn.Config) -> None:

@@ -35,6 +35,8 @@ from starlette.datastructures import Headers
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from tests.support import UnsignalledServer
+
 Lie = dict[str, Any]
 """Fields of a document that are otherwise than they should be; those that are None are missing."""
 
@@ -192,7 +194,7 @@ async def authorizing(provider: Authorizing) -> AsyncGenerator[str]:
 
         app = Lying(server.streamable_http_app(stateless_http=True, json_response=True), provider)
         config = uvicorn.Config(app, log_level="warning", lifespan="on")
-        running = uvicorn.Server(config)
+        running = UnsignalledServer(config)
         task = asyncio.create_task(running.serve(sockets=[listener]))
         try:
             yield f"{origin}/mcp"

@@ -37,6 +37,7 @@ from eclair.settings import McpServerSettings, Settings
 from eclair.storage.base import Storage
 from eclair.storage.open import open_storage
 from eclair.storage.secrets import Vault
+from tests.support import UnsignalledServer
 
 ODD = Path(__file__).with_name("odd_server.py")
 MEMBER = Principal("member", role="member")
@@ -353,7 +354,7 @@ async def standing_server() -> AsyncGenerator[tuple[str, list[str]]]:
         await app(scope, receive, send)
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        server = uvicorn.Server(uvicorn.Config(keyed, log_level="error", lifespan="on"))
+        server = UnsignalledServer(uvicorn.Config(keyed, log_level="error", lifespan="on"))
         task = asyncio.create_task(server.serve(sockets=[listener]))
         try:
             yield f"http://127.0.0.1:{listener.getsockname()[1]}/mcp", keys
