@@ -327,7 +327,9 @@ def test_a_lost_connection_is_said_and_what_was_missed_is_caught_up(
     opening: Opening, mortal: Served, watches: list[Watch]
 ) -> None:
     page = opening(mortal).new_page()
-    watches[0].forgive("ERR_CONNECTION_REFUSED", "ERR_INCOMPLETE_CHUNKED_ENCODING", "ERR_CONNECTION_RESET", "ERR_EMPTY")
+    watches[0].forgive(
+        "ERR_CONNECTION_REFUSED", "ERR_INCOMPLETE_CHUNKED_ENCODING", "ERR_CONNECTION_RESET", "ERR_EMPTY", "ERR_SOCKET"
+    )
     ask(page, "Before the storm")
     composer(page).fill("half a thought")
     mortal.kill()
