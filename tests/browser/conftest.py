@@ -7,7 +7,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, expect, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    Playwright,
+    Request,
+    expect,
+    sync_playwright,
+)
 
 from tests.browser import chromium
 from tests.browser.axe import AXE
@@ -18,14 +27,20 @@ expect.set_options(timeout=10_000)
 
 
 @pytest.fixture(scope="package")
-def browser() -> Iterator[Browser]:
+def playwright() -> Iterator[Playwright]:
+    """Drives browsers; a process has one of them at a time."""
+    with sync_playwright() as playwright:
+        yield playwright
+
+
+@pytest.fixture(scope="package")
+def browser(playwright: Playwright) -> Iterator[Browser]:
     path = chromium.find()
     if path is None:
         pytest.fail("The browser tests need Chromium or Chrome; install it.")
-    with sync_playwright() as playwright:
-        found = playwright.chromium.launch(executable_path=path, args=chromium.arguments())
-        yield found
-        found.close()
+    found = playwright.chromium.launch(executable_path=path, args=chromium.arguments())
+    yield found
+    found.close()
 
 
 @pytest.fixture(scope="package")

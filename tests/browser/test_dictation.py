@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, expect, sync_playwright
+from playwright.sync_api import Browser, Playwright, expect
 
 from eclair.settings import Settings
 from tests.browser import axe, chromium
@@ -35,7 +35,7 @@ def listening(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 
 @pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+def browser(playwright: Playwright, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     """A browser whose microphone plays a sentence once, and then silence."""
     sound = tmp_path_factory.mktemp("sound") / "english.wav"
     write_wav(SOUNDS / "english.webm", sound)
@@ -45,10 +45,9 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
         "--use-fake-device-for-media-stream",
         f"--use-file-for-fake-audio-capture={sound}%noloop",
     ]
-    with sync_playwright() as playwright:
-        found = playwright.chromium.launch(executable_path=chromium.find(), args=arguments)
-        yield found
-        found.close()
+    found = playwright.chromium.launch(executable_path=chromium.find(), args=arguments)
+    yield found
+    found.close()
 
 
 def write_wav(source: Path, target: Path) -> None:

@@ -16,6 +16,8 @@ ALLOWED = {
     "documents/rerank_service.py": "within `UsageLedger.reading`",
     "documents/embeddings.py": "the embedder of documents, which serves everyone",
     "documents/reranker.py": "the reranker of documents, which serves everyone",
+    "capacity/measurement.py": "`eclair plan --measure`, of which nobody asked for an answer",
+    "llm/servers/endpoint_pool.py": "hands a call on to one of an engine's addresses",
     "llm/call_probe.py": "the test of how a model calls tools, of which nobody asked for an answer",
     "llm/servers/engine_probe.py": "the test of a server that is being added",
 }

@@ -16,6 +16,7 @@ from eclair.models.download import FileDownload, ReportProgress
 from eclair.models.huggingface import Hub, PlannedFile
 from eclair.models.pip_index import PackageIndex
 from eclair.network.client import DownloadClient
+from eclair.util.child_environment import child_environment
 
 NPM_TIMEOUT_S = 30
 _VARIABLES = ("npm_config_registry", "NPM_CONFIG_REGISTRY")
@@ -46,7 +47,12 @@ def _ask_npm(environ: Mapping[str, str]) -> str:
     if npm is not None:
         try:
             asked = subprocess.run(
-                [npm, "config", "get", "registry"], capture_output=True, text=True, timeout=NPM_TIMEOUT_S, check=True
+                [npm, "config", "get", "registry"],
+                env=child_environment(),
+                capture_output=True,
+                text=True,
+                timeout=NPM_TIMEOUT_S,
+                check=True,
             )
             return asked.stdout.strip().rstrip("/")
         except (OSError, subprocess.SubprocessError) as error:
