@@ -316,11 +316,12 @@ async def test_no_effect_before_its_event_is_stored(server: Server, monkeypatch:
     stored: list[Event] = []
     append = server.app.storage.runs.append_safely
 
-    async def slowly(chunk: Any) -> None:
+    async def slowly(chunk: Any) -> bool:
         await asyncio.sleep(0.1)
         assert "barrier" not in effects(server.app.settings.data_dir)
-        await append(chunk)
+        is_stored = await append(chunk)
         stored.append(CallBegan("stored"))
+        return is_stored
 
     monkeypatch.setattr(server.app.storage.runs, "append_safely", slowly)
     run, message = await asked(server, call("write", "barrier"))

@@ -237,3 +237,15 @@ async def test_a_refusal_takes_the_place_of_a_permission(storage: Storage) -> No
     await storage.tool_permissions.add_permission(LOCAL_PRINCIPAL, replace(given, id="perm_2", is_denied=True))
     (listed,) = await storage.tool_permissions.list_permissions(LOCAL_PRINCIPAL)
     assert listed == replace(given, is_denied=True)
+
+
+async def test_a_process_that_was_taken_for_dead_adds_nothing_to_what_another_ended(storage: Storage) -> None:
+    await conversation(storage)
+    added, _ = new_turn(storage, Ids())
+    run = await storage.runs.open_turn(added)
+    assert await storage.runs.append_safely(EventChunk(run.id, 2, b"2"))
+    assert await storage.runs.append_safely(EventChunk(run.id, 2, b"2")), "the first may have been stored unknown to it"
+    await storage.runs.finish_run(run, replace(added.answer, status="interrupted"), EventChunk(run.id, 3, b"3"))
+    assert not await storage.runs.append_safely(EventChunk(run.id, 4, b"4"))
+    await storage.runs.append_events([EventChunk(run.id, 5, b"5")])
+    assert [chunk.last for chunk in await storage.runs.list_events(run.id, 0)] == [2, 3]

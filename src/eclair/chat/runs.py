@@ -384,7 +384,9 @@ class Runs:
                 return
             chunk, live.flushing = live.chunk(), asyncio.get_running_loop().create_future()
             try:
-                await self._storage.runs.append_safely(chunk)
+                if not await self._storage.runs.append_safely(chunk):
+                    self._end(live, RunInterrupted())
+                    return
                 live.stored_lines = chunk.last
                 if live.phase != "ending":
                     live.note_saved()

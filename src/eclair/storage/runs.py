@@ -94,11 +94,14 @@ class RunStore(Protocol):
         ...
 
     async def append_events(self, chunks: Sequence[EventChunk]) -> None:
-        """Append to the logs of any runs; chunks of runs that were deleted meanwhile are dropped."""
+        """Append to the logs of any runs; those of runs that are no longer this process's are dropped."""
         ...
 
-    async def append_safely(self, chunk: EventChunk) -> None:
-        """Append to the log of a run; return once that survives a power cut."""
+    async def append_safely(self, chunk: EventChunk) -> bool:
+        """Append to the log of a run; return once that survives a power cut.
+
+        False where the run is no longer this process's.
+        """
         ...
 
     async def park_run(self, run: RunRecord, message: Message, rest: EventChunk) -> Principal | None:

@@ -54,6 +54,8 @@ OWNERLESS: dict[str, frozenset[str]] = {
             "schedules._has_open",
             "schedules._insert",
             "schedules._with_last",
+            "runs.SQLRunStore.append_events",
+            "runs.SQLRunStore.append_safely",
             "runs.SQLRunStore.get_status",
             "runs.SQLRunStore.park_run",
             "runs._insert_answer",

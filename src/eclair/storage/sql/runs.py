@@ -21,6 +21,8 @@ from eclair.storage.sql.text_index import TextIndex
 from eclair.storage.sql.usage import add_answer
 
 _COLUMNS = "run.id, run.conversation, run.message, run.process, run.status"
+_AT_WORK = "SELECT 1 FROM run WHERE id = {} AND status = 'running' AND process = {}"
+"""Selects a run if this process writes it: others may have deleted it, or ended it as that of a dead process."""
 _ANSWERED_CALL = (
     "SELECT 1 FROM elicitation AS asked WHERE asked.run = run.id AND NOT EXISTS"
     " (SELECT 1 FROM elicitation WHERE run = asked.run AND call = asked.call AND action IS NULL)"
@@ -66,11 +68,18 @@ class SQLRunStore(SQLStore):
 
     @write
     def append_events(self, db: Connection, chunks: Sequence[EventChunk]) -> None:
-        _append(db, chunks)
+        db.executemany(
+            "INSERT INTO chunk (run, last, lines) SELECT ?1, ?2, ?3"
+            f" WHERE EXISTS ({_AT_WORK.format('?1', '?4')}) ON CONFLICT DO NOTHING",
+            [(chunk.run, chunk.last, chunk.lines.decode(), self._process) for chunk in chunks],
+        )
 
     @write_synced
-    def append_safely(self, db: Connection, chunk: EventChunk) -> None:
+    def append_safely(self, db: Connection, chunk: EventChunk) -> bool:
+        if first_row(db, _AT_WORK.format("?", "?"), (chunk.run, self._process)) is None:
+            return False
         _append(db, [chunk] if chunk.lines else [])
+        return True
 
     @write_synced
     def park_run(self, db: Connection, run: RunRecord, message: Message, rest: EventChunk) -> Principal | None:
@@ -247,7 +256,7 @@ def _insert_answer(db: Connection, index: TextIndex, new: NewAnswer, options: st
 
 def _append(db: Connection, chunks: Sequence[EventChunk]) -> None:
     db.executemany(
-        "INSERT INTO chunk (run, last, lines) SELECT ?1, ?2, ?3"
-        " WHERE EXISTS (SELECT 1 FROM run WHERE id = ?1)",  # it may have been deleted meanwhile
+        "INSERT INTO chunk (run, last, lines) VALUES (?, ?, ?)"
+        " ON CONFLICT DO NOTHING",  # stored already, where nobody knew whether the first attempt was committed
         [(chunk.run, chunk.last, chunk.lines.decode()) for chunk in chunks],
     )
