@@ -12,7 +12,7 @@ from tests.llm.servers import reply
 from tests.llm.standin import Call, StandIn
 
 BLOCK_CHARS = 16
-"""What the prefix cache keeps is whole blocks; a character stands for a token."""
+"""Tokens in a block of the prefix cache, which keeps whole blocks; a character counts as a token."""
 
 
 @dataclass

@@ -32,7 +32,7 @@ LARGE = os.urandom(CHUNK_BYTES) * 200
 
 @dataclass(slots=True)
 class Place:
-    """Where the blobs of a test are."""
+    """A place for the blobs of one test: a folder or a bucket, plain or encrypted."""
 
     folder: Path
     store: BlobStore

@@ -6,7 +6,7 @@ import type { Reply } from "./wire.ts";
 /** The parts of speech, each with its state. */
 export type SpeechParts = Reply<"/api/speech/parts", "get">;
 
-/** What was said in a recording so far. */
+/** The words recognized in a recording so far. */
 export type DictatedText = Reply<"/api/speech/dictation", "post">;
 
 /** The name of a part. */
@@ -21,7 +21,7 @@ export class Speech extends Resource {
     await this.client.call("POST", `/api/speech/parts/${part}`);
   }
 
-  /** What is said in a recording that may still be made, behind `after` seconds; in any language if none is named. */
+  /** Recognizes a recording, finished or not, from `after` seconds on. Without a language, it is detected. */
   dictate(recording: File, language: string, after: number, signal: AbortSignal): Promise<DictatedText> {
     const query = new URLSearchParams({ after: String(after), ...(language !== "" && { language }) });
     return this.client.upload(`/api/speech/dictation?${query}`, recording, () => undefined, signal);

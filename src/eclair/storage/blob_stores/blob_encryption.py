@@ -3,7 +3,7 @@
     8 bytes    ECLAIRB1
     8 bytes    id of the key
     16 bytes   salt: each blob has a key of its own, derived from the owner's key (HKDF-SHA256)
-    16 bytes   tag of the blob's name, so that no blob can be put in the place of another
+    16 bytes   tag of the blob's name, so that one blob cannot stand in for another
     chunks     of 64 KiB each, encrypted, with a tag of 16 bytes; the nonce says their number and which one is the last
 
 So reordered, missing and appended chunks, and those of another blob, fail to decrypt.
