@@ -1,8 +1,9 @@
 """Question sets of `answers.py`: their documents and pages, and how an answer is judged.
 
-`answers/tune` is there to improve Éclair by, `answers/report` to report on; they have other documents, pages and
-questions. Everything in them is made up. A pattern of `right` is a regular expression for text without accents and
-Markdown, and may hold `{1250}` for a number, `{14.3.}` for a date, `{17:30}` for a time, `{yes}` and `{no}`.
+`answers/tune` and `answers/develop` are there to improve Éclair by, `answers/report` to report on; each has documents,
+pages and questions of its own. Everything in them is made up. A pattern of `right` is a regular expression for text
+without accents and Markdown, and may hold `{1250}` for a number, `{14.3.}` for a date, `{17:30}` for a time, `{yes}`
+and `{no}`. Where an answer must be computed, `held` has the patterns of the figures that its source gives.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from typing import Any
 import orjson
 
 LANGUAGES = ("en", "de", "fr", "es", "it", "pl")
-SETS = ("tune", "report")
+SETS = ("tune", "develop", "report")
 FOLDER = Path(__file__).parent / "answers"
 
 _PLACEHOLDER = re.compile(r"\{(yes|no|[\d.:]+)\}")
@@ -73,7 +74,7 @@ _TELLS = {
 class Question:
     """A question; `source` is the document or the page that answers it, None where none does.
 
-    All of `right` must be in an answer, and none of `wrong`.
+    All of `right` must be in an answer, and none of `wrong`. `held` must be in the source, in place of `right`.
     """
 
     text: str
@@ -81,6 +82,7 @@ class Question:
     source: str | None
     right: tuple[str, ...] = ()
     wrong: tuple[str, ...] = ()
+    held: tuple[str, ...] = ()
 
     def is_right(self, text: str) -> bool:
         plain = fold(text)
@@ -89,9 +91,9 @@ class Question:
         )
 
     def is_held_by(self, text: str) -> bool:
-        """Tell whether a source's text has what the answer must have, but for its yes or no."""
+        """Tell whether a source's text has what the answer needs, but for its yes or no."""
         plain = fold(text)
-        told = [each for each in self.right if "{yes}" not in each and "{no}" not in each]
+        told = [each for each in self.held or self.right if "{yes}" not in each and "{no}" not in each]
         return all(_compiled(each, self.language).search(plain) for each in told)
 
     def is_refused_by(self, text: str) -> bool:
@@ -175,7 +177,8 @@ def _web(set_name: str) -> dict[str, Any]:
 
 
 def _question(entry: Mapping[str, Any], language: str, source: str | None) -> Question:
-    return Question(entry["ask"], language, source, tuple(entry.get("right", ())), tuple(entry.get("wrong", ())))
+    patterns = [tuple(entry.get(name, ())) for name in ("right", "wrong", "held")]
+    return Question(entry["ask"], language, source, *patterns)
 
 
 @cache

@@ -4,7 +4,7 @@ Each model answers through Éclair's API, and then by itself, greedy too: the at
 Éclair chose, are put before the question. Of a document's questions some are asked of it as an attached file, in one
 conversation, and some of a library of all documents of the language; pages are served on loopback. Before a question
 on a file the server is told that it is being written, as the web app does, `--typing` seconds ahead. The sets are in
-`answers/`: `tune` to improve by, `report` to report on.
+`answers/`: `tune` and `develop` to improve by, `report` to report on.
 """
 
 from __future__ import annotations
