@@ -65,6 +65,8 @@ async def test_a_background_response_is_written_as_it_comes(storage: Storage) ->
     assert not await storage.responses.finish_response(replace(ended, status="failed"), [ANSWER], None)
     assert not await storage.responses.is_running("resp_a")
     assert await storage.responses.list_running() == []
+    await storage.responses.append_events([ResponseEvents("resp_a", 3, b"late")])  # of a process that was cut off
+    assert await storage.responses.list_cancelled(["resp_a"]) == ["resp_a"]
     assert await storage.responses.get_response(LOCAL_PRINCIPAL, "resp_a", 0) == (ended, [ANSWER])
     assert await storage.responses.list_events("resp_a", -1) == [first, rest]
     assert await storage.responses.list_events("resp_a", 1) == [rest]

@@ -94,7 +94,7 @@ class ResponseStore(Protocol):
         ...
 
     async def append_events(self, chunks: Sequence[ResponseEvents]) -> None:
-        """Append to the logs of any responses; chunks of those that were deleted meanwhile are dropped."""
+        """Append to the logs of any responses; chunks of those that have ended or are gone are dropped."""
         ...
 
     async def finish_response(
@@ -139,7 +139,10 @@ class ResponseStore(Protocol):
         ...
 
     async def list_cancelled(self, responses: Sequence[str]) -> list[str]:
-        """List which of the responses that a process writes it is to cancel, as asked or since they were erased."""
+        """List which of the responses that a process writes it is to cancel, as asked or since they are over.
+
+        They are over when they have ended elsewhere or were erased.
+        """
         ...
 
     async def delete_response(self, principal: Principal, id: str, since: int) -> None:

@@ -83,15 +83,16 @@ class SQLResponseStore(SQLStore):
         outputs: Sequence[StoredItem],
         rest: ResponseEvents | None,
     ) -> bool:
-        db.execute(
-            "UPDATE api_response SET status = ?, body = ?, used = max(used, ?) WHERE id = ? AND status = 'in_progress'",
-            (response.status, orjson.dumps(response.body).decode(), self.now(), response.id),
-        )
-        if not db.changes():
+        row = first_row(db, "SELECT owner FROM api_response WHERE id = ? AND status = 'in_progress'", (response.id,))
+        if row is None:
             return False
         if rest is not None:
             _append(db, [rest])
-        (owner,) = first_row(db, "SELECT owner FROM api_response WHERE id = ?", (response.id,))
+        db.execute(
+            "UPDATE api_response SET status = ?, body = ?, used = max(used, ?) WHERE id = ?",
+            (response.status, orjson.dumps(response.body).decode(), self.now(), response.id),
+        )
+        (owner,) = row
         insert_items(db, owner, "response", response.id, outputs)
         self._add_to_conversation(db, owner, response)
         return True
@@ -154,7 +155,7 @@ class SQLResponseStore(SQLStore):
 
     @read
     def list_cancelled(self, db: Connection, responses: Sequence[str]) -> list[str]:
-        going_on = "SELECT 1 FROM api_response WHERE id = ? AND NOT cancel_requested"
+        going_on = "SELECT 1 FROM api_response WHERE id = ? AND status = 'in_progress' AND NOT cancel_requested"
         return [id for id in responses if first_row(db, going_on, (id,)) is None]
 
     @erase
@@ -221,7 +222,7 @@ def _find(db: Connection, principal: Principal, id: str, since: int) -> StoredRe
 def _append(db: Connection, chunks: Sequence[ResponseEvents]) -> None:
     db.executemany(
         "INSERT INTO api_event (response, last, lines) SELECT ?1, ?2, ?3"
-        " WHERE EXISTS (SELECT 1 FROM api_response WHERE id = ?1)",  # it may have been deleted meanwhile
+        " WHERE EXISTS (SELECT 1 FROM api_response WHERE id = ?1 AND status = 'in_progress')",
         [(chunk.response, chunk.last, chunk.lines) for chunk in chunks],
     )
 
