@@ -96,7 +96,7 @@ from eclair.services import (
     open_python,
     open_speaking,
     open_speech_parts,
-    open_traces,
+    open_telemetry,
     open_transcription,
 )
 from eclair.settings import Settings
@@ -126,7 +126,7 @@ from eclair.web.retriever import WebService
 from eclair.web.web_settings import WebSettingsService, overlay_of
 
 if TYPE_CHECKING:
-    from eclair.network.traces import Traces
+    from eclair.network.telemetry import Telemetry
 
 
 DRAIN_POLL_S = 0.1
@@ -138,7 +138,7 @@ class App:
     live_settings: LiveSettings
     read_only: str | None
     """The sentence that says why nothing can be stored; None where it can."""
-    traces: Traces | None
+    telemetry: Telemetry | None
     storage: Storage
     vault: Vault
     accounts: Accounts
@@ -262,7 +262,7 @@ class App:
         self.audit, self.audit_destinations, self.rights = await stack.enter_async_context(
             open_oversight(self.live_settings, self.storage, self.gate, self.vault)
         )
-        self.traces = await stack.enter_async_context(open_traces(self.settings, self.gate))
+        self.telemetry = await stack.enter_async_context(open_telemetry(self.settings, self.gate))
 
     async def _open_people(self, stack: AsyncExitStack) -> None:
         self.budgets = await stack.enter_async_context(open_budgets(self.live_settings, self.storage))

@@ -97,7 +97,10 @@ def _traces(settings: Settings) -> list[OutgoingData]:
     hosts = (urlsplit(settings.otlp_endpoint).netloc,)
     return [
         OutgoingData(
-            "While Éclair is used", "traces: durations, routes and model names, but no text", hosts, kind="traces"
+            "While Éclair is used",
+            "traces: durations, token counts, routes and model names, but no text",
+            hosts,
+            kind="traces",
         )
     ]
 

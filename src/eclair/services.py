@@ -76,7 +76,7 @@ from eclair.web.retriever import WebService
 from eclair.web.web_settings import WebSettingsService
 
 if TYPE_CHECKING:
-    from eclair.network.traces import Traces
+    from eclair.network.telemetry import Telemetry
 
 
 @dataclass(frozen=True, slots=True)
@@ -337,19 +337,19 @@ async def open_identity(
 
 
 @asynccontextmanager
-async def open_traces(settings: Settings, gate: OutboundGate) -> AsyncGenerator[Traces | None]:
-    """Open the traces, where a collector is set."""
+async def open_telemetry(settings: Settings, gate: OutboundGate) -> AsyncGenerator[Telemetry | None]:
+    """Open traces and metrics, where a collector is set."""
     if settings.otlp_endpoint is None:
         yield None
         return
-    from eclair.network.traces import Traces  # slow to import, and rarely needed
+    from eclair.network.telemetry import Telemetry  # slow to import, and rarely needed
 
-    traces = Traces(settings, gate)
-    traces.start()
+    telemetry = Telemetry(settings, gate)
+    telemetry.start()
     try:
-        yield traces
+        yield telemetry
     finally:
-        await traces.close()
+        await telemetry.close()
 
 
 @asynccontextmanager

@@ -625,8 +625,8 @@ class Settings:
         str | None, Field(pattern=r"^https?://[^/?#@\s]+[^?#@\s]*$"), AfterValidator(_strip_slash)
     ] = _setting(
         None,
-        "Address of an OpenTelemetry collector that gets traces (OTLP over HTTP), such as `http://10.0.0.9:4318`; "
-        "they hold no text; see docs/monitoring.md.",
+        "Address of an OpenTelemetry collector that gets traces and metrics (OTLP over HTTP), such as "
+        "`http://10.0.0.9:4318`; they hold no text; see docs/monitoring.md.",
     )
     otlp_key: str | None = _setting(None, "Bearer token for `otlp_endpoint`.", min_length=1)
     access_log: bool = _setting(False, "Log every request; without it, those that are refused are logged.")

@@ -86,7 +86,7 @@ def create_app(app: App, session: OwnerSession | None = None) -> FastAPI:
         respond=respond,
     )
     api.add_middleware(PlainRequests)
-    api.add_middleware(RequestLog, settings=app.live_settings, traces=app.traces)
+    api.add_middleware(RequestLog, settings=app.live_settings, telemetry=app.telemetry)
     if PublicAddress.from_settings(app.settings) != PublicAddress(None, ""):
         api.add_middleware(BasePath, base_path=prefix)
     _handle_errors(api)

@@ -20,7 +20,7 @@ from eclair.util.log_context import ACCESS_LOGGER, REQUEST_ID, log_fields
 from eclair.util.tracing import CURRENT_SPAN
 
 if TYPE_CHECKING:
-    from eclair.network.traces import OpenTelemetrySpan, Traces
+    from eclair.network.telemetry import OpenTelemetrySpan, Telemetry
 
 REQUEST_ID_HEADER = b"x-request-id"
 GIVEN_ID_HEADERS = frozenset({REQUEST_ID_HEADER, b"x-client-request-id"})
@@ -39,9 +39,9 @@ log = logging.getLogger(ACCESS_LOGGER)
 class RequestLog:
     """ASGI middleware, the outermost: gives each request an id, and logs what became of it."""
 
-    def __init__(self, inner: ASGIApp, settings: LiveSettings, traces: Traces | None) -> None:
+    def __init__(self, inner: ASGIApp, settings: LiveSettings, telemetry: Telemetry | None) -> None:
         self._inner = inner
-        self._traces = traces
+        self._telemetry = telemetry
         self._settings = settings
         self._counts = RequestCounts()
         self._second = 0
@@ -76,10 +76,10 @@ class RequestLog:
 
     def _begin_span(self, scope: Scope, id: str) -> OpenTelemetrySpan | None:
         """Begin the request's span, which what it causes belongs to; None without traces."""
-        if self._traces is None:
+        if self._telemetry is None:
             return None
         parent = next((str(value, "latin-1") for name, value in scope["headers"] if name == b"traceparent"), None)
-        span = self._traces.begin_request(parent)
+        span = self._telemetry.begin_request(parent)
         span.set("eclair.request_id", id)
         CURRENT_SPAN.set(span)
         return span

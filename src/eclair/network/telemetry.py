@@ -1,4 +1,4 @@
-"""Traces by OpenTelemetry: spans go to a collector (OTLP over HTTP, as JSON) through the outbound gate.
+"""Traces and metrics by OpenTelemetry, sent to a collector (OTLP over HTTP, as JSON) through the outbound gate.
 
 Imported only where a collector is set. The library's own exporters open connections of their own, so they aren't used.
 """
@@ -6,35 +6,41 @@ Imported only where a collector is set. The library's own exporters open connect
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable
 from typing import Any
 
-import orjson
 from opentelemetry.context import Context
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor, TracerProvider
-from opentelemetry.trace import SpanContext, SpanKind, Status, StatusCode, Tracer, set_span_in_context
+from opentelemetry.trace import SpanKind, Status, StatusCode, Tracer, set_span_in_context
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 import eclair
 from eclair.errors import EclairError
 from eclair.network.client import HttpClient
 from eclair.network.gate import CallContext, OutboundGate
+from eclair.network.genai_metrics import GenAIMetrics
+from eclair.network.otlp import encode_histograms, encode_spans
 from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.settings import Settings
 from eclair.util.rare_log import RareLog
 from eclair.util.tracing import Attribute, TraceSpan
 
 EXPORT_INTERVAL_S = 5.0
+METRICS_EVERY = 3
+"""Metrics are sent with one export in so many."""
 MAX_WAITING_SPANS = 8192
 """Further ones are dropped, oldest first."""
 MAX_SPANS_PER_EXPORT = 2048
 EXPORT_TIMEOUT_S = 10.0
 LAST_EXPORT_TIMEOUT_S = 2.0
 """The time for what is left when Éclair ends."""
-PATH = "/v1/traces"
+TRACES, METRICS = "/v1/traces", "/v1/metrics"
+NO_SUCH_ROUTE = (404, 405, 501)
+"""Replies of a collector that takes no metrics, as some only take traces."""
 
 log = logging.getLogger(__name__)
 
@@ -67,31 +73,35 @@ class OpenTelemetrySpan:
         self._span.end()
 
 
-class Traces:
-    """Begins spans of requests, and sends those that have ended. Call `start` before use."""
+class Telemetry:
+    """Begins spans of requests, and sends those that have ended and what they count. Call `start` before use."""
 
     def __init__(self, settings: Settings, gate: OutboundGate) -> None:
         assert settings.otlp_endpoint is not None
-        self._url = settings.otlp_endpoint.removesuffix(PATH) + PATH
+        self._base = settings.otlp_endpoint.removesuffix(TRACES)
         self._client = HttpClient(settings.otlp_endpoint, settings.otlp_key, gate=gate)
         self._spans = _EndedSpans()
-        resource = Resource({"service.name": "eclair", "service.version": eclair.__version__})
-        self._provider = TracerProvider(resource=resource, shutdown_on_exit=False)
+        self._resource = Resource({"service.name": "eclair", "service.version": eclair.__version__})
+        self._metrics: GenAIMetrics | None = GenAIMetrics(self._resource)
+        self._provider = TracerProvider(resource=self._resource, shutdown_on_exit=False)
         self._provider.add_span_processor(self._spans)
+        self._provider.add_span_processor(self._metrics)
         self._tracer = self._provider.get_tracer("eclair", eclair.__version__)
         self._log = RareLog(log)
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        self._task = asyncio.create_task(self._export_periodically(), name="traces")
+        self._task = asyncio.create_task(self._export_periodically(), name="telemetry")
 
     async def close(self) -> None:
         """Send what is left."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait([self._task])
-        await self._export(LAST_EXPORT_TIMEOUT_S)
+        await self._export_spans(LAST_EXPORT_TIMEOUT_S)
+        await self._export_metrics(LAST_EXPORT_TIMEOUT_S)
         await self._client.close()
+        self._provider.shutdown()
 
     def begin_request(self, parent: str | None) -> OpenTelemetrySpan:
         """Begin the span of a request; `parent` is its `traceparent` header."""
@@ -100,25 +110,44 @@ class Traces:
         return OpenTelemetrySpan(self._tracer, self._tracer.start_span("request", context, SpanKind.SERVER))
 
     async def _export_periodically(self) -> None:
-        while True:
+        for number in itertools.count(1):
             await asyncio.sleep(EXPORT_INTERVAL_S)
-            await self._export()
+            await self._export_spans(EXPORT_TIMEOUT_S)
+            if number % METRICS_EVERY == 0:
+                await self._export_metrics(EXPORT_TIMEOUT_S)
 
-    async def _export(self, timeout_s: float = EXPORT_TIMEOUT_S) -> None:
+    async def _export_spans(self, timeout_s: float) -> None:
         """Send the spans that have ended; those that can't be sent are lost, which the log says."""
         while spans := self._spans.take_some(MAX_SPANS_PER_EXPORT):
-            body = await asyncio.to_thread(encode, self._provider.resource, spans)
-            context = CallContext(LOCAL_PRINCIPAL, "trace")
-            try:
-                async with (
-                    asyncio.timeout(timeout_s),
-                    self._client.post(self._url, body, context=context) as reply,
-                ):
-                    if reply.status >= 300:
-                        self._log.warn("status", f"Traces are lost: {self._url} answers with {reply.status}.")
-            except (EclairError, TimeoutError) as error:
-                why = error.message if isinstance(error, EclairError) else f"{self._url} took too long."
-                self._log.warn("error", f"Traces are lost: {why}")
+            status = await self._post(TRACES, lambda some=spans: encode_spans(self._resource, some), timeout_s)
+            if status is not None and status >= 300:
+                self._log.warn("status", f"Traces are lost: {self._base}{TRACES} answers with {status}.")
+
+    async def _export_metrics(self, timeout_s: float) -> None:
+        """Send the metrics, whose counts are since the start: an export that fails loses nothing but time."""
+        if self._metrics is None or (data := self._metrics.read()) is None:
+            return
+        status = await self._post(METRICS, lambda: encode_histograms(self._resource, data), timeout_s)
+        if status in NO_SUCH_ROUTE:
+            log.info("The collector at %s takes no metrics, so it gets traces alone.", self._base)
+            self._metrics = None
+        elif status is not None and status >= 300:
+            self._log.warn("metrics", f"Metrics can't be sent: {self._base}{METRICS} answers with {status}.")
+
+    async def _post(self, path: str, encode: Callable[[], bytes], timeout_s: float) -> int | None:
+        """Send a body; return the reply's status, None where there was no reply, which the log says."""
+        body = await asyncio.to_thread(encode)
+        context = CallContext(LOCAL_PRINCIPAL, "trace")
+        try:
+            async with (
+                asyncio.timeout(timeout_s),
+                self._client.post(f"{self._base}{path}", body, context=context) as reply,
+            ):
+                return reply.status
+        except (EclairError, TimeoutError) as error:
+            why = error.message if isinstance(error, EclairError) else f"{self._base}{path} took too long."
+            self._log.warn("error", f"Telemetry can't be sent: {why}")
+            return None
 
 
 class _EndedSpans(SpanProcessor):
@@ -134,49 +163,3 @@ class _EndedSpans(SpanProcessor):
 
     def take_some(self, most: int) -> list[ReadableSpan]:
         return [self._waiting.popleft() for _ in range(min(most, len(self._waiting)))]
-
-
-def encode(resource: Resource, spans: Sequence[ReadableSpan]) -> bytes:
-    """Encode spans as the JSON of an `ExportTraceServiceRequest` (OTLP 1.x)."""
-    scope = {"name": "eclair", "version": eclair.__version__}
-    scope_spans = [{"scope": scope, "spans": [_span(span) for span in spans]}]
-    attributes = _attributes(dict(resource.attributes))
-    return orjson.dumps({"resourceSpans": [{"resource": {"attributes": attributes}, "scopeSpans": scope_spans}]})
-
-
-def _span(span: ReadableSpan) -> dict[str, Any]:
-    context = span.get_span_context()
-    assert context is not None
-    encoded = {
-        **_ids(context),
-        "name": span.name,
-        "kind": span.kind.value + 1,
-        "startTimeUnixNano": str(span.start_time),
-        "endTimeUnixNano": str(span.end_time),
-        "attributes": _attributes(dict(span.attributes or {})),
-        "events": [{"timeUnixNano": str(event.timestamp), "name": event.name} for event in span.events],
-        "status": {"code": span.status.status_code.value},
-    }
-    if span.parent is not None:
-        encoded["parentSpanId"] = f"{span.parent.span_id:016x}"
-    return encoded
-
-
-def _ids(context: SpanContext) -> dict[str, str]:
-    return {"traceId": f"{context.trace_id:032x}", "spanId": f"{context.span_id:016x}"}
-
-
-def _attributes(values: dict[str, Any]) -> list[dict[str, Any]]:
-    return [{"key": name, "value": _value(value)} for name, value in values.items()]
-
-
-def _value(value: Attribute) -> dict[str, Any]:
-    match value:
-        case bool():
-            return {"boolValue": value}
-        case int():
-            return {"intValue": str(value)}
-        case float():
-            return {"doubleValue": value}
-        case str():
-            return {"stringValue": value}

@@ -1,4 +1,4 @@
-"""Traces reach a collector: request, answer, retrieval, engine call and first token, without any text."""
+"""Traces reach a collector: request, answer, retrieval, engine call and first token, without any text; metrics, too."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 import pytest
 
-from eclair.network import traces
+from eclair.network import telemetry
 from eclair.settings import Settings
 from tests.llm.standin import Call, StandIn, standing_in
 from tests.server.test_documents import add, reading, ready
@@ -31,7 +31,30 @@ class Collector:
     spans: list[JSON] = field(default_factory=list[JSON])
     resources: list[JSON] = field(default_factory=list[JSON])
     calls: list[Call] = field(default_factory=list[Call])
+    metrics: list[JSON] = field(default_factory=list[JSON])
     status: int = 200
+
+    async def count(self, call: Call) -> None:
+        """Take metrics."""
+        for resource in call.json["resourceMetrics"]:
+            assert facts(resource["resource"])["service.name"] == "eclair"
+            (scope,) = resource["scopeMetrics"]
+            self.metrics = scope["metrics"]
+        await call.reply(self.status, b"{}", Content_Type="application/json")
+
+    async def until_counted(self, calls: int) -> None:
+        """Wait until so many calls of models have been counted."""
+        for _ in range(400):
+            if sum(int(point["count"]) for point in self.points("gen_ai.client.operation.duration")) == calls:
+                return
+            await asyncio.sleep(0.02)
+        raise AssertionError(self.metrics)
+
+    def points(self, name: str) -> list[JSON]:
+        """The points of the metric that came last."""
+        found = [each["histogram"] for each in self.metrics if each["name"] == name]
+        assert all(each["aggregationTemporality"] == 2 for each in found)
+        return [point for each in found for point in each["dataPoints"]]
 
     async def take(self, call: Call) -> None:
         self.calls.append(call)
@@ -59,7 +82,7 @@ class Collector:
 
 @pytest.fixture
 async def collector(monkeypatch: pytest.MonkeyPatch) -> AsyncGenerator[Collector]:
-    monkeypatch.setattr(traces, "EXPORT_INTERVAL_S", 0.05)
+    monkeypatch.setattr(telemetry, "EXPORT_INTERVAL_S", 0.05)
     async with standing_in() as standin:
         collector = Collector(standin)
         standin.routes["/v1/traces"] = collector.take
@@ -126,10 +149,47 @@ async def test_what_fails_or_is_stopped_says_so(settings: Settings, collector: C
     assert SECRET not in orjson.dumps(collector.spans).decode()
 
 
+async def test_calls_of_models_are_counted(settings: Settings, collector: Collector) -> None:
+    collector.standin.routes["/v1/metrics"] = collector.count
+    async with traced(settings, collector) as server:
+        conversation = await server.begin()
+        for text in (f"script: say={SECRET}", f"script: say={SECRET}", "script: words=3 fail=1"):
+            await server.say(conversation, text)
+        await collector.until_counted(3)
+    duration = {facts(point).get("error.type"): point for point in collector.points("gen_ai.client.operation.duration")}
+    assert {fault: point["count"] for fault, point in duration.items()} == {None: "2", "EngineUnavailable": "1"}
+    (first,) = collector.points("gen_ai.client.operation.time_to_first_chunk")
+    assert int(first["count"]) >= 2
+    assert sum(map(int, first["bucketCounts"])) == int(first["count"])
+    assert len(first["bucketCounts"]) == len(first["explicitBounds"]) + 1
+    assert 0 < first["min"] <= first["max"] <= duration[None]["sum"]
+    tokens = {facts(point)["gen_ai.token.type"]: point for point in collector.points("gen_ai.client.token.usage")}
+    assert tokens.keys() == {"input", "output"}
+    assert all(facts(each)["gen_ai.operation.name"] == "chat" for each in (first, *tokens.values()))
+    assert SECRET not in orjson.dumps(collector.metrics).decode()
+
+
+async def test_a_collector_may_take_traces_alone(
+    settings: Settings, collector: Collector, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(telemetry, "METRICS_EVERY", 1)
+    caplog.set_level("INFO", "eclair.network.telemetry")
+    async with traced(settings, collector) as server:
+        for _ in range(2):
+            conversation = await server.begin()
+            await server.say(conversation, "script: say=Hello")
+            await server.get(f"/api/conversations/{conversation}")
+            await collector.until(lambda span: span["name"] == "GET /api/conversations/{id}")
+            collector.spans.clear()
+    assert [line for line in caplog.messages if "metrics" in line] == [
+        f"The collector at {collector.standin.url} takes no metrics, so it gets traces alone."
+    ]
+
+
 async def test_the_end_sends_what_is_left(
     settings: Settings, collector: Collector, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(traces, "EXPORT_INTERVAL_S", 1000)
+    monkeypatch.setattr(telemetry, "EXPORT_INTERVAL_S", 1000)
     async with traced(settings, collector, otlp_key="s3cret") as server:
         await server.get("/api/models")
         assert not collector.calls
