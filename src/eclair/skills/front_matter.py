@@ -23,6 +23,8 @@ from eclair.schema.skills import (
 
 MAX_HEAD_CHARS: Final = 16_000
 MAX_METADATA: Final = 50
+MAX_DEPTH: Final = 20
+"""Lists and mappings within each other; YAML's parser takes quadratic time for them."""
 _NAME: Final = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*+")
 _FENCE: Final = re.compile(r"---[ \t]*")
 _PLAIN_VALUE: Final = re.compile(r"([A-Za-z-]{1,40}):[ \t]+([^\s\"'|>\[{&!*].*)")
@@ -78,15 +80,17 @@ def _load(head: str) -> Mapping[str, Any]:
         mark = getattr(error, "problem_mark", None)
         where = f" in line {mark.line + 2}" if mark is not None else ""
         raise Rejected(f"The front matter of {SKILL_FILE} is no YAML{where}; put texts in quotes.") from error
-    except RecursionError as error:
-        raise Rejected(f"The front matter of {SKILL_FILE} is nested too deeply; make it flat.") from error
 
 
 def _parse(head: str) -> Mapping[str, Any]:
     events = cast("Iterable[yaml.Event]", yaml.parse(head, Loader=_PlainLoader))  # pyright: ignore[reportUnknownMemberType]
+    depth = 0
     for event in events:
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None) or getattr(event, "tag", None):
             raise Rejected(f"The front matter of {SKILL_FILE} has anchors or tags; write it without them.")
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > MAX_DEPTH:
+            raise Rejected(f"The front matter of {SKILL_FILE} is nested too deeply; make it flat.")
     loaded = yaml.load(head, Loader=_PlainLoader)  # noqa: S506 (a loader of plain texts)
     if not isinstance(loaded, dict):
         raise Rejected(f"The front matter of {SKILL_FILE} has no name and description; write both.")
