@@ -34,7 +34,7 @@ from eclair.schema.mcp_servers import McpListing, McpServerConfig, McpTool
 from eclair.schema.messages import Change
 from eclair.schema.principal import LOCAL_PRINCIPAL, Principal
 from eclair.schema.web import WebPage
-from eclair.server.lazy_routes import build_all_routers
+from eclair.server.lazy_routes import add_routes, build_all_routers
 from eclair.settings import Settings
 from eclair.skills.service import pack_skill
 from eclair.storage.api_keys import StoredApiKey
@@ -247,7 +247,7 @@ def open_api(server: Server) -> JSON:
     """Describe every route there is."""
     every = FastAPI()
     for router in build_all_routers(server.app):
-        every.include_router(router)
+        add_routes(every, router)
     return every.openapi()
 
 

@@ -37,7 +37,7 @@ from eclair.server import ui
 from eclair.server.anthropic import errors as anthropic
 from eclair.server.auth import AuthMiddleware
 from eclair.server.internal_requests import InternalRequests
-from eclair.server.lazy_routes import ROUTE_MODULES, LazyRoutes, build_all_routers
+from eclair.server.lazy_routes import ROUTE_MODULES, LazyRoutes, add_routes, build_all_routers
 from eclair.server.ollama import errors as ollama
 from eclair.server.ollama.port import OllamaPort
 from eclair.server.openai import errors as openai
@@ -66,7 +66,7 @@ def create_app(app: App, session: OwnerSession | None = None) -> FastAPI:
     check_base_path(
         app.settings, ["/assets", "/openapi.json", *(f"/{group}" for group in ROUTE_MODULES), *ui.paths(pages)]
     )
-    api.include_router(pages)
+    add_routes(api, pages)
     if ui.STATIC.exists():
         api.mount("/assets", ui.Assets(directory=ui.STATIC / "assets", check_dir=False))
     api.add_middleware(LazyRoutes, routes=api, app=app)

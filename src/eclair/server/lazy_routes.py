@@ -146,6 +146,11 @@ def build_all_routers(app: App) -> Iterator[APIRouter]:
         yield _build_router(module, app)
 
 
+def add_routes(api: FastAPI, router: APIRouter) -> None:
+    """Add routes as they are. `include_router` would build each a second time, while the first request waits."""
+    api.router.routes.extend(router.routes)
+
+
 class LazyRoutes:
     """ASGI middleware that adds the routes of a request's prefix to `routes` before they are matched."""
 
@@ -168,7 +173,8 @@ class LazyRoutes:
         async with self._loading:
             for module in self._pending.get(prefix, ()):
                 if module not in self._loaded:
-                    self._routes.include_router(await asyncio.to_thread(_build_router, module, self._app))
+                    router = await asyncio.to_thread(_build_router, module, self._app)
+                    add_routes(self._routes, router)
                     self._loaded.add(module)
             self._pending.pop(prefix, None)
 

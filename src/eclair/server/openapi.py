@@ -15,7 +15,7 @@ import eclair
 from eclair.llm.base import JSON
 from eclair.server import reply_schemas as replies
 from eclair.server.client_limits import COSTLY_ROUTES
-from eclair.server.lazy_routes import ROUTE_MODULES, route_prefix
+from eclair.server.lazy_routes import ROUTE_MODULES, add_routes, route_prefix
 
 SCHEMAS = "#/components/schemas/{model}"
 
@@ -115,7 +115,7 @@ def build_document(routers: Iterable[APIRouter], path_prefix: str) -> dict[str, 
     """Build the document of all routes."""
     api = FastAPI(title="Éclair", version=eclair.__version__)
     for router in routers:
-        api.include_router(router)
+        add_routes(api, router)
     document = api.openapi()
     operations = dict(_operations(document))
     functions = {where: _function_name(where, operation) for where, operation in operations.items()}

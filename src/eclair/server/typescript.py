@@ -26,7 +26,7 @@ from fastapi import FastAPI
 from eclair import errors
 from eclair.app import open_app
 from eclair.schema import agents, elicitations, events, images, messages
-from eclair.server.lazy_routes import build_all_routers
+from eclair.server.lazy_routes import add_routes, build_all_routers
 from eclair.server.ollama.errors import is_ollama_path
 from eclair.settings import Settings
 
@@ -173,7 +173,7 @@ async def openapi() -> dict[str, Any]:
         async with open_app(settings) as app:
             api = FastAPI()
             for router in build_all_routers(app):
-                api.include_router(router)
+                add_routes(api, router)
             return reduce_document(api.openapi())
 
 
