@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
+import subprocess
 import sys
 from collections.abc import Mapping
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pkgutil import iter_modules
+from tempfile import TemporaryFile
 from typing import IO
 
 from eclair import cli
+from eclair.server.lazy_routes import ROUTE_MODULES
 
 _CONTEXT = multiprocessing.get_context("forkserver")
 _COMMANDS = [f"eclair.cli.{module.name}" for module in iter_modules(cli.__path__) if module.name != "__main__"]
-_LATER = ["eclair.app", "eclair.server.app", "eclair.images.backends.scripted_backend"]
+_ROUTES = [f"eclair.server.{module}" for modules in ROUTE_MODULES.values() for module in modules]
+_LATER = ["eclair.app", "eclair.server.app", "eclair.images.backends.scripted_backend", *_ROUTES]
 """What a command imports while it runs."""
 _CONTEXT.set_forkserver_preload([__name__, *_COMMANDS, *_LATER])
 
@@ -30,7 +35,25 @@ def start(arguments: tuple[str, ...], env: Mapping[str, str], stdin: IO[bytes], 
     return process
 
 
+def run(
+    arguments: tuple[str, ...], env: Mapping[str, str], stdin: bytes = b"", timeout_s: float = 60
+) -> subprocess.CompletedProcess[str]:
+    """Run `eclair` to its end. Raises TimeoutError."""
+    with TemporaryFile() as given, TemporaryFile() as out, TemporaryFile() as err:
+        given.write(stdin)
+        given.seek(0)
+        process = start(arguments, env, given, out, err)
+        process.join(timeout_s)
+        if process.exitcode is None:
+            process.kill()
+            raise TimeoutError(arguments)
+        for stream in (out, err):
+            stream.seek(0)
+        return subprocess.CompletedProcess(arguments, process.exitcode, out.read().decode(), err.read().decode())
+
+
 def _become(arguments: tuple[str, ...], env: Mapping[str, str], streams: list[Connection]) -> None:
+    gc.freeze()  # what was imported stays: each look at it would copy its memory
     for number, stream in enumerate(streams):
         os.dup2(stream.fileno(), number)
         stream.close()

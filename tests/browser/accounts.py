@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
-import sys
 
 from playwright.sync_api import BrowserContext, Page, expect
 
+from tests import forked
 from tests.browser.served import Served
 
 PASSWORD = "correct horse battery"
@@ -17,10 +16,7 @@ PASSWORD = "correct horse battery"
 def admin_command(served: Served, *arguments: str) -> str:
     """Run `eclair admin` beside a server, as whoever runs the machine does; return its output."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("ECLAIR_")}
-    command = [sys.executable, "-m", "eclair.cli", "admin", *arguments]
-    done = subprocess.run(
-        command, env={**environment, **served.environment}, capture_output=True, text=True, check=False
-    )
+    done = forked.run(("admin", *arguments), {**environment, **served.environment})
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
 

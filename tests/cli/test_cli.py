@@ -19,7 +19,6 @@ import time
 import tomllib
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
-from tempfile import TemporaryFile
 from types import SimpleNamespace
 from typing import Any
 
@@ -70,17 +69,8 @@ class Eclair:
         self.folder = folder
 
     def __call__(self, *arguments: str, stdin: str | bytes = b"", **env: str) -> subprocess.CompletedProcess[str]:
-        with TemporaryFile() as given, TemporaryFile() as out, TemporaryFile() as err:
-            given.write(stdin.encode() if isinstance(stdin, str) else stdin)
-            given.seek(0)
-            process = forked.start(arguments, environ(self.folder, **env), given, out, err)
-            process.join(60)
-            if process.exitcode is None:
-                process.kill()
-                raise TimeoutError(arguments)
-            for stream in (out, err):
-                stream.seek(0)
-            return subprocess.CompletedProcess(arguments, process.exitcode, out.read().decode(), err.read().decode())
+        data = stdin.encode() if isinstance(stdin, str) else stdin
+        return forked.run(arguments, environ(self.folder, **env), data)
 
     def start(self, *arguments: str, **env: str) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
