@@ -47,12 +47,12 @@ mcp-servers: $(addsuffix /.ready,$(MCP_SERVERS)) ## Set up the published MCP ser
 s3-server: $(S3_SERVER)/.ready ## Set up the object store that the tests call
 
 test: $(VENV)/.dev diffusers mcp-servers s3-server chromium compiler directory models data-tools speech ## Run every test, in a real browser too
-	@$(VENV)/bin/python -m pytest -n 2 --dist loadfile $(ARGS)
+	@$(VENV)/bin/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 quick: $(VENV)/.dev models s3-server ## Formatting, lint, and the fast tests: no browser, no large model
 	@$(VENV)/bin/ruff format --check
 	@$(VENV)/bin/ruff check
-	@$(VENV)/bin/python -m pytest -q -n 2 --dist loadfile $(QUICK) $(ARGS)
+	@$(VENV)/bin/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder $(QUICK) $(ARGS)
 QUICK := tests/test_advisories.py tests/test_dependencies.py tests/test_docs.py tests/test_layers.py tests/test_names.py tests/test_settings.py $(addprefix tests/,chat citations generation llm/test_registry.py \
 	llm/test_openai.py llm/test_scripted.py models network sandbox schema storage text transfer util)
 

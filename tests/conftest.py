@@ -4,6 +4,7 @@ import gc
 import platform
 import signal
 import sys
+from collections import Counter
 from collections.abc import AsyncGenerator, Generator
 from pathlib import Path
 
@@ -27,6 +28,19 @@ if platform.machine() not in ("x86_64", "AMD64"):
     collect_ignore.append("llm/test_strips.py")  # kernels for another kind of processor
 if (sys.platform, platform.machine()) != ("linux", "x86_64"):
     collect_ignore.append("test_helm.py")  # Helm's library is built for no other
+
+LONG_FILES = (
+    "server/test_isolation.py",
+    "test_redos.py",
+    "server/test_openapi.py",
+    "test_ui_units.py",
+    "test_wheel.py",
+    "llm/test_watermarking.py",
+    "llm/test_tuning.py",
+    "server/test_stored_responses.py",
+)
+"""Files whose few tests take long: started last, one would leave every other process without work."""
+SHOWN_FILES = 25
 
 
 @pytest.fixture
@@ -59,6 +73,36 @@ async def storage(tmp_path: Path) -> AsyncGenerator[Storage]:
 def model_file() -> Path:
     """The embedded model, which `make test` fetches before the tests begin."""
     return verify(starter_entry(), Settings().data_dir)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Order the files that several processes share: long ones first, then those that share a browser, then by size."""
+    if not hasattr(config, "workerinput"):
+        return
+    folder = Path(__file__).parent
+    tests = Counter(item.path for item in items)
+
+    def order(item: pytest.Item) -> tuple[int, int]:
+        file = item.path.relative_to(folder).as_posix()
+        if file in LONG_FILES:
+            return 0, LONG_FILES.index(file)
+        return (1, 0) if file.startswith("browser/") else (2, -tests[item.path])
+
+    items.sort(key=order)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Show the files that took longest, where several processes shared them."""
+    if not config.getoption("numprocesses", None):
+        return
+    seconds = Counter[str]()
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            if isinstance(report, pytest.TestReport):
+                seconds[report.location[0]] += report.duration
+    terminalreporter.section(f"slowest {SHOWN_FILES} files of {len(seconds)}, {seconds.total():,.0f} s in all")
+    for file, took in seconds.most_common(SHOWN_FILES):
+        terminalreporter.line(f"{took:7.1f}s {file}")
 
 
 def pytest_collection_finish() -> None:
