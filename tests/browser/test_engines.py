@@ -58,6 +58,20 @@ def fill(page: Page, **fields: str) -> Locator:
     return form
 
 
+def test_further_addresses_stand_in_the_form_and_on_the_card(page: Page, rack: Speaking, watches: list[Watch]) -> None:
+    watches[0].forgive("400")
+    section(page).get_by_role("button", name="Add a server").click()
+    form = fill(page, Name="rack", Address=rack.url)
+    form.get_by_label("Further addresses").fill("http://127.0.0.1:9/v1 2,5\n\nnowhere")
+    form.get_by_role("button", name="Save").click()
+    expect(form.get_by_role("alert")).to_contain_text("nowhere")
+    form.get_by_label("Further addresses").fill("http://127.0.0.1:9/v1 2,5\n")
+    form.get_by_role("button", name="Save").click()
+    expect(card(page).get_by_role("listitem").filter(has_text="http://127.0.0.1:9/v1 × 2.5")).to_be_visible()
+    card(page).get_by_role("button", name="Edit “rack”").click()
+    expect(form.get_by_label("Further addresses")).to_have_value("http://127.0.0.1:9/v1 2.5")
+
+
 def test_where_the_settings_name_the_servers_nobody_adds_one(starting: Starting, opening: Opening) -> None:
     engines = {"house": {"url": "http://127.0.0.1:9/v1", "models": ["down"]}}
     page = opening(starting(ECLAIR_ENGINES=json.dumps(engines), ECLAIR_ENGINES_FROM="file")).new_page()
@@ -77,10 +91,10 @@ def test_a_server_is_added_tested_asked_and_removed(page: Page, rack: Speaking) 
     form.get_by_role("combobox", name="Country").select_option("Portugal")
     form.get_by_role("combobox", name="Country").select_option("Detect automatically")
     form.get_by_role("combobox", name="Start from").select_option("vLLM · this machine")
-    expect(form.get_by_label("Address")).to_have_value("http://127.0.0.1:8000/v1")
+    expect(form.get_by_label("Address", exact=True)).to_have_value("http://127.0.0.1:8000/v1")
     expect(form.get_by_label("Name")).to_have_value("vllm")
     form.get_by_role("combobox", name="Start from").select_option("Mistral · France")
-    expect(form.get_by_label("Address")).to_have_value("https://api.mistral.ai/v1")
+    expect(form.get_by_label("Address", exact=True)).to_have_value("https://api.mistral.ai/v1")
     fill(page, Name="rack", Address=rack.url, Key=KEY)
     form.get_by_role("button", name="Save").click()
     expect(add).to_be_focused()
@@ -124,7 +138,7 @@ def test_providers_with_an_api_of_their_own_are_offered_and_one_answers(page: Pa
         ("Anthropic · United States", "https://api.anthropic.com/v1"),
     ):
         start.select_option(offered)
-        expect(form.get_by_label("Address")).to_have_value(address)
+        expect(form.get_by_label("Address", exact=True)).to_have_value(address)
     api = form.get_by_role("combobox", name="API of the server")
     expect(api).to_have_value("")
     fill(page, Name="claude", Address=claude.url, Key=ANTHROPIC_KEY)
@@ -176,7 +190,7 @@ def test_an_engine_is_changed_and_keeps_its_key(page: Page, rack: Speaking) -> N
     page.reload()
     card(page).get_by_role("button", name="Edit “rack”").click()
     form = page.get_by_role("form", name="Edit “rack”")
-    expect(form.get_by_label("Address")).to_be_focused()
+    expect(form.get_by_label("Address", exact=True)).to_be_focused()
     expect(form.get_by_label("Models it doesn’t list")).to_have_value("extra")
     expect(form.get_by_label("Key")).to_have_value("")
     form.get_by_label("Models it doesn’t list").fill("")
@@ -258,7 +272,7 @@ def test_everyone_can_use_it(look: Callable[..., Page], rack: Speaking, width: i
         check(page)
         card(page).get_by_role("button", name="Cancel").click()
         card(page).get_by_role("button", name="Edit “rack”").click()
-        expect(page.get_by_role("form").get_by_label("Address")).to_be_focused()
+        expect(page.get_by_role("form").get_by_label("Address", exact=True)).to_be_focused()
         check(page)
     finally:
         page.request.delete("/api/engines/rack")

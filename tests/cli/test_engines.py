@@ -91,6 +91,18 @@ def test_the_api_of_a_server_is_stated_with_an_option(run: Eclair, rack: Speakin
     assert run("engines", "change", "rack", "--api", "other").returncode == 2
 
 
+def test_further_addresses_are_given_with_their_weights(run: Eclair, rack: Speaking) -> None:
+    further = ("--endpoint", "http://127.0.0.1:9/v1", "--endpoint", "http://127.0.0.1:10/v1/ 2.5")
+    added = run("engines", "add", "rack", rack.url, *further, "--no-test")
+    assert added.stdout == f"Added rack: {rack.url} and 2 more, this machine.\n"
+    expected = [{"url": "http://127.0.0.1:9/v1", "weight": 1.0}, {"url": "http://127.0.0.1:10/v1", "weight": 2.5}]
+    assert orjson.loads(run("engines", "--json").stdout)[0]["endpoints"] == expected
+    wrong = run("engines", "change", "rack", "--endpoint", "http://127.0.0.1:9/v1 twice")
+    assert (wrong.returncode, "with a number as its weight" in sentence(wrong.stderr)) == (2, True)
+    assert run("engines", "change", "rack", "--endpoint", "").returncode == 0
+    assert orjson.loads(run("engines", "--json").stdout)[0]["endpoints"] == []
+
+
 def test_a_key_is_asked_for_without_being_shown(tmp_path: Path, rack: Speaking) -> None:
     rack.key = KEY
     screen = Screen(tmp_path, "engines", "add", "rack", rack.url, "--key", "--no-test")

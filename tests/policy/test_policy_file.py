@@ -32,6 +32,7 @@ reason = "Case 7\\nand more"
 url = "https://api.example.org/v1/chat/completions"
 key = "env:MODEL_KEY"
 models = ["one", "two"]
+endpoints = [{ url = "https://b.example.org/v1", weight = 2.5 }, { url = "https://c.example.org/v1" }]
 [web]
 policy = "eu"
 hosts = ["example.org"]

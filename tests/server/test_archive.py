@@ -83,7 +83,8 @@ async def filled(server: Server) -> None:
     assert (await server.post("/api/memories", {"text": "I live in Gent"})).status == 201
     told = {"text": "Bikes are called velos", "project_id": project}
     assert (await server.post("/api/memories", told)).status == 201
-    added = {"name": "lab", "url": "https://lab.example.org/v1", "key": "s3cret"}
+    further = [{"url": "https://lab2.example.org/v1", "weight": 2}]
+    added = {"name": "lab", "url": "https://lab.example.org/v1", "key": "s3cret", "endpoints": further}
     assert (await server.post("/api/engines", added)).status == 201
 
 
@@ -148,6 +149,7 @@ async def test_everything_goes_out_and_into_an_empty_eclair_and_only_once(taken:
     assert there == taken.described
     engine = next(each for each in (await fresh.get("/api/engines")).body["engines"] if each["name"] == "lab")
     assert not engine["keyed"]
+    assert [(each["url"], each["weight"]) for each in engine["endpoints"][1:]] == [("https://lab2.example.org/v1", 2)]
     again = await upload(fresh, taken.archive, "eclair.zip")
     assert all(each["count"] == each["here"] for each in again.body["items"])
     finished = (await carry_out(fresh, again.body["id"]))[-1]["finished"]

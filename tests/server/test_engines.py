@@ -219,6 +219,47 @@ async def test_a_key_does_not_go_to_another_host(server: Server, rack: Speaking)
         assert all("authorization" not in call.headers for call in other.calls)
 
 
+async def test_further_addresses_share_the_work_and_the_key(server: Server, rack: Speaking) -> None:
+    rack.key = KEY
+    async with standing_in() as standin:
+        other = Speaking(standin, key=KEY)
+        further = [{"url": f"{other.url}/", "weight": 2}]
+        added = await add(server, url=rack.url, key=KEY, endpoints=further)
+        assert [(each["url"], each["weight"]) for each in added["endpoints"]] == [(rack.url, 1), (other.url, 2)]
+        assert {each["state"] for each in added["endpoints"]} == {"ready"}
+        for _ in range(3):
+            assert text_of(await server.say(await server.begin(), "Hello?", model="muse")) == "OK"
+        assert [call for call in rack.standin.calls if call.path.endswith("/chat/completions")]
+        assert [call for call in other.standin.calls if call.path.endswith("/chat/completions")]
+
+        same = await server.call("PATCH", "/api/engines/rack", {"country": "FR"})
+        assert (len(same.body["endpoints"]), same.body["keyed"]) == (2, True), "what isn't named stays"
+        alone = await server.call("PATCH", "/api/engines/rack", {"endpoints": []})
+        assert (alone.body["endpoints"], alone.body["keyed"]) == ([], True), "no other host gets the key"
+        wider = await server.call("PATCH", "/api/engines/rack", {"endpoints": further})
+        assert (len(wider.body["endpoints"]), wider.body["keyed"]) == (2, False), "another host would get the key"
+        keyed = await server.call("PATCH", "/api/engines/rack", {"key": KEY})
+        assert {each["state"] for each in keyed.body["endpoints"]} == {"ready"}
+
+
+@pytest.mark.parametrize(
+    ("endpoints", "words"),
+    [
+        ([{"url": "nowhere"}], "'nowhere' is not an address"),
+        ([{"url": "http://a/v1"}, {"url": "http://a/v1/"}], "http://a/v1 is there twice"),
+        ([{"url": "http://a/v1", "weight": 0}], "more than 0 and at most 1,000"),
+        ([{"url": "http://a/v1", "port": 3}], "port"),
+        ([{"url": "http://a/v1"}] * 101, "at most 100"),
+    ],
+)
+async def test_further_addresses_that_cannot_be(
+    server: Server, rack: Speaking, endpoints: list[dict[str, Any]], words: str
+) -> None:
+    refused = await server.post("/api/engines", {"name": "rack", "url": rack.url, "endpoints": endpoints})
+    assert refused.status == 400
+    assert words in refused.error["message"]
+
+
 async def test_a_secret_that_is_lost_costs_that_key_and_nothing_else(settings: Settings, rack: Speaking) -> None:
     async with serving(settings) as server:
         await add(server, url=rack.url, key=KEY)

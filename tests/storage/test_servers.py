@@ -7,12 +7,21 @@ from functools import partial
 import pytest
 
 from eclair.errors import Conflict, InvalidInput, NotFound
+from eclair.settings import EndpointSettings
 from eclair.storage.base import Storage
 from eclair.storage.servers import StoredServer
 from tests.storage.helpers import ME
 
 SERVER = StoredServer(
-    "desk", "http://10.0.0.2:8000/v1", b"\x00encrypted", ("small", "large"), 8192, "FR", 20, "anthropic"
+    "desk",
+    "http://10.0.0.2:8000/v1",
+    b"\x00encrypted",
+    ("small", "large"),
+    8192,
+    "FR",
+    20,
+    "anthropic",
+    (EndpointSettings("http://10.0.0.3:8000/v1", 2.5),),
 )
 
 

@@ -526,6 +526,12 @@ def _add_engine_options(parser: argparse.ArgumentParser) -> None:
         choices=ENGINE_APIS,
         help="the API that it speaks; usually its address or a test tells it",
     )
+    fields.add_argument(
+        "--endpoint",
+        action="append",
+        metavar="URL",
+        help="a further address that shares its work, or 'URL WEIGHT'; may be repeated, and '' removes all",
+    )
     for name, help in (
         ("add", "add a server and test what it can do"),
         ("change", "change the given settings and keep the rest"),

@@ -6,7 +6,7 @@ import argparse
 import asyncio
 import getpass
 import sys
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, replace
 
@@ -26,7 +26,7 @@ from eclair.llm.servers.service import Server, ServerChange, ServerService, chec
 from eclair.network.client import OutboundGate, is_loopback_url
 from eclair.network.egress_log import EgressLog
 from eclair.network.policy import OutboundPolicy
-from eclair.settings import Settings
+from eclair.settings import EndpointSettings, Settings
 from eclair.storage.open import open_storage
 
 COLUMNS = ("NAME", "STATE", "ADDRESS", "WHERE", "KEY", "MODELS", "CAN")
@@ -110,7 +110,20 @@ def _parse_change(arguments: argparse.Namespace, settings: Settings, terminal: T
         context=arguments.context,
         country=arguments.country,
         api=arguments.api,
+        endpoints=None if arguments.endpoint is None else _parse_endpoints(arguments.endpoint),
     )
+
+
+def _parse_endpoints(texts: Sequence[str]) -> tuple[EndpointSettings, ...]:
+    """Parse addresses, each with its weight after a space if that isn't 1. Raises InvalidInput."""
+    found: list[EndpointSettings] = []
+    for url, *weights in filter(None, map(str.split, texts)):
+        try:
+            (weight,) = map(float, weights or ("1",))
+        except ValueError:
+            raise InvalidInput(f"Write {url!r} alone, or with a number as its weight: '{url} 2'.") from None
+        found.append(EndpointSettings(url, weight))
+    return tuple(found)
 
 
 def _piped_key() -> str:
@@ -172,7 +185,7 @@ def _cells(server: Server, answers: list[str], problem: str | None) -> tuple[str
 async def _add(settings: Settings, arguments: argparse.Namespace, change: ServerChange, terminal: Terminal) -> int:
     async with _opened(settings) as opened:
         server = await opened.servers.add(arguments.name, change)
-        terminal.line(f"Added {server.name}: {server.url}, {server.location.text}.")
+        terminal.line(f"Added {server.name}: {server.addresses}, {server.location.text}.")
         if server.note:
             terminal.warn(server.note)
         if arguments.no_test:
@@ -192,7 +205,7 @@ async def _change(settings: Settings, name: str, change: ServerChange, terminal:
     async with _opened(settings) as opened:
         before = await opened.servers.get(name)
         server = await opened.servers.change(name, change)
-    terminal.line(f"Changed {server.name}: {server.url}, {server.location.text}, key {_set(server)}.")
+    terminal.line(f"Changed {server.name}: {server.addresses}, {server.location.text}, key {_set(server)}.")
     if before.has_key and not server.has_key and change.key is None:
         terminal.warn("The key was given for another address and does not go to this one; set it again with --key.")
     return 0

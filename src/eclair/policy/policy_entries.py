@@ -14,17 +14,18 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from eclair.accounts.rights import check_rule
 from eclair.errors import UserError
-from eclair.llm.servers.service import check_country, check_models, check_name, check_url
+from eclair.llm.servers.service import check_country, check_endpoints, check_models, check_name, check_url
 from eclair.network.policy import PolicyMode
 from eclair.policy.accent import check_color
 from eclair.policy.announcement_rules import MAX_TEXT_CHARS, SETTINGS_ID, check_announcement
 from eclair.schema.announcements import Announcement, AnnouncementLevel
 from eclair.schema.budgets import BUDGET_UNITS, BudgetPeriod, BudgetUnit
-from eclair.settings import EngineApi, HostName
+from eclair.settings import EndpointSettings, EngineApi, HostName
 from eclair.storage.grants import EVERYONE, GrantEffect
 from eclair.web.web_settings import MAX_HOSTS, check_address
 
 T = TypeVar("T")
+V = TypeVar("V")
 
 VAULT = "vault"
 """The reference to a key that is stored here already."""
@@ -32,12 +33,12 @@ MAX_AMOUNT = 10**15
 MAX_DAYS = 36_500
 
 
-def _checked(check: Callable[[str], T]) -> AfterValidator:
+def _checked(check: Callable[[V], T]) -> AfterValidator:
     """Return a validator that tells the fault which `check` raises."""
 
-    def run(text: str) -> T:
+    def run(value: V) -> T:
         try:
-            return check(text)
+            return check(value)
         except UserError as error:
             raise ValueError(error.message) from None
 
@@ -170,6 +171,7 @@ class EngineEntry(PolicyEntry):
     context: Annotated[int | None, Field(ge=1)] = None
     country: Annotated[str, _checked(check_country)] | None = None
     api: EngineApi | None = None
+    endpoints: Annotated[tuple[EndpointSettings, ...], _checked(check_endpoints)] = ()
 
 
 class WebEntry(PolicyEntry):

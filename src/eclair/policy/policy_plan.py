@@ -149,14 +149,22 @@ class PolicyPlanner:
         match entry:
             case EngineEntry():
                 old = value if isinstance(value, StoredServer) else None
-                binding = key_binding(name, entry.url)
-                before = None if old is None else key_binding(name, old.url)
+                binding = key_binding(name, entry.url, entry.endpoints)
+                before = None if old is None else key_binding(name, old.url, old.endpoints)
                 stored = None if old is None else old.key
                 where = f"{self.file}: engines.{name}.key"
                 reference, key = self.keys.settle(entry.key, stored, binding, where, before)
                 created = int(time.time() * 1000) if old is None else old.created
                 server = StoredServer(
-                    name, entry.url, key, entry.models, entry.context, entry.country, created, entry.api
+                    name=name,
+                    url=entry.url,
+                    key=key,
+                    models=entry.models,
+                    context=entry.context,
+                    country=entry.country,
+                    created=created,
+                    api=entry.api,
+                    endpoints=entry.endpoints,
                 )
                 return entry.model_copy(update={"key": reference}), server
             case WebEntry():

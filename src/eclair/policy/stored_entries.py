@@ -155,6 +155,7 @@ def _engine_entry(server: StoredServer) -> EngineEntry:
         context=server.context,
         country=server.country,
         api=server.api,
+        endpoints=server.endpoints,
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from eclair.schema.principal import Principal
-from eclair.settings import EngineApi
+from eclair.settings import EndpointSettings, EngineApi
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +16,7 @@ class StoredServer:
 
     `models` are those it does not list itself, `context` is their window where it does not say, `country` where its
     owner says it belongs; `created` is in milliseconds. `api` is the API that it speaks, None if its address tells.
+    `endpoints` are further addresses that share its work.
     """
 
     name: str
@@ -26,6 +27,7 @@ class StoredServer:
     country: str | None
     created: int
     api: EngineApi | None = None
+    endpoints: tuple[EndpointSettings, ...] = ()
 
 
 class ServerStore(Protocol):

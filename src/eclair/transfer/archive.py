@@ -20,7 +20,7 @@ from eclair.schema.ids import derived_id
 from eclair.schema.images import GeneratedImage
 from eclair.schema.memories import MAX_MEMORY_CHARS, MemoryMaker
 from eclair.schema.messages import Web
-from eclair.settings import EngineApi
+from eclair.settings import EndpointSettings, EngineApi
 from eclair.storage.projects import MAX_PROJECT_INSTRUCTIONS_CHARS, MAX_PROJECT_NAME_CHARS, MemoryScope
 from eclair.storage.prompts import MAX_PROMPT_CHARS, PROMPT_NAME_PATTERN
 
@@ -98,6 +98,7 @@ class ArchivedServer:
     context: int | None
     country: str | None
     api: EngineApi | None = None
+    endpoints: tuple[EndpointSettings, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

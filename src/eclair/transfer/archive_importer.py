@@ -306,7 +306,12 @@ class ArchiveImporter:
         if server.name in {known.name for known in await self._servers.all()}:
             return ImportStep("servers", added=False)
         change = ServerChange(
-            url=server.url, models=server.models, context=server.context, country=server.country, api=server.api
+            url=server.url,
+            models=server.models,
+            context=server.context,
+            country=server.country,
+            api=server.api,
+            endpoints=server.endpoints,
         )
         try:
             await self._servers.add(server.name, change)

@@ -23,6 +23,7 @@ from eclair.storage.base import Storage
 from eclair.storage.blobs import Blobs
 from eclair.storage.conversations import ConversationCursor
 from eclair.storage.files import StoredFile
+from eclair.storage.servers import StoredServer
 from eclair.transfer.archive import (
     INDEX_NAME,
     PERSONAL_FOLDER,
@@ -206,10 +207,7 @@ class ArchiveWriter:
                 if each.access == "own"
             ),
             *(ArchivedFeed(feed.url, feed.title, feed.site, feed.language, feed.active) for feed in feeds),
-            *(
-                ArchivedServer(each.name, strip_login(each.url), each.models, each.context, each.country, each.api)
-                for each in servers
-            ),
+            *map(_archived_server, servers),
             *[
                 ArchivedProject(
                     each.project.id,
@@ -340,3 +338,15 @@ class _Pipe(io.RawIOBase):
         drained = b"".join(self._chunks)
         self._chunks.clear()
         return drained
+
+
+def _archived_server(server: StoredServer) -> ArchivedServer:
+    return ArchivedServer(
+        name=server.name,
+        url=strip_login(server.url),
+        models=server.models,
+        context=server.context,
+        country=server.country,
+        api=server.api,
+        endpoints=server.endpoints,
+    )

@@ -24,7 +24,7 @@ export type Feature = Finding["feature"];
 
 /** The settings of a server; an empty key, country or API removes it. */
 export type EngineFields = { readonly url: string } & {
-  readonly [K in "key" | "models" | "country" | "api"]?: NonNullable<Body<"/api/engines/{name}", "patch">[K]>;
+  readonly [K in "key" | "models" | "country" | "api" | "endpoints"]?: NonNullable<Body<"/api/engines/{name}", "patch">[K]>;
 };
 
 export class EngineCalls extends Resource {

@@ -11536,6 +11536,12 @@ export interface components {
         readonly EndedSessions: {
             readonly ended: number | null;
         };
+        /** @description A further address that shares a server's work; one of twice the weight gets twice as much. */
+        readonly EndpointBody: {
+            readonly url: string;
+            /** @default 1 */
+            readonly weight?: number;
+        };
         /** @description One of the addresses that share a server's work; `detail` says why it is down. */
         readonly EndpointReport: {
             readonly url: string;
@@ -11551,7 +11557,11 @@ export interface components {
             /** @enum {string} */
             readonly kind: "measured" | "estimated";
         };
-        /** @description Settings of a server. An empty `key`, `country` or `api`, or a `context` of 0, clears it. */
+        /**
+         * @description Settings of a server. An empty `key`, `country` or `api`, or a `context` of 0, clears it.
+         *
+         *     `endpoints` replace those that the server has.
+         */
         readonly EngineBody: {
             readonly url?: string | null;
             readonly key?: string | null;
@@ -11559,6 +11569,7 @@ export interface components {
             readonly context?: number | null;
             readonly country?: string | null;
             readonly api?: ("openai" | "anthropic" | "gemini") | "" | null;
+            readonly endpoints?: readonly components["schemas"]["EndpointBody"][] | null;
         };
         /** @description All servers. With `fixed`, only the settings may name any. */
         readonly EngineList: {
@@ -12662,6 +12673,7 @@ export interface components {
             readonly context?: number | null;
             readonly country?: string | null;
             readonly api?: ("openai" | "anthropic" | "gemini") | "" | null;
+            readonly endpoints?: readonly components["schemas"]["EndpointBody"][] | null;
             readonly name: string;
         };
         /** @description The address of a feed, or of a site that names one. */

@@ -31,7 +31,7 @@ from eclair.llm.base import (
 )
 from eclair.llm.remote.request_marks import find_session
 from eclair.llm.remote.server_engine import ServerEngine
-from eclair.llm.servers.jurisdiction import farthest, locate
+from eclair.llm.servers.jurisdiction import ServerLocation, farthest, locate
 from eclair.network.policy import host_and_port
 from eclair.schema.models import Model
 from eclair.util.tasks import cancel_and_wait
@@ -138,13 +138,15 @@ class _Attempt:
 class EndpointPool:
     """Implements `Engine` over servers that have one name. With `hedge_after_s`, a second is asked after that time.
 
-    Its place is that of the farthest endpoint. A model is asked only of endpoints that list it.
+    `location` is that of the farthest endpoint, unless it is known better than by addresses. A model is asked only of
+    endpoints that list it.
     """
 
     def __init__(
         self,
         name: str,
         endpoints: Sequence[tuple[ServerEngine, float]],
+        location: ServerLocation | None = None,
         *,
         hedge_after_s: float | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
@@ -156,7 +158,7 @@ class EndpointPool:
         self.hedge_after_s = hedge_after_s
         self._recovery: asyncio.Task[None] | None = None
         self._sleep = sleep
-        self._location = farthest([locate(each.url) for each in self.endpoints]).code
+        self._location = (location or farthest([locate(each.url) for each in self.endpoints])).code
         first = self.endpoints[0].engine
         self.parallel = None if first.parallel is None else first.parallel * len(self.endpoints)
         self.max_waiting = first.max_waiting

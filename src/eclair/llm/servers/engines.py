@@ -13,10 +13,10 @@ from eclair.llm.base import JSON, Engine
 from eclair.llm.remote.request_marks import RequestMarks
 from eclair.llm.remote.server_engine import ServerEngine
 from eclair.llm.servers.bfl import is_image_only
-from eclair.llm.servers.jurisdiction import locate
-from eclair.llm.servers.server_api import open_server
+from eclair.llm.servers.endpoint_pool import EndpointPool
+from eclair.llm.servers.server_api import open_servers
 from eclair.network.gate import CLOSED_GATE, OutboundGate
-from eclair.settings import Settings
+from eclair.settings import EndpointSettings, Settings
 from eclair.storage.open import read_added_servers
 from eclair.storage.secrets import Vault
 from eclair.storage.servers import StoredServer
@@ -62,8 +62,8 @@ class UserEngines:
         self._listing = listing
         self._vault = vault or Vault.configured(settings)
         self._marks = RequestMarks.configured(settings)
-        self._built: dict[str, tuple[StoredServer, ServerEngine]] = {}
-        self._retired: list[ServerEngine] = []
+        self._built: dict[str, tuple[StoredServer, ServerEngine | EndpointPool]] = {}
+        self._retired: list[ServerEngine | EndpointPool] = []
 
     @classmethod
     def read_once(cls, settings: Settings, gate: OutboundGate) -> UserEngines:
@@ -87,7 +87,7 @@ class UserEngines:
                     engine.know_vision(vision_models(tried.get(name)))
                 except EclairError as error:
                     found[name] = error
-        for name in [name for name in self._built if not isinstance(found.get(name), ServerEngine)]:
+        for name in [name for name in self._built if not isinstance(found.get(name), ServerEngine | EndpointPool)]:
             self._retired.append(self._built.pop(name)[1])
         return found
 
@@ -98,19 +98,19 @@ class UserEngines:
         for engine in self._retired:
             await engine.close()
 
-    def _engine(self, server: StoredServer) -> ServerEngine:
+    def _engine(self, server: StoredServer) -> ServerEngine | EndpointPool:
         built = self._built.get(server.name)
         if built is not None and built[0] == server:
             return built[1]
         key = decrypt_key(server, self._vault)
-        engine = open_server(
+        engine = open_servers(
             server.api,
             server.name,
-            server.url,
+            (EndpointSettings(server.url), *server.endpoints),
             key,
             server.models,
             server.context,
-            location=locate(server.url, server.country),
+            country=server.country,
             gate=self._gate,
             first_word_s=self._settings.first_word_seconds,
             marks=self._marks,
@@ -140,10 +140,19 @@ def usable_servers(settings: Settings, servers: Sequence[StoredServer]) -> list[
     return [server for server in servers if server.name not in taken]
 
 
-def key_binding(name: str, url: str) -> str:
-    """Return what a key is bound to: its server's name and address."""
+def key_binding(name: str, url: str, endpoints: Sequence[EndpointSettings] = ()) -> str:
+    """Return what a key is bound to: its server's name and the hosts that get it."""
+    return " ".join([name, _origin(url), *sorted(key_hosts(url, endpoints) - {_origin(url)})])
+
+
+def key_hosts(url: str, endpoints: Sequence[EndpointSettings] = ()) -> frozenset[str]:
+    """Return the hosts that get a server's key, as scheme, name and port."""
+    return frozenset([_origin(url), *(_origin(each.url) for each in endpoints)])
+
+
+def _origin(url: str) -> str:
     address = urlsplit(url)
-    return f"{name} {address.scheme}://{address.netloc}"
+    return f"{address.scheme}://{address.netloc}"
 
 
 def decrypt_key(server: StoredServer, vault: Vault) -> str | None:
@@ -151,7 +160,7 @@ def decrypt_key(server: StoredServer, vault: Vault) -> str | None:
     if server.key is None:
         return None
     try:
-        return vault.decrypt(server.key, key_binding(server.name, server.url))
+        return vault.decrypt(server.key, key_binding(server.name, server.url, server.endpoints))
     except SettingsError as error:
         raise SettingsError(
             f"The key of the engine {server.name} cannot be read: {error.message.rstrip('.')}, or set the key again."

@@ -12,6 +12,7 @@ from eclair.llm.gemini.gemini_engine import GeminiEngine
 from eclair.llm.openai.openai_engine import OpenAIEngine
 from eclair.llm.servers import discovery
 from eclair.llm.servers.endpoint_pool import EndpointPool
+from eclair.llm.servers.jurisdiction import farthest, locate
 from eclair.settings import EndpointSettings, EngineApi, EngineSettings
 
 if TYPE_CHECKING:
@@ -93,12 +94,37 @@ def configured_engine(
         "sessions": settings.sessions,
         "cache_salt": settings.cache_salt,
     }
-    endpoints = (EndpointSettings(settings.url, settings.weight), *settings.endpoints)
-    engines = [
-        open_server(settings.api, name, each.url, settings.key, settings.models, settings.context, **options)
-        for each in endpoints
-    ]
+    return open_servers(
+        settings.api,
+        name,
+        (EndpointSettings(settings.url, settings.weight), *settings.endpoints),
+        settings.key,
+        settings.models,
+        settings.context,
+        hedge_after_s=settings.hedge_after,
+        **options,
+    )
+
+
+def open_servers(
+    api: EngineApi | None,
+    name: str,
+    endpoints: Sequence[EndpointSettings],
+    key: str | None,
+    models: Sequence[str],
+    context: int | None,
+    *,
+    country: str | None = None,
+    hedge_after_s: float | None = None,
+    **options: Unpack[ServerOptions],
+) -> ServerEngine | EndpointPool:
+    """Build the engine for all addresses of a server: a pool if there are several. `country` is of them all."""
+    locations = [locate(each.url, country) for each in endpoints]
+    engines: list[ServerEngine] = []
+    for each, options["location"] in zip(endpoints, locations, strict=True):
+        engines.append(open_server(api, name, each.url, key, models, context, **options))
     if len(engines) == 1:
         return engines[0]
     weights = [each.weight for each in endpoints]
-    return EndpointPool(name, list(zip(engines, weights, strict=True)), hedge_after_s=settings.hedge_after)
+    pooled = list(zip(engines, weights, strict=True))
+    return EndpointPool(name, pooled, farthest(locations), hedge_after_s=hedge_after_s)

@@ -20,7 +20,7 @@ from pydantic import TypeAdapter, ValidationError
 from eclair.errors import Conflict, EclairError, Forbidden, InvalidInput, NotFound
 from eclair.llm.servers.bfl import CreditsProber, is_image_only
 from eclair.llm.servers.engine_probe import EngineProber
-from eclair.llm.servers.engines import decrypt_key, key_binding, taken_names, usable_servers
+from eclair.llm.servers.engines import decrypt_key, key_binding, key_hosts, taken_names, usable_servers
 from eclair.llm.servers.jurisdiction import ServerLocation, farthest, locate
 from eclair.llm.servers.probe import Probe, ProbeFinding, Prober
 from eclair.llm.servers.server_api import api_at, find_api, open_server
@@ -36,6 +36,7 @@ from eclair.util.log_context import log_admin_act
 
 MAX_NAME_CHARS = 40
 MAX_FIELD_CHARS = 2000
+MAX_ENDPOINTS, MAX_WEIGHT = 100, 1000
 _NAME = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._-]{{0,{MAX_NAME_CHARS - 1}}}")
 _HOST = re.compile(r"(?!-)[\w-]{1,63}(?<!-)(\.(?!-)[\w-]{1,63}(?<!-))*\.?", re.ASCII)
 _PROBE = TypeAdapter(Probe)
@@ -77,7 +78,7 @@ class Server:
 class ServerChange:
     """Changes to a server; None leaves a value.
 
-    An empty `key`, `country` or `api`, or a `context` of 0, removes it.
+    An empty `key`, `country` or `api`, or a `context` of 0, removes it; `endpoints` replace those before.
     """
 
     url: str | None = None
@@ -86,6 +87,7 @@ class ServerChange:
     context: int | None = None
     country: str | None = None
     api: EngineApi | Literal[""] | None = None
+    endpoints: tuple[EndpointSettings, ...] | None = None
 
 
 class ServerService:
@@ -136,7 +138,7 @@ class ServerService:
         return await self.get(name)
 
     async def change(self, name: str, change: ServerChange) -> Server:
-        """Change a server. With another host, its key is dropped and has to be given again.
+        """Change a server. If other hosts would get its key, that is dropped and has to be given again.
 
         Raises what `add` raises, and NotFound.
         """
@@ -214,15 +216,14 @@ class ServerService:
             raise Conflict(f"The server {name!r} is in the settings; change it there (`eclair config` says where).")
 
     def _apply(self, server: StoredServer, change: ServerChange) -> StoredServer:
-        if change.url is not None:
-            url = check_url(change.url)
-            moved = key_binding(server.name, url) != key_binding(server.name, server.url)
-            server = replace(server, url=url, key=None if moved else server.key)
+        if change.url is not None or change.endpoints is not None:
+            url = server.url if change.url is None else check_url(change.url)
+            endpoints = server.endpoints if change.endpoints is None else check_endpoints(change.endpoints)
+            server = self._move(server, url, tuple(each for each in endpoints if each.url != url))
         if change.key is not None:
             key = check_key(change.key)
-            server = replace(
-                server, key=self._vault.encrypt(key, key_binding(server.name, server.url)) if key else None
-            )
+            binding = key_binding(server.name, server.url, server.endpoints)
+            server = replace(server, key=self._vault.encrypt(key, binding) if key else None)
         if change.models is not None:
             server = replace(server, models=check_models(change.models))
         if change.context is not None:
@@ -232,6 +233,15 @@ class ServerService:
         if change.api is not None:
             server = replace(server, api=change.api or None)
         return server
+
+    def _move(self, server: StoredServer, url: str, endpoints: tuple[EndpointSettings, ...]) -> StoredServer:
+        """Give a server other addresses. Its key is kept only if no other host would get it."""
+        binding, key = key_binding(server.name, url, endpoints), server.key
+        if binding != key_binding(server.name, server.url, server.endpoints):
+            is_known = key_hosts(url, endpoints) <= key_hosts(server.url, server.endpoints)
+            plain = decrypt_key(server, self._vault) if is_known else None
+            key = None if plain is None else self._vault.encrypt(plain, binding)
+        return replace(server, url=url, endpoints=endpoints, key=key)
 
 
 def read_servers(settings: Settings) -> list[Server]:
@@ -274,6 +284,20 @@ def check_url(text: str) -> str:
         path = path.removesuffix(call).rstrip("/")
     name = f"[{host}]" if ":" in host else host
     return f"{parts.scheme}://{name}{'' if port is None else f':{port}'}{path}"
+
+
+def check_endpoints(endpoints: Sequence[EndpointSettings]) -> tuple[EndpointSettings, ...]:
+    """Return further addresses of a server in their usual form. Raises InvalidInput."""
+    if len(endpoints) > MAX_ENDPOINTS:
+        raise InvalidInput(f"A server can have {MAX_ENDPOINTS} further addresses.", param="endpoints")
+    found = [replace(each, url=check_url(each.url)) for each in endpoints]
+    urls = [each.url for each in found]
+    for each in found:
+        if urls.count(each.url) > 1:
+            raise InvalidInput(f"The address {each.url} is there twice; leave one out.", param="endpoints")
+        if not 0 < each.weight <= MAX_WEIGHT:
+            raise InvalidInput(f"A weight is more than 0 and at most {MAX_WEIGHT:,}.", param="endpoints")
+    return tuple(found)
 
 
 def check_key(text: str) -> str:
@@ -348,6 +372,7 @@ def _added(server: StoredServer, vault: Vault, probes: Mapping[str, str]) -> Ser
         decrypt_key(server, vault)
     except EclairError as error:
         problem = error.message
+    urls = [server.url, *(each.url for each in server.endpoints)]
     return Server(
         name=server.name,
         url=server.url,
@@ -355,11 +380,12 @@ def _added(server: StoredServer, vault: Vault, probes: Mapping[str, str]) -> Ser
         has_key=server.key is not None,
         models=server.models,
         context=server.context,
-        location=locate(server.url, server.country),
-        note=url_note(server.url),
+        location=farthest([locate(each, server.country) for each in urls]),
+        note=next(filter(None, map(url_note, urls)), None),
         problem=problem,
         probe=_parse_probe(probes.get(server.name), server.url),
         api=server.api,
+        endpoints=server.endpoints,
     )
 
 

@@ -14,19 +14,32 @@ from eclair.errors import EclairError
 from eclair.llm.base import EndpointState, PooledEngine
 from eclair.llm.servers.jurisdiction import LocationKind, ModelProvider, known_providers
 from eclair.llm.servers.probe import Probe, ProbeFinding
-from eclair.llm.servers.service import Server, ServerChange
+from eclair.llm.servers.service import MAX_ENDPOINTS, Server, ServerChange
 from eclair.network.policy import strip_login
 from eclair.server.principal import Caller
 from eclair.server.request_body import RequestBody
 from eclair.server.sse import EventStream, StreamError, StreamFault, encode_frame
-from eclair.settings import EngineApi, hide_login
+from eclair.settings import EndpointSettings, EngineApi, hide_login
 
 ModelNames = Annotated[list[str], Field(max_length=100)]
 Context = Annotated[int | None, Field(ge=0, le=100_000_000)]
 
 
+class EndpointBody(RequestBody):
+    """A further address that shares a server's work; one of twice the weight gets twice as much."""
+
+    url: str
+    weight: Annotated[float, Field(allow_inf_nan=False)] = 1.0
+
+
+Endpoints = Annotated[list[EndpointBody], Field(max_length=MAX_ENDPOINTS)]
+
+
 class EngineBody(RequestBody):
-    """Settings of a server. An empty `key`, `country` or `api`, or a `context` of 0, clears it."""
+    """Settings of a server. An empty `key`, `country` or `api`, or a `context` of 0, clears it.
+
+    `endpoints` replace those that the server has.
+    """
 
     url: str | None = None
     key: str | None = None
@@ -34,11 +47,19 @@ class EngineBody(RequestBody):
     context: Context = None
     country: str | None = None
     api: EngineApi | Literal[""] | None = None
+    endpoints: Endpoints | None = None
 
     def change(self) -> ServerChange:
-        models = None if self.models is None else tuple(self.models)
         return ServerChange(
-            url=self.url, key=self.key, models=models, context=self.context, country=self.country, api=self.api
+            url=self.url,
+            key=self.key,
+            models=None if self.models is None else tuple(self.models),
+            context=self.context,
+            country=self.country,
+            api=self.api,
+            endpoints=None
+            if self.endpoints is None
+            else tuple(EndpointSettings(each.url, each.weight) for each in self.endpoints),
         )
 
 

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import astuple, replace
+from collections.abc import Callable, Collection
 from typing import Any
 
 import orjson
+from pydantic import TypeAdapter, ValidationError
 
 from eclair.errors import Conflict, NotFound
 from eclair.schema.principal import Principal
+from eclair.settings import EndpointSettings
 from eclair.storage.servers import StoredServer
 from eclair.storage.sql.audit import append_act
 from eclair.storage.sql.connection import Connection
 from eclair.storage.sql.store import SQLStore, first_row, overwrite, read, upsert, write
-from eclair.storage.sql.stored_rows import decode_list, decode_rows, row_decoder, skip_unreadable
+from eclair.storage.sql.stored_rows import MalformedRow, decode_list, decode_rows, row_decoder, skip_unreadable
 
-_COLUMNS = "name, url, key, models, context, country, created, api"
-_OLD_COLUMNS = _COLUMNS.replace("api", "NULL")
-"""The columns of a database that wasn't migrated yet."""
+_COLUMNS = "name, url, key, models, context, country, created, api, endpoints"
+_ENDPOINTS = TypeAdapter(tuple[EndpointSettings, ...])
 
 
 class SQLServerStore(SQLStore):
@@ -79,23 +79,32 @@ def delete_server(db: Connection, principal: Principal, name: str) -> None:
     append_act(db, principal, "engine.removed", name)
 
 
-def list_servers(db: Connection, note: Callable[[], None], *, migrated: bool = True) -> list[StoredServer]:
-    """List the servers; call `note` for damaged ones, which are left out."""
-    columns = _COLUMNS if migrated else _OLD_COLUMNS
+def list_servers(db: Connection, note: Callable[[], None], there: Collection[str] | None = None) -> list[StoredServer]:
+    """List the servers; call `note` for damaged ones, which are left out.
+
+    `there` are the columns of a database that may not have been migrated yet.
+    """
+    columns = ", ".join(name if there is None or name in there else "NULL" for name in _COLUMNS.split(", "))
     return decode_rows(db.execute(f"SELECT {columns} FROM server ORDER BY created, name"), _server, note)
 
 
 def _put(db: Connection, server: StoredServer) -> None:
-    values = astuple(replace(server, models=()))
-    models = orjson.dumps(server.models).decode()
-    row = (*values[:3], models, *values[4:])
+    row = (
+        *(server.name, server.url, server.key, orjson.dumps(server.models).decode()),
+        *(server.context, server.country, server.created, server.api),
+        _ENDPOINTS.dump_json(server.endpoints).decode() if server.endpoints else None,
+    )
     db.execute(upsert("server", _COLUMNS, "name"), row)
 
 
 @row_decoder
 def _server(row: Any) -> StoredServer:
-    name, url, key, models, *rest = row
-    return StoredServer(name, url, key, decode_list(models), *rest)
+    name, url, key, models, context, country, created, api, endpoints = row
+    try:
+        further = () if endpoints is None else _ENDPOINTS.validate_json(endpoints)
+    except ValidationError as error:
+        raise MalformedRow("no endpoints") from error
+    return StoredServer(name, url, key, decode_list(models), context, country, created, api, further)
 
 
 def _missing(name: str) -> NotFound:

@@ -66,7 +66,7 @@ def read_added_servers(folder: Path) -> list[StoredServer]:
         return []
     with open_readonly(path) as db:
         columns = {name for (name,) in db.execute("SELECT name FROM pragma_table_info('server')")}
-        return list_servers(db, lambda: None, migrated="api" in columns) if columns else []
+        return list_servers(db, lambda: None, columns) if columns else []
 
 
 def read_stored_destinations(folder: Path) -> list[StoredDestination]:

@@ -1382,6 +1382,8 @@ export interface Placeholders {
   readonly engineKeyKept: never;
   readonly engineModels: never;
   readonly engineApi: never;
+  readonly engineEndpoints: never;
+  readonly engineEndpointsHint: never;
   readonly countryDetected: never;
   readonly engineFromFile: never;
   readonly engineReady: never;
