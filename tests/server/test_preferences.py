@@ -28,6 +28,10 @@ WHOLE: dict[str, Any] = {
     "draws": False,
     "follow_ups": True,
     "memory": False,
+    "read_aloud": True,
+    "speech_speed": 1.5,
+    "speech_voices": ["bf_emma", "ff_siwis"],
+    "speech_language": "fr",
     "shortcuts": {"new": "Mod+Shift+N"},
 }
 
@@ -66,6 +70,8 @@ async def test_an_older_version_does_not_undo_a_newer_one(fresh: Server) -> None
         ({"instructions": "a\0b"}, "instructions"),
         ({"shortcuts": {"new": "k" * 41}}, "shortcuts.new"),
         ({"shortcuts": ["new"]}, "shortcuts"),
+        ({"speech_speed": 3}, "speech_speed"),
+        ({"speech_language": "french"}, "speech_language"),
         ({"colour": "red"}, "colour"),
         ({"version": -1}, "version"),
     ],

@@ -25,6 +25,8 @@ class Preferences:
 
     `pinned_models` come first where a model is chosen. `draws` allows models that call tools to generate images,
     `follow_ups` has the web app suggest questions below an answer, and `memory` lets answers use and keep memories.
+    `read_aloud` has it read new answers aloud, `speech_speed` times as fast as usual and by the first of
+    `speech_voices` that speaks a sentence's language; `speech_language` (ISO 639-1) is the one that the person speaks.
     `shortcuts` maps actions to keys that differ from the default; an empty string means no key.
     """
 
@@ -41,6 +43,10 @@ class Preferences:
     draws: bool = True
     follow_ups: bool = False
     memory: bool = True
+    read_aloud: bool = False
+    speech_speed: float = 1
+    speech_voices: tuple[str, ...] = ()
+    speech_language: str | None = None
     shortcuts: dict[str, str] = field(default_factory=dict[str, str])
 
 

@@ -13168,6 +13168,12 @@ export interface components {
             readonly follow_ups?: boolean;
             /** @default true */
             readonly memory?: boolean;
+            /** @default false */
+            readonly read_aloud?: boolean;
+            /** @default 1 */
+            readonly speech_speed?: number;
+            readonly speech_voices?: readonly string[];
+            readonly speech_language?: string | null;
             readonly prompts?: readonly unknown[];
             /** @default false */
             readonly temporary_only?: boolean;
@@ -13217,6 +13223,13 @@ export interface components {
             readonly follow_ups: boolean;
             /** @default true */
             readonly memory: boolean;
+            /** @default false */
+            readonly read_aloud: boolean;
+            /** @default 1 */
+            readonly speech_speed: number;
+            /** @default [] */
+            readonly speech_voices: readonly string[];
+            readonly speech_language: string | null;
             readonly shortcuts: {
                 readonly [key: string]: string;
             };

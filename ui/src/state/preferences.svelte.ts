@@ -12,6 +12,9 @@ import type { PreferenceValues, StoredPreferences } from "../api/preferences.ts"
 const MIRROR = "eclair.preferences";
 const SAVE_DELAY_MS = 400;
 
+/** How fast answers can be read aloud; 1 is as fast as a person reads. */
+export const SPEECH_SPEEDS = [0.75, 1, 1.25, 1.5, 1.75, 2] as const;
+
 const DEFAULTS: StoredPreferences = {
   version: 0,
   language: null,
@@ -26,6 +29,10 @@ const DEFAULTS: StoredPreferences = {
   draws: true,
   follow_ups: false,
   memory: true,
+  read_aloud: false,
+  speech_speed: 1,
+  speech_voices: [],
+  speech_language: null,
   shortcuts: {},
 };
 

@@ -18,6 +18,8 @@ MAX_INSTRUCTIONS_CHARS = 4000
 READ_ONLY = frozenset({"prompts", "temporary_only"})
 """Fields that are there to be read."""
 TEXT_SIZES = (0.875, 1.0, 1.125, 1.25, 1.5)
+MIN_SPEECH_SPEED, MAX_SPEECH_SPEED = 0.75, 2.0
+MAX_SPEECH_VOICES = 20
 
 
 def _check_text_size(size: float) -> float:
@@ -70,6 +72,12 @@ class PreferencesBody(RequestBody):
     draws: bool = True
     follow_ups: bool = False
     memory: bool = True
+    read_aloud: bool = False
+    speech_speed: Annotated[float, Field(ge=MIN_SPEECH_SPEED, le=MAX_SPEECH_SPEED)] = 1
+    speech_voices: Annotated[
+        list[Annotated[str, Field(min_length=1, max_length=100)]], Field(max_length=MAX_SPEECH_VOICES)
+    ] = Field(default_factory=list)
+    speech_language: Annotated[str | None, Field(pattern="^[a-z]{2,3}$")] = None
     prompts: Annotated[list[Any], Field(max_length=1000)] = Field(default_factory=list)
     temporary_only: bool = False
     shortcuts: Annotated[
@@ -79,6 +87,7 @@ class PreferencesBody(RequestBody):
     def value(self) -> Preferences:
         plain = {name: getattr(self, name) for name in type(self).model_fields if name not in READ_ONLY}
         plain["pinned_models"] = tuple(dict.fromkeys(self.pinned_models))
+        plain["speech_voices"] = tuple(dict.fromkeys(self.speech_voices))
         return Preferences(**plain)
 
 
