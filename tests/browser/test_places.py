@@ -17,6 +17,7 @@ PAGES = {
     "general": "General",
     "appearance": "Appearance",
     "models": "Models",
+    "speech": "Speech",
     "instructions": "Custom instructions",
     "memory": "Memory",
     "schedules": "Schedules",

@@ -261,32 +261,6 @@ def test_what_took_no_time_is_told_with_the_figures(page: Page) -> None:
     expect(step).to_be_visible()
 
 
-VOICES = """(() => {
-  const said = window.said = [];
-  const voice = { name: "Local", lang: "en", localService: true, default: true };
-  window.SpeechSynthesisUtterance = class { constructor(text) { this.text = text; } };
-  Object.defineProperty(window, "speechSynthesis", { value: Object.assign(new EventTarget(), {
-    getVoices: () => window.far ? [{ ...voice, localService: false }] : [voice],
-    speak: u => said.push(u.text), cancel: () => said.push("(silence)") }) });
-})()"""
-
-
-def test_an_answer_is_read_aloud_by_a_voice_of_this_machine_only(opening: Opening, shared: Served) -> None:
-    page = opening(shared).new_page()
-    page.add_init_script(VOICES)
-    page.goto("/")
-    said = show(page, "Some **warm** bread. And $x$.")
-    said.get_by_role("button", name="Read aloud").click()
-    page.wait_for_function("() => said.length >= 3")
-    assert page.evaluate("said.slice(1).map(t => t.trim())") == ["Some warm bread.", "And $x$."]
-    said.get_by_role("button", name="Stop reading aloud").click()
-    assert page.evaluate("said.at(-1)") == "(silence)"
-    page.add_init_script("window.far = true")
-    page.reload()
-    finished(page, "warm")
-    expect(answer(page).get_by_role("button", name="Read aloud")).to_have_count(0)
-
-
 EVIL = (
     "<script>alert(1)</script> [x](javascript:alert(1)) ![x](https://example.org/x.png)\n\n"
     "turned \u202egnirts\u202c here\n\nz"

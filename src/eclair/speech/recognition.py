@@ -103,7 +103,7 @@ class SpeechRecognizer:
         """
         if not self._parts.is_ready:
             raise SpeechPartMissing(
-                "What recognizes speech isn't installed; see Settings › Models, or `eclair speech install`."
+                "What recognizes speech isn't installed; see Settings › Speech, or `eclair speech install`."
             )
         request = RecognizeSpeech(
             path=os.fspath(path),

@@ -57,7 +57,7 @@ class SpeechSynthesizer:
         """Yield the sound of sentences one after the other. Raises ModelMissing and EngineBroken."""
         if not self.is_ready:
             raise ModelMissing(
-                "The parts that speak are not installed; an administrator installs them in Settings › Models, "
+                "The parts that speak are not installed; an administrator installs them in Settings › Speech, "
                 "or with `eclair speech install speaking`."
             )
         request = SpeakSentences(str(self._parts.folder), tuple(pieces), speed, form)

@@ -1,13 +1,21 @@
 // Speech: its parts, which are installed when they are wanted.
 
 import { Resource } from "./resource.ts";
-import type { Reply } from "./wire.ts";
+import type { Body, Reply } from "./wire.ts";
 
 /** The parts of speech, each with its state. */
 export type SpeechParts = Reply<"/api/speech/parts", "get">;
 
 /** The words recognized in a recording so far. */
 export type DictatedText = Reply<"/api/speech/dictation", "post">;
+
+/** The voices, and whether they are installed. */
+export type Voices = Reply<"/api/speech/voices", "get">;
+
+export type Voice = Voices["voices"][number];
+
+/** A sentence to speak, its place in the Markdown, and its voice; null where none speaks its language. */
+export type SpokenSentence = Reply<"/api/speech/sentences", "post">["sentences"][number];
 
 /** The name of a part. */
 export type SpeechPart = keyof SpeechParts;
@@ -25,6 +33,22 @@ export class Speech extends Resource {
   dictate(recording: File, language: string, after: number, signal: AbortSignal): Promise<DictatedText> {
     const query = new URLSearchParams({ after: String(after), ...(language !== "" && { language }) });
     return this.client.upload(`/api/speech/dictation?${query}`, recording, () => undefined, signal);
+  }
+
+  voices(): Promise<Voices> {
+    return this.client.call("GET", "/api/speech/voices");
+  }
+
+  /** The sentences to speak of Markdown so far, from `start` on; the last one waits for its end unless it is `done`. */
+  async sentences(body: Body<"/api/speech/sentences", "post">, signal: AbortSignal): Promise<readonly SpokenSentence[]> {
+    const found = await this.client.call<Reply<"/api/speech/sentences", "post">>("POST", "/api/speech/sentences", body, signal);
+    return found.sentences;
+  }
+
+  /** An MP3 of a sentence. */
+  async sound(body: Body<"/api/speech/sound", "post">, signal: AbortSignal): Promise<Blob> {
+    const response = await this.client.request("POST", "/api/speech/sound", body, signal);
+    return response.blob();
   }
 
   cancel(part: SpeechPart): Promise<void> {

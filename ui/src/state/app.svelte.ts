@@ -35,6 +35,7 @@ import { Offline } from "./offline.svelte.ts";
 import { Preferences } from "./preferences.svelte.ts";
 import type { McpOffer } from "./mcpOffer.ts";
 import { Prompts } from "./prompts.svelte.ts";
+import { ReadAloud } from "./readAloud.svelte.ts";
 import { Sidebar } from "./sidebar.svelte.ts";
 import type { CanvasRequest } from "./canvasRequest.ts";
 import type { Source } from "./source.ts";
@@ -93,6 +94,8 @@ export class App {
   readonly #background = new Map<string, Conversation>();
   readonly preferences = new Preferences(this.api);
   readonly installedModels = new InstalledModels(this);
+  /** Reads answers aloud, one at a time. */
+  readonly readAloud = new ReadAloud(this.api.speech, this.preferences);
   readonly notifications = new AnswerNotifications();
   readonly files = new FileStatuses(this.api);
   readonly libraries = new Libraries(this.api);

@@ -47,6 +47,8 @@ export class Conversation {
   mcpServers = $state.raw<Readonly<Record<string, boolean>>>({});
   messages = $state.raw<Messages>(new Map());
   leaf = $state<string | null>(null);
+  /** The answer that this page requested last, unless several are written side by side. */
+  requested = $state<string | null>(null);
   connected = $state(true);
   error = $state<string | null>(null);
   /** The server's report of the error that has this message. */
@@ -523,6 +525,7 @@ export class Conversation {
     if (!this.stored) this.#composer.moveToConversation();
     this.stored = true;
     if (!this.temporary) void this.#keepMcpServers();
+    this.requested = beside.length > 0 ? null : turn.answer;
     if (beside.length > 0) void this.#followBeside();
     else this.#follower.follow(turn.run);
     this.#context.onChange(this.id);

@@ -23,6 +23,7 @@ export const SETTINGS = {
   general: "general",
   appearance: "appearance",
   models: "models",
+  speech: "speech",
   instructions: "instructions",
   memory: "memory",
   schedules: "schedules",

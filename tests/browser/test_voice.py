@@ -1,0 +1,151 @@
+"""Answers are read aloud with the installed voices."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, Playwright, Request, expect
+
+from eclair.settings import Settings
+from tests.browser import chromium
+from tests.browser.conftest import Opening
+from tests.browser.served import Served
+from tests.browser.test_chat import answer, finished, send
+from tests.speech.conftest import lend_speaking
+
+SPEECH_MS = 180_000
+"""Time for the models to load and to speak, while other tests compute."""
+
+ANSWER = (
+    "The **bridge** is open.\n\n```python\nopen_bridge()\n```\n\n"
+    "It closes at nine in the evening [1]. Then the lamps burn until the boats are in. Nobody is left outside."
+)
+SENTENCES = [
+    "The bridge is open.",
+    "It closes at nine in the evening.",
+    "Then the lamps burn until the boats are in.",
+    "Nobody is left outside.",
+]
+
+
+@pytest.fixture(scope="module")
+def speaking(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """An Éclair that speaks."""
+    folder = tmp_path_factory.mktemp("speaking")
+    settings = replace(Settings(), data_dir=folder / "data")
+    lend_speaking(settings)
+    served = Served(folder)
+    served.start()
+    yield served
+    served.close()
+
+
+@pytest.fixture(scope="module")
+def browser(playwright: Playwright) -> Iterator[Browser]:
+    """A browser that plays sound without a click before."""
+    arguments = [*chromium.arguments(), "--autoplay-policy=no-user-gesture-required"]
+    found = playwright.chromium.launch(executable_path=chromium.find(), args=arguments)
+    yield found
+    found.close()
+
+
+def listen_in(page: Page) -> list[dict[str, Any]]:
+    """The bodies of the requests for the sound of sentences, as they come."""
+    found: list[dict[str, Any]] = []
+
+    def note(request: Request) -> None:
+        if request.url.endswith("/api/speech/sound"):
+            found.append(request.post_data_json or {})
+
+    page.on("request", note)
+    page.add_init_script(
+        "window.players = new Set(); const play = HTMLMediaElement.prototype.play;"
+        "HTMLMediaElement.prototype.play = function () { players.add(this); return play.call(this); };"
+        "window.early = []; const ask = window.fetch; window.fetch = (address, init) => {"
+        "  if (String(address).endsWith('/api/speech/sound'))"
+        "    early.push(document.querySelector('article[aria-busy=true]') !== null);"
+        "  return ask(address, init); };"
+    )
+    return found
+
+
+def is_silent(page: Page) -> bool:
+    return page.evaluate("[...players].every(player => player.paused)")
+
+
+def spoken(page: Page) -> str:
+    """The sentence that is highlighted."""
+    return page.evaluate("[...(CSS.highlights.get('spoken') ?? [])].join('')")
+
+
+def test_an_answer_is_read_sentence_by_sentence_while_it_is_written(opening: Opening, speaking: Served) -> None:
+    page = opening(speaking, viewport={"width": 390, "height": 900}).new_page()
+    sounds = listen_in(page)
+    page.goto("/settings/speech")
+    page.get_by_role("radio", name="Emma United Kingdom").check()
+    page.get_by_role("button", name="Listen Emma (English)").click()
+    page.wait_for_function("() => [...players].some(player => player.currentTime > 0.2)", timeout=SPEECH_MS)
+    expect(page.get_by_text("Saved")).to_be_visible()
+    page.goto("/")
+    send(page, f"script: rate=2 below=1\n{ANSWER}")
+    answer(page).get_by_role("button", name="Read aloud").click(timeout=SPEECH_MS)
+    expect(answer(page).get_by_text("Synthetic voice")).to_be_visible(timeout=SPEECH_MS)
+    page.wait_for_function("() => [...(CSS.highlights.get('spoken') ?? [])].join('') === 'The bridge is open'")
+    answer(page).get_by_role("button", name="Reading speed").click()
+    page.get_by_role("menuitemradio", name="2×", exact=True).click()
+    page.wait_for_function("() => [...players].some(player => player.playbackRate === 2)")
+    page.wait_for_function(
+        "() => [...(CSS.highlights.get('spoken') ?? [])].join('').startsWith('Nobody')", timeout=SPEECH_MS
+    )
+    expect(answer(page).get_by_role("button", name="Read aloud")).to_be_visible(timeout=SPEECH_MS)
+    assert [each["text"] for each in sounds[1:]] == SENTENCES
+    # The first sentence was made while the rest was still being written.
+    assert page.evaluate("early[0]") is True
+    assert {each["voice"] for each in sounds} == {"bf_emma"}
+    assert is_silent(page)
+    # Escape silences it at once, and so does another page.
+    finished(page)
+    for leave in (lambda: page.keyboard.press("Escape"), lambda: page.goto("/settings/about")):
+        page.keyboard.press("Control+Shift+L")
+        page.wait_for_function("() => [...players].some(player => !player.paused)", timeout=SPEECH_MS)
+        expect(answer(page).get_by_role("button", name="Stop reading aloud")).to_have_attribute("aria-pressed", "true")
+        leave()
+        assert is_silent(page)
+        assert spoken(page) == ""
+    assert page.request.get("/api/preferences").json()["speech_speed"] == 2
+
+
+VOICES = """(() => {
+  const said = window.said = [];
+  const local = { name: "Local", lang: "pl-PL", localService: true, default: true };
+  const remote = { name: "Remote", lang: "cs-CZ", localService: false, default: false };
+  window.SpeechSynthesisUtterance = class { constructor(text) { this.text = text; } };
+  Object.defineProperty(window, "speechSynthesis", { value: Object.assign(new EventTarget(), {
+    getVoices: () => [remote, local], cancel: () => said.push("(silence)"),
+    speak: each => { said.push(`${each.voice.name}: ${each.text}`); setTimeout(() => each.onend(), 0); } }) });
+})()"""
+
+
+def test_what_no_voice_here_speaks_a_voice_of_the_system_does(opening: Opening, speaking: Served) -> None:
+    page = opening(speaking).new_page()
+    page.add_init_script(VOICES)
+    page.goto("/")
+    send(page, "script: below=1\nDzień dobry, jak się masz, czy to jest dobre?\n\nTo je velmi dobré, děkuji vám.")
+    finished(page)
+    answer(page).get_by_role("button", name="Read aloud").click()
+    expect(answer(page).get_by_role("alert")).to_have_text("No voice here speaks this language: Czech")
+    assert page.evaluate("said") == ["Local: Dzień dobry, jak się masz, czy to jest dobre?"]
+
+
+def test_without_the_voices_they_are_offered(opening: Opening, shared: Served) -> None:
+    page = opening(shared).new_page()
+    page.goto("/")
+    send(page, "script: say=Some bread.")
+    finished(page)
+    answer(page).get_by_role("button", name="Read aloud").click()
+    expect(answer(page).get_by_role("alert")).to_have_text("The voices aren’t installed yet.")
+    expect(answer(page).get_by_role("button", name=re.compile(r"^Install \(\d+ MB\)$"))).to_be_visible()

@@ -1,0 +1,137 @@
+// The microphone: its sound in slices as it comes, and how loud it is.
+
+const BITS_PER_SECOND = 32_000;
+const FORMATS = ["audio/webm;codecs=opus", "audio/mp4", "audio/ogg;codecs=opus"];
+const TICK_MS = 50;
+/** Levels below this are silence, whatever the room. */
+const QUIET_LEVEL = 0.01;
+
+/** Why there is no microphone. */
+export type MicrophoneProblem = "none" | "refused" | "insecure";
+
+interface MicrophoneOptions {
+  /** The milliseconds of sound in a slice. */
+  readonly sliceMs: number;
+  /** Called when the recording has grown. */
+  onslice(): void;
+  /** Called many times a second, with whether it is louder than the room. */
+  ontick(isLoud: boolean): void;
+}
+
+export class Microphone {
+  /** The loudness now, from 0 to 1. */
+  level = $state(0);
+  readonly #options: MicrophoneOptions;
+  #stream: MediaStream | null = null;
+  #recorder: MediaRecorder | null = null;
+  #audio: AudioContext | null = null;
+  #timer: ReturnType<typeof setInterval> | undefined;
+  #slices: Blob[] = [];
+  #began = 0;
+
+  constructor(options: MicrophoneOptions) {
+    this.#options = options;
+  }
+
+  /** Open it, unless it isn't `wanted` any more once the person has allowed it. Return why it can't be. */
+  async open(wanted: () => boolean): Promise<MicrophoneProblem | null> {
+    // Without a secure address, browsers have no media devices at all.
+    if (!isSecureContext) return "insecure";
+    let stream: MediaStream;
+    try {
+      stream = await navigator.mediaDevices.getUserMedia({ audio: { channelCount: 1, echoCancellation: true, noiseSuppression: true } });
+    } catch (error) {
+      return error instanceof DOMException && ["NotAllowedError", "SecurityError"].includes(error.name) ? "refused" : "none";
+    }
+    this.#stream = stream;
+    if (!wanted()) this.close();
+    else this.#measure(stream);
+    return null;
+  }
+
+  /** Begin a recording; one that is being made is thrown away. */
+  record(): void {
+    this.#drop();
+    if (this.#stream === null) return;
+    const slices: Blob[] = [];
+    const mimeType = FORMATS.find((format) => MediaRecorder.isTypeSupported(format)) ?? "";
+    const recorder = new MediaRecorder(this.#stream, { mimeType, audioBitsPerSecond: BITS_PER_SECOND });
+    recorder.ondataavailable = ({ data }) => {
+      if (data.size > 0) slices.push(data);
+      if (recorder === this.#recorder && recorder.state === "recording") this.#options.onslice();
+    };
+    recorder.onstart = () => (this.#began = performance.now());
+    recorder.start(this.#options.sliceMs);
+    this.#recorder = recorder;
+    this.#slices = slices;
+    this.#began = Number.POSITIVE_INFINITY;
+  }
+
+  /** Slices of the recording so far. */
+  get length(): number {
+    return this.#slices.length;
+  }
+
+  /** Seconds of the recording. */
+  get seconds(): number {
+    return Math.max(0, performance.now() - this.#began) / 1000;
+  }
+
+  /** The recording so far. */
+  get recording(): File {
+    return new File(this.#slices, "recording", { type: this.#recorder?.mimeType ?? "" });
+  }
+
+  /** Have the sound up to now become a slice at once. */
+  flush(): void {
+    if (this.#recorder?.state === "recording") this.#recorder.requestData();
+  }
+
+  /** End the recording, which stays readable, and let go of the microphone. */
+  async finish(): Promise<void> {
+    const recorder = this.#recorder;
+    if (recorder?.state === "recording") {
+      const stopped = new Promise((resolve) => recorder.addEventListener("stop", resolve, { once: true }));
+      recorder.stop();
+      this.#release();
+      await stopped;
+    } else this.#release();
+  }
+
+  /** Let go of the microphone, and forget the recording. */
+  close(): void {
+    this.#drop();
+    this.#release();
+  }
+
+  #measure(stream: MediaStream): void {
+    this.#audio = new AudioContext();
+    const analyser = this.#audio.createAnalyser();
+    this.#audio.createMediaStreamSource(stream).connect(analyser);
+    const samples = new Float32Array(analyser.fftSize);
+    let floor = QUIET_LEVEL;
+    this.#timer = setInterval(() => {
+      analyser.getFloatTimeDomainData(samples);
+      const loudness = Math.sqrt(samples.reduce((sum, sample) => sum + sample * sample, 0) / samples.length);
+      floor = Math.max(QUIET_LEVEL, Math.min(loudness * 1.5, floor * 1.005));
+      this.level = Math.min(1, loudness * 6);
+      this.#options.ontick(loudness > floor * 1.5);
+    }, TICK_MS);
+  }
+
+  #drop(): void {
+    const recorder = this.#recorder;
+    this.#recorder = null;
+    this.#slices = [];
+    if (recorder?.state === "recording") recorder.stop();
+  }
+
+  #release(): void {
+    clearInterval(this.#timer);
+    for (const track of this.#stream?.getTracks() ?? []) track.stop();
+    void this.#audio?.close();
+    this.#stream = null;
+    this.#audio = null;
+    this.level = 0;
+  }
+}
