@@ -1,24 +1,26 @@
-"""Answers are read aloud with the installed voices."""
+"""Answers are read aloud, and a conversation goes by voice, with the installed parts."""
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, Playwright, Request, expect
+from playwright.sync_api import Browser, Locator, Page, Playwright, Request, expect
 
 from eclair.settings import Settings
-from tests.browser import chromium
+from tests.browser import axe, chromium
 from tests.browser.conftest import Opening
 from tests.browser.served import Served
-from tests.browser.test_chat import answer, finished, send
-from tests.speech.conftest import lend_speaking
+from tests.browser.test_chat import answer, composer, finished, send
+from tests.speech.conftest import SOUNDS, lend_listening, lend_speaking
 
 SPEECH_MS = 180_000
-"""Time for the models to load and to speak, while other tests compute."""
+"""Time for the models to load, to hear and to speak, while other tests compute."""
 
 ANSWER = (
     "The **bridge** is open.\n\n```python\nopen_bridge()\n```\n\n"
@@ -34,9 +36,10 @@ SENTENCES = [
 
 @pytest.fixture(scope="module")
 def speaking(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """An Éclair that speaks."""
+    """An Éclair that speaks and listens."""
     folder = tmp_path_factory.mktemp("speaking")
     settings = replace(Settings(), data_dir=folder / "data")
+    lend_listening(settings)
     lend_speaking(settings)
     served = Served(folder)
     served.start()
@@ -149,3 +152,61 @@ def test_without_the_voices_they_are_offered(opening: Opening, shared: Served) -
     answer(page).get_by_role("button", name="Read aloud").click()
     expect(answer(page).get_by_role("alert")).to_have_text("The voices aren’t installed yet.")
     expect(answer(page).get_by_role("button", name=re.compile(r"^Install \(\d+ MB\)$"))).to_be_visible()
+    page.get_by_role("button", name="Conversation by voice").click()
+    expect(page.get_by_role("alert").get_by_text("Speech recognition isn’t installed yet.")).to_be_visible()
+
+
+def microphone(sound: Path) -> str:
+    """A microphone that is silent until `say()` plays a sound into it; `track` is what the page holds of it."""
+    return f"""(() => {{
+      if (!isSecureContext) return;
+      const text = atob("{base64.b64encode(sound.read_bytes()).decode()}");
+      const bytes = Uint8Array.from(text, sign => sign.charCodeAt(0));
+      navigator.mediaDevices.getUserMedia = async () => {{
+        const audio = new AudioContext();
+        const sound = await audio.decodeAudioData(bytes.slice().buffer);
+        const target = audio.createMediaStreamDestination();
+        window.track = target.stream.getTracks()[0];
+        window.say = () => {{
+          const source = audio.createBufferSource();
+          source.buffer = sound;
+          source.connect(target);
+          source.start();
+        }};
+        return target.stream;
+      }};
+    }})()"""
+
+
+def state(page: Page, text: str) -> Locator:
+    return page.get_by_role("status").filter(has_text=text)
+
+
+def test_a_conversation_by_voice_goes_on_by_itself_and_can_be_interrupted(opening: Opening, speaking: Served) -> None:
+    context = opening(speaking, viewport={"width": 390, "height": 900}, reduced_motion="reduce")
+    context.add_init_script(path=axe.AXE)
+    context.add_init_script(microphone(SOUNDS / "english.webm"))
+    page = context.new_page()
+    listen_in(page)
+    page.goto("/")
+    button = page.get_by_role("button", name="Conversation by voice")
+    button.click()
+    expect(state(page, "Listening…")).to_be_visible()
+    axe.check(page)
+    page.evaluate("say()")
+    asked = page.get_by_role("article", name="You")
+    expect(asked).to_have_text(re.compile("harbou?r .* cranes", re.IGNORECASE), timeout=SPEECH_MS)
+    expect(composer(page)).to_have_value("")
+    expect(state(page, "Reading aloud. Speak to interrupt.")).to_be_visible(timeout=SPEECH_MS)
+    expect(page.get_by_text("Synthetic voice").first).to_be_visible()
+    # Speech silences it, and becomes the next question.
+    page.evaluate("say()")
+    expect(state(page, "Listening…")).to_be_visible()
+    assert is_silent(page)
+    expect(asked).to_have_count(2, timeout=SPEECH_MS)
+    expect(state(page, "Reading aloud. Speak to interrupt.")).to_be_visible(timeout=SPEECH_MS)
+    page.keyboard.press("Escape")
+    expect(button).to_have_attribute("aria-pressed", "false")
+    assert is_silent(page)
+    assert page.evaluate("track.readyState") == "ended"
+    expect(composer(page)).to_be_focused()

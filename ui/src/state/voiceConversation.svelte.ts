@@ -1,0 +1,312 @@
+// A conversation by voice: it listens, sends what was said, reads the answer aloud while it is written, and listens
+// again. Who speaks meanwhile interrupts it. Nothing of the sound is kept.
+
+import { untrack } from "svelte";
+import type { Speech } from "../api/speech.ts";
+import { answerEnding } from "../lib/answer.ts";
+import { type ErrorReport, toReport } from "../lib/errors.ts";
+import type { Conversation } from "./conversation.svelte.ts";
+import { Microphone, type MicrophoneProblem } from "./microphone.svelte.ts";
+import type { Preferences } from "./preferences.svelte.ts";
+import type { ReadAloud } from "./readAloud.svelte.ts";
+import { RecordingText } from "./recordingText.ts";
+
+const SLICE_MS = 250;
+/** Sound that lasts this long is speech, while it listens and while it speaks. */
+const ONSET_MS = 100;
+const INTERRUPTION_MS = 250;
+/** A gap in sound that is shorter doesn't end it. */
+const GAP_MS = 150;
+/** After this silence the words are recognized once more, and after that one they are sent. */
+const PAUSE_MS = 300;
+const END_MS = 700;
+/** Silence that ends the conversation. */
+const NOTHING_MS = 60_000;
+/** What is heard before the onset of speech, in seconds: a busy machine records a little late. */
+const LEAD_S = 1;
+/** Silence at the beginning of a recording that is worth leaving out, in seconds. */
+const MAX_SILENCE_S = 10;
+
+/** Why it has ended: no microphone, a part that is missing, an answer that failed, or a report. */
+export type VoiceProblem = MicrophoneProblem | "listening" | "speaking" | { readonly answer: string } | { readonly report: string | ErrorReport };
+
+export type VoicePhase = "off" | "opening" | "listening" | "recognizing" | "thinking" | "speaking";
+
+interface VoiceOptions {
+  readonly speech: Speech;
+  readonly readAloud: ReadAloud;
+  readonly preferences: Preferences;
+  readonly conversation: Conversation;
+}
+
+export class VoiceConversation {
+  phase = $state<VoicePhase>("off");
+  problem = $state.raw<VoiceProblem | null>(null);
+  /** It ended because nobody spoke. */
+  wasSilent = $state(false);
+  readonly #options: VoiceOptions;
+  readonly #microphone: Microphone;
+  /** Ends all that belongs to one conversation by voice. */
+  #active = new AbortController();
+  /** Ends the recognition of what is being said. */
+  #hearing = new AbortController();
+  #words: RecordingText | null = null;
+  #busy: Promise<void> | null = null;
+  /** The answer is paused for somebody who speaks. */
+  #isInterrupting = false;
+  /** Text that was in the composer. */
+  #before = "";
+  #since = 0;
+  #onset = 0;
+  #loud = 0;
+  /** When the sound was taken that was recognized last. */
+  #heardUntil = 0;
+  /** When the next words may be recognized, so that there is time for the last ones. */
+  #restUntil = 0;
+  #answer: string | null = null;
+  /** The answer before the one to the last words. */
+  #previous: string | null = null;
+  #isSent = false;
+  /** The language of the last words. */
+  #language = "";
+
+  constructor(options: VoiceOptions) {
+    this.#options = options;
+    this.#microphone = new Microphone({ sliceMs: SLICE_MS, onslice: () => this.#pump(), ontick: (isLoud) => this.#watch(isLoud) });
+  }
+
+  get active(): boolean {
+    return this.phase !== "off";
+  }
+
+  /** The loudness now, from 0 to 1. */
+  get level(): number {
+    return this.#microphone.level;
+  }
+
+  async start(): Promise<void> {
+    if (this.active) return;
+    this.dismiss();
+    this.phase = "opening";
+    const active = new AbortController();
+    this.#active = active;
+    const { readAloud, conversation } = this.#options;
+    readAloud.stop();
+    this.#before = conversation.draft;
+    try {
+      const problem = await this.#open(active.signal);
+      if (active.signal.aborted) return;
+      if (problem !== null) return this.#fail(problem);
+    } catch (error) {
+      if (!active.signal.aborted) this.#fail({ report: toReport(error) });
+      return;
+    }
+    const leave = $effect.root(() => {
+      $effect(() => {
+        const { running, requested } = conversation;
+        const { phase } = readAloud;
+        untrack(() => this.#follow(requested, phase === "speaking", !running && phase === "idle"));
+      });
+    });
+    active.signal.addEventListener("abort", leave);
+    this.#listen();
+  }
+
+  /** End it, and throw away what was not sent. */
+  stop(): void {
+    if (!this.active) return;
+    const { conversation, readAloud } = this.#options;
+    if (this.#words !== null) conversation.write(this.#before);
+    readAloud.stop();
+    this.#close();
+  }
+
+  /** Forget why it ended. */
+  dismiss(): void {
+    this.problem = null;
+    this.wasSilent = false;
+  }
+
+  async #open(signal: AbortSignal): Promise<VoiceProblem | null> {
+    const { speech, readAloud, preferences } = this.#options;
+    const { listening, speaking } = await speech.parts();
+    if (listening.state !== "ready") return "listening";
+    if (speaking.state !== "ready" && speaking.state !== "unsupported") return "speaking";
+    const problem = await this.#microphone.open(() => !signal.aborted);
+    // What speaks is loaded while the person does; a failure shows when there is something to say.
+    if (problem === null && speaking.state === "ready") readAloud.warm(preferences.now.speech_language).catch(() => null);
+    return problem;
+  }
+
+  /** Wait for somebody to speak. */
+  #listen(): void {
+    this.#forget();
+    this.phase = "listening";
+    this.#since = performance.now();
+    this.#microphone.record();
+    this.#before = this.#options.conversation.draft;
+  }
+
+  /** Called many times a second: notice who begins or ends to speak. */
+  #watch(isLoud: boolean): void {
+    const now = performance.now();
+    if (isLoud) {
+      if (now - this.#loud > GAP_MS) this.#onset = now;
+      this.#loud = now;
+    }
+    if (this.#words !== null) {
+      if (this.phase === "recognizing" && isLoud && now - this.#onset >= ONSET_MS) this.phase = "listening"; // it goes on
+      if (this.phase !== "listening") return;
+      const silence = now - this.#loud;
+      if (silence > PAUSE_MS && this.#heardUntil < this.#loud + PAUSE_MS / 2) this.#hearPause();
+      if (silence > END_MS) void this.#finish();
+    } else if (this.phase === "listening" || this.phase === "thinking" || this.phase === "speaking") {
+      const lasted = isLoud ? now - this.#onset : 0;
+      if (lasted >= (this.phase === "listening" ? ONSET_MS : INTERRUPTION_MS)) this.#begin(now - this.#onset);
+      else if (this.phase === "listening" && now - Math.max(this.#since, this.#loud) > NOTHING_MS) this.#endSilent();
+    }
+  }
+
+  /** Somebody has spoken for some milliseconds: take the words, and be silent meanwhile. */
+  #begin(forMs: number): void {
+    const { speech, readAloud, preferences } = this.#options;
+    if (this.phase !== "listening") {
+      this.#isInterrupting = true;
+      readAloud.pause();
+    }
+    const before = Math.max(0, this.#microphone.seconds - forMs / 1000 - LEAD_S);
+    const after = this.#isInterrupting || before > MAX_SILENCE_S ? before : 0;
+    this.#hearing = new AbortController();
+    this.#words = new RecordingText(speech, preferences.now.speech_language ?? "", after);
+    this.#heardUntil = this.#restUntil = 0;
+    this.#before = this.#options.conversation.draft;
+    this.phase = "listening";
+  }
+
+  #pump(): void {
+    if (this.#words === null || this.phase !== "listening" || performance.now() < this.#restUntil) return;
+    void this.#recognize();
+  }
+
+  /** Recognize the words up to a pause, which may be the last ones. */
+  #hearPause(): void {
+    if (this.#busy !== null) return;
+    this.#restUntil = 0;
+    this.#microphone.flush();
+  }
+
+  #recognize(): Promise<void> {
+    return (this.#busy ??= this.#recognizeOnce().finally(() => (this.#busy = null)));
+  }
+
+  async #recognizeOnce(): Promise<void> {
+    const words = this.#words;
+    const { signal } = this.#hearing;
+    if (words === null || this.#microphone.length === 0) return;
+    const until = performance.now();
+    try {
+      await words.update(this.#microphone.recording, signal);
+      if (signal.aborted) return;
+      this.#heardUntil = until;
+      this.#restUntil = performance.now() + (performance.now() - until);
+      this.#write(words.text);
+    } catch (error) {
+      if (!signal.aborted) this.#fail({ report: toReport(error) });
+    }
+  }
+
+  #write(text: string): void {
+    const space = text !== "" && this.#before !== "" && !/\s$/.test(this.#before) ? " " : "";
+    this.#options.conversation.write(this.#before + space + text);
+  }
+
+  /** The person has ended: send the words, or go on with the answer where there were none. */
+  async #finish(): Promise<void> {
+    const words = this.#words;
+    const { signal } = this.#hearing;
+    this.phase = "recognizing";
+    const end = this.#loud;
+    await this.#busy;
+    if (!signal.aborted && this.#heardUntil < end + PAUSE_MS / 2) await this.#recognize();
+    if (signal.aborted || words === null || this.phase !== "recognizing") return;
+    const { readAloud, conversation } = this.#options;
+    const interrupted = this.#isInterrupting;
+    this.#forget();
+    if (words.text === "") {
+      if (!interrupted) return this.#listen();
+      this.phase = "thinking";
+      readAloud.resume();
+      return this.#follow(conversation.requested, readAloud.phase === "speaking", !conversation.running && !readAloud.active);
+    }
+    readAloud.stop();
+    await this.#send(words.language);
+  }
+
+  async #send(language: string): Promise<void> {
+    const { conversation, readAloud } = this.#options;
+    const { signal } = this.#active;
+    this.phase = "thinking";
+    this.#microphone.record();
+    this.#language = language;
+    this.#answer = null;
+    this.#previous = conversation.requested;
+    this.#isSent = false;
+    if (conversation.running) {
+      await conversation.send();
+      const waiting = conversation.queue.items.at(-1);
+      if (waiting !== undefined) await conversation.sendNow(waiting.id);
+    } else if (!(await conversation.send())) {
+      if (!signal.aborted) this.#fail({ report: conversation.shownError ?? "" });
+      return;
+    }
+    if (signal.aborted) return;
+    this.#isSent = true;
+    this.#follow(conversation.requested, readAloud.phase === "speaking", !conversation.running && !readAloud.active);
+  }
+
+  /** Follow the answer: read it once it is requested, and listen when it is over. */
+  #follow(requested: string | null, speaks: boolean, ended: boolean): void {
+    const { conversation, readAloud } = this.#options;
+    if (this.phase !== "thinking" && this.phase !== "speaking") return;
+    if (requested !== null && requested !== this.#previous && requested !== this.#answer) {
+      this.#answer = requested;
+      readAloud.startOnce(conversation, requested, this.#language || null);
+    } else if (ended && this.#isSent) this.#finishAnswer();
+    else if (speaks) this.phase = "speaking";
+  }
+
+  #finishAnswer(): void {
+    const { conversation, readAloud } = this.#options;
+    const answer = conversation.messages.get(this.#answer ?? "");
+    const ending = answer === undefined ? null : answerEnding(answer);
+    if (ending?.fault) return this.#fail({ answer: ending.text });
+    const { problem } = readAloud;
+    if (problem === "missing") return this.#fail("speaking");
+    if (problem !== null && "report" in problem) return this.#fail(problem);
+    this.#listen();
+  }
+
+  #endSilent(): void {
+    this.stop();
+    this.wasSilent = true;
+  }
+
+  #fail(problem: VoiceProblem): void {
+    this.#options.readAloud.stop();
+    this.#close();
+    this.problem = problem;
+  }
+
+  #forget(): void {
+    this.#hearing.abort();
+    this.#words = null;
+    this.#isInterrupting = false;
+  }
+
+  #close(): void {
+    this.phase = "off";
+    this.#active.abort();
+    this.#forget();
+    this.#microphone.close();
+  }
+}
