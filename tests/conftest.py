@@ -4,7 +4,7 @@ import gc
 import platform
 import signal
 import sys
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import AsyncGenerator, Generator
 from pathlib import Path
 
@@ -95,13 +95,13 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     """Show the files that took longest, where several processes shared them."""
     if not config.getoption("numprocesses", None):
         return
-    seconds = Counter[str]()
+    seconds = defaultdict[str, float](float)
     for reports in terminalreporter.stats.values():
         for report in reports:
             if isinstance(report, pytest.TestReport):
                 seconds[report.location[0]] += report.duration
-    terminalreporter.section(f"slowest {SHOWN_FILES} files of {len(seconds)}, {seconds.total():,.0f} s in all")
-    for file, took in seconds.most_common(SHOWN_FILES):
+    terminalreporter.section(f"slowest {SHOWN_FILES} files of {len(seconds)}, {sum(seconds.values()):,.0f} s in all")
+    for file, took in sorted(seconds.items(), key=lambda each: -each[1])[:SHOWN_FILES]:
         terminalreporter.line(f"{took:7.1f}s {file}")
 
 
