@@ -193,17 +193,21 @@ def test_a_conversation_by_voice_goes_on_by_itself_and_can_be_interrupted(openin
     button.click()
     expect(state(page, "Listening…")).to_be_visible()
     axe.check(page)
+    # What is said follows what was written.
+    composer(page).fill("script: words=300 rate=4\n")
     page.evaluate("say()")
     asked = page.get_by_role("article", name="You")
-    expect(asked).to_have_text(re.compile("harbou?r .* cranes", re.IGNORECASE), timeout=SPEECH_MS)
+    expect(asked).to_have_text(re.compile("rate=4.*harbou?r .* cranes", re.IGNORECASE | re.DOTALL), timeout=SPEECH_MS)
     expect(composer(page)).to_have_value("")
     expect(state(page, "Reading aloud. Speak to interrupt.")).to_be_visible(timeout=SPEECH_MS)
     expect(page.get_by_text("Synthetic voice").first).to_be_visible()
-    # Speech silences it, and becomes the next question.
+    # Speech silences it, and becomes the next question; the answer that is still being written is stopped.
+    expect(page.get_by_role("button", name="Stop", exact=True)).to_be_visible()
     page.evaluate("say()")
     expect(state(page, "Listening…")).to_be_visible()
     assert is_silent(page)
     expect(asked).to_have_count(2, timeout=SPEECH_MS)
+    expect(page.get_by_text("You stopped this answer.")).to_be_visible()
     expect(state(page, "Reading aloud. Speak to interrupt.")).to_be_visible(timeout=SPEECH_MS)
     page.keyboard.press("Escape")
     expect(button).to_have_attribute("aria-pressed", "false")

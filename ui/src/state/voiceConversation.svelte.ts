@@ -103,9 +103,10 @@ export class VoiceConversation {
     }
     const leave = $effect.root(() => {
       $effect(() => {
-        const { running, requested } = conversation;
-        const { phase } = readAloud;
-        untrack(() => this.#follow(requested, phase === "speaking", !running && phase === "idle"));
+        const { requested, heldMessage } = conversation;
+        const speaks = readAloud.phase === "speaking";
+        const ended = this.#hasEnded;
+        untrack(() => (heldMessage === null ? this.#follow(requested, speaks, ended) : this.#failSending()));
       });
     });
     active.signal.addEventListener("abort", leave);
@@ -236,7 +237,7 @@ export class VoiceConversation {
       if (!interrupted) return this.#listen();
       this.phase = "thinking";
       readAloud.resume();
-      return this.#follow(conversation.requested, readAloud.phase === "speaking", !conversation.running && !readAloud.active);
+      return this.#follow(conversation.requested, readAloud.phase === "speaking", this.#hasEnded);
     }
     readAloud.stop();
     await this.#send(words.language);
@@ -255,13 +256,10 @@ export class VoiceConversation {
       await conversation.send();
       const waiting = conversation.queue.items.at(-1);
       if (waiting !== undefined) await conversation.sendNow(waiting.id);
-    } else if (!(await conversation.send())) {
-      if (!signal.aborted) this.#fail({ report: conversation.shownError ?? "" });
-      return;
-    }
+    } else if (!(await conversation.send())) return this.#failSending();
     if (signal.aborted) return;
     this.#isSent = true;
-    this.#follow(conversation.requested, readAloud.phase === "speaking", !conversation.running && !readAloud.active);
+    this.#follow(conversation.requested, readAloud.phase === "speaking", this.#hasEnded);
   }
 
   /** Follow the answer: read it once it is requested, and listen when it is over. */
@@ -284,6 +282,17 @@ export class VoiceConversation {
     if (problem === "missing") return this.#fail("speaking");
     if (problem !== null && "report" in problem) return this.#fail(problem);
     this.#listen();
+  }
+
+  /** Nothing is being written, read or sent. */
+  get #hasEnded(): boolean {
+    const { conversation, readAloud } = this.#options;
+    return !conversation.running && !readAloud.active && conversation.queue.items.length === 0;
+  }
+
+  /** The words were not accepted; they stay where they can be sent again. */
+  #failSending(): void {
+    if (this.phase === "thinking") this.#fail({ report: this.#options.conversation.shownError ?? "" });
   }
 
   #endSilent(): void {
