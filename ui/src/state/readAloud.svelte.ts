@@ -8,7 +8,7 @@ import type { Speech, SpokenSentence } from "../api/speech.ts";
 import { type ErrorReport, toReport } from "../lib/errors.ts";
 import type { Conversation } from "./conversation.svelte.ts";
 import type { Preferences } from "./preferences.svelte.ts";
-import { SoundPlayer, systemVoice } from "./soundPlayer.ts";
+import { loadSystemVoices, SoundPlayer, systemVoice } from "./soundPlayer.ts";
 
 /** The longest text that is asked for its sentences. */
 const MAX_TEXT_CHARS = 400_000;
@@ -197,6 +197,8 @@ export class ReadAloud {
     const { speaking } = await this.#speech.parts();
     if (signal.aborted || speaking.state === "ready") return !signal.aborted;
     this.#usesSystem = speaking.state === "unsupported";
+    await loadSystemVoices();
+    if (signal.aborted) return false;
     if (!this.#usesSystem) this.problem = "missing";
     return this.#usesSystem;
   }
@@ -211,6 +213,7 @@ export class ReadAloud {
         const { speed } = this;
         return { sentence, sound: { blob: await this.#speech.sound({ text, voice, language, speed }, signal), speed } };
       }
+      await loadSystemVoices();
       const sound = systemVoice(language ?? this.#language);
       if (sound !== null) return { sentence, sound };
       this.#unspoken = { language: language ?? this.#language };

@@ -72,6 +72,20 @@ export class SoundPlayer {
   }
 }
 
+/** Some browsers list the system's voices a moment after they were first asked for. */
+const VOICES_TIMEOUT_MS = 500;
+let voices: Promise<unknown> | null = null;
+
+/** Wait until the system's voices are listed. */
+export async function loadSystemVoices(): Promise<void> {
+  if (!("speechSynthesis" in globalThis) || speechSynthesis.getVoices().length > 0) return;
+  voices ??= new Promise((resolve) => {
+    speechSynthesis.addEventListener("voiceschanged", resolve, { once: true });
+    setTimeout(resolve, VOICES_TIMEOUT_MS);
+  });
+  await voices;
+}
+
 /** A voice of the system for a language (ISO 639-1). Those that send the text away are none. */
 export function systemVoice(language: string | null): SpeechSynthesisVoice | null {
   if (!("speechSynthesis" in globalThis)) return null;
