@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 import time
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
@@ -77,9 +78,11 @@ from eclair.schedules.mail import ScheduleMail
 from eclair.schedules.runner import ScheduleRunner
 from eclair.schedules.service import ScheduleService
 from eclair.schema.events import Event, decode, fold
+from eclair.schema.jobs import WORK_KINDS, BackgroundWorker, WorkKind
 from eclair.schema.messages import Message, Role, Web
 from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.services import (
+    background_work,
     open_background,
     open_budgets,
     open_conversations,
@@ -138,6 +141,8 @@ class App:
     live_settings: LiveSettings
     read_only: str | None
     """The sentence that says why nothing can be stored; None where it can."""
+    work: frozenset[WorkKind]
+    """The kinds of background work that this process does; the rest is left to others."""
     telemetry: Telemetry | None
     storage: Storage
     vault: Vault
@@ -212,9 +217,18 @@ class App:
     speaking: SpeakingService
     transcription: TranscriptionService
 
-    def __init__(self, settings: Settings, environment: Environment, read_only: str | None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        environment: Environment,
+        read_only: str | None,
+        work: frozenset[WorkKind],
+        at_once: int,
+    ) -> None:
         self.live_settings = LiveSettings(settings)
         self.read_only = read_only
+        self.work = work
+        self._at_once = at_once
         self._environment = environment
 
     async def open(self, stack: AsyncExitStack, local: LocalEngine | None) -> None:
@@ -232,6 +246,7 @@ class App:
         await self._open_answering(stack)
         self._open_schedules(stack)
         await self._open_upkeep(stack)
+        await self._open_work(stack)
 
     async def _open_storage(self, stack: AsyncExitStack) -> None:
         settings = self.settings
@@ -321,6 +336,8 @@ class App:
                 rights=rights,
                 find_owner=self.absent.find_person,
                 gate=self.gate,
+                work=self.work,
+                at_once=self._at_once,
             )
         )
         self.ingestor, self.blobs, self.search = documents.ingestor, documents.blobs, documents.search
@@ -329,7 +346,8 @@ class App:
         self.embeddings = EmbeddingService(self.registry, documents.embedder, self.ledger)
         self.reranking = RerankService(self.registry, documents.reranker, self.ledger)
         self.feeds = await stack.enter_async_context(open_feeds(live, storage, self.changes, self.web_client))
-        self.feeds.start()
+        if "feeds" in self.work:
+            self.feeds.start()
         services = [FeedProvider(self.feeds)]
         self.web = await stack.enter_async_context(
             open_web(live, self.web_client, storage.web, documents.embedder, ask, self._environment, services, rights)
@@ -399,7 +417,9 @@ class App:
         self.turns = Turns(storage, *parts, live, self.budgets)
         resuming = (self.runs, self.pipeline, self.answer_requests, self.tool_permissions, self.absent.find_person)
         self.call_decisions = CallDecisions(storage, *resuming)
-        self.batches = BatchService(storage.batches, self.registry, self.idle, self.settings.data_dir, self.absent)
+        self.batches = BatchService(
+            *(storage.batches, storage.jobs, storage.processes, self.registry), self.idle, self.absent
+        )
         stack.push_async_callback(self.batches.close)
 
     def _open_schedules(self, stack: AsyncExitStack) -> None:
@@ -415,7 +435,9 @@ class App:
         live, storage = self.live_settings, self.storage
         data = (self.conversations, self.responses, self.ingestor, self.gallery)
         self.retention, self.person_erasure = await stack.enter_async_context(
-            open_erasure(live, storage, data, self.preferences, self.accounts)
+            open_erasure(
+                *(live, storage, data, self.preferences, self.accounts), is_left_to_others="erase" not in self.work
+            )
         )
         archives = ArchiveImporter(storage, self.ingestor, self.gallery, self.preferences, self.servers)
         self.imports = ImportService(storage, archives, self.settings.data_dir / "imports", self.changes)
@@ -424,6 +446,16 @@ class App:
         self.web_settings, self.policy = await stack.enter_async_context(
             open_policy(live, storage, self.vault, *following)
         )
+
+    async def _open_work(self, stack: AsyncExitStack) -> None:
+        """Tell the other processes which background work this one does, if any."""
+        if not self.work or self.read_only is not None:
+            return
+        jobs, process = self.storage.jobs, self.storage.processes.current
+        kinds: tuple[WorkKind, ...] = tuple(kind for kind in WORK_KINDS if kind in self.work)
+        began = int(time.time() * 1000)
+        await jobs.add_worker(BackgroundWorker(process, socket.gethostname(), kinds, self._at_once, began))
+        stack.push_async_callback(jobs.remove_worker, process)
 
     @property
     def settings(self) -> Settings:
@@ -476,14 +508,17 @@ async def open_app(
     *,
     local: LocalEngine | None = None,
     read_only: str | None = None,
+    work: frozenset[WorkKind] | None = None,
+    at_once: int = 1,
 ) -> AsyncGenerator[App]:
     """Open all services, and close them at the end. `local` is an embedded engine already started.
 
-    `read_only` says why what is stored will be lost; see `App.read_only`.
+    `read_only` says why what is stored will be lost; see `App.read_only`. `work` are the kinds of background work that
+    this process does, as the settings say unless given; it reads `at_once` documents at once.
 
     Raises SetupError. An engine that fails to start raises nothing; its health says why.
     """
-    app = App(settings, environment, read_only)
+    app = App(settings, environment, read_only, background_work(settings) if work is None else work, at_once)
     async with AsyncExitStack() as stack:
         await app.open(stack, local)
         yield app

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Collection
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,6 +56,7 @@ from eclair.policy.policy_service import PolicyService
 from eclair.provenance.service import Provenance
 from eclair.python.data_tools import DataTools
 from eclair.python.python_service import PythonService
+from eclair.schema.jobs import ALL_WORK, WorkKind
 from eclair.settings import Settings
 from eclair.speech.recognition import SpeechRecognizer
 from eclair.speech.speech_parts import SpeechParts
@@ -77,6 +78,11 @@ from eclair.web.web_settings import WebSettingsService
 
 if TYPE_CHECKING:
     from eclair.network.telemetry import Telemetry
+
+
+def background_work(settings: Settings) -> frozenset[WorkKind]:
+    """Return the kinds of background work that a server or a command does itself, as the settings say."""
+    return ALL_WORK if settings.background_work == "here" else frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,20 +128,30 @@ async def open_documents(
     rights: RightRules = OPEN_RULES,
     find_owner: FindOwner = nobody_known,
     gate: OutboundGate = CLOSED_GATE,
+    work: Collection[WorkKind] | None = None,
+    at_once: int = 1,
 ) -> AsyncGenerator[DocumentComponents]:
-    """Open the document services and resume unfinished reading and embedding.
+    """Open the document services and begin the reading and embedding that is left to this process.
 
     `models_dir` is the data folder of the models, if it is another; `find_owner` says for whom a document is embedded.
-    Raises StoreError.
+    `work` is as the settings say unless given; `at_once` documents are read at once. Raises StoreError.
     """
+    work = background_work(settings) if work is None else work
     async with AsyncExitStack() as stack:
         blobs = open_blobs(settings, FILES, gate)
-        parser = Parser(labels=classifier_file(models_dir or settings.data_dir))
+        # one sandbox more, so that what somebody waits for is read beside the rest
+        parser = Parser(workers=at_once + 1, labels=classifier_file(models_dir or settings.data_dir))
         stack.push_async_callback(parser.close)
         embedder = choose_embedder(settings, registry, ledger.reading_for_caller)
         if embedder is not None:
             stack.push_async_callback(embedder.close)
-        ingestor = Ingestor(storage, blobs, parser, embedder, changes, idle, rights=rights, find_owner=find_owner)
+        ingestor = Ingestor(
+            *(storage, blobs, parser, embedder, changes, idle),
+            rights=rights,
+            find_owner=find_owner,
+            work=work,
+            at_once=at_once,
+        )
         stack.push_async_callback(ingestor.close)
         await ingestor.start()
         reranker = choose_reranker(settings, registry, ledger.reading_for_caller)
@@ -247,14 +263,18 @@ async def open_erasure(
     data: tuple[ConversationService, ResponseService, Ingestor, Gallery],
     preferences: PreferenceService,
     accounts: Accounts,
+    *,
+    is_left_to_others: bool,
 ) -> AsyncGenerator[tuple[RetentionService, PersonErasure]]:
-    """Open what erases: by the rules of retention, and by the requests of people."""
+    """Open what erases: by the rules of retention, and by the requests of people; both only begin to if it is here."""
     async with AsyncExitStack() as stack:
         retention = RetentionService(live_settings, storage, *data)
-        retention.start()
+        if not is_left_to_others:
+            retention.start()
         stack.push_async_callback(retention.close)
         person_erasure = PersonErasure(live_settings, storage, *data, preferences, accounts.principals)
-        person_erasure.start()
+        if not is_left_to_others:
+            person_erasure.start()
         stack.push_async_callback(person_erasure.close)
         yield retention, person_erasure
 

@@ -199,6 +199,11 @@ class Settings:
         "PostgreSQL database for all that is stored but files, such as `postgresql://eclair:…@db.example.org/eclair`; "
         "without it, SQLite in the data folder. See docs/postgresql.md.",
     )
+    background_work: Literal["here", "workers"] = _setting(
+        "here",
+        "Where documents are read and embedded, feeds fetched, schedules and batches run, and what is due erased: "
+        "`here`, beside the answers, or in `workers` (`eclair worker`), which use the same database and files.",
+    )
     host: str = _setting("127.0.0.1", "Address to listen on; anything but a loopback address needs a key.")
     port: int = _setting(8642, "Port to listen on; 0 takes any free one.", ge=0, le=65535)
     ollama_port: int | None = _setting(

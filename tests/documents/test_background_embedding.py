@@ -3,7 +3,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,7 +16,6 @@ from eclair.errors import EmbeddingRefused, EngineUnavailable
 from eclair.network.gate import PRINCIPAL
 from eclair.schema.principal import Principal
 from eclair.storage.base import Storage
-from eclair.storage.blobs import Blobs
 from eclair.storage.chunks import SearchScope
 from eclair.util.background import IdleScheduler
 from tests.storage.helpers import ME, OTHER, SHA, cut, file, paged, read
@@ -57,9 +55,9 @@ class OneByOne:
 class Background:
     """A background embedder over a store, and its last word on how far it is."""
 
-    def __init__(self, storage: Storage, folder: Path, *, fails: bool = False) -> None:
+    def __init__(self, storage: Storage, *, fails: bool = False) -> None:
         self.idle, self.embedder, self.ended = IdleScheduler(), OneByOne(fails=fails), asyncio.Event()
-        self.work = BackgroundEmbedder(storage, Blobs(folder), self.embedder, self.idle, self._notify, self._find)
+        self.work = BackgroundEmbedder(storage, self.embedder, self.idle, self._notify, self._find)
 
     async def _find(self, owner: str) -> Principal | None:
         return None if owner == "locked" else Principal(owner, groups=frozenset({"readers"}))
@@ -80,10 +78,10 @@ class Background:
 
 
 @pytest.fixture
-async def made(storage: Storage, tmp_path: Path) -> Background:
+async def made(storage: Storage) -> Background:
     await read(storage, ["one", "two"])
     await read(storage, ["three"], "file_b", OTHER)
-    return Background(storage, tmp_path / "blobs")
+    return Background(storage)
 
 
 async def test_it_waits_while_an_answer_is_made(storage: Storage, made: Background) -> None:
@@ -116,9 +114,9 @@ async def test_what_is_asked_comes_first(storage: Storage, made: Background) -> 
     assert made.embedder.texts == ["Head\none", "Head\ntwo", "Head\nthree"]
 
 
-async def test_it_says_why_it_fails(storage: Storage, tmp_path: Path) -> None:
+async def test_it_says_why_it_fails(storage: Storage) -> None:
     await read(storage, ["one"])
-    failing = Background(storage, tmp_path / "blobs", fails=True)
+    failing = Background(storage, fails=True)
     async with failing.running(), asyncio.timeout(30):
         while failing.work.error is None:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
@@ -126,14 +124,14 @@ async def test_it_says_why_it_fails(storage: Storage, tmp_path: Path) -> None:
 
 
 async def test_it_acts_for_the_owner_and_waits_for_their_budget_alone(
-    storage: Storage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    storage: Storage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(background, "BUDGET_RETRY_S", 0.05)
     await storage.files.add_file(Principal("locked"), file("file_a", SHA, "locked"), 1)
     await storage.files.add_file(Principal("me"), file("file_b", OTHER), 1)
     for sha, text in ((SHA, "one"), (OTHER, "two")):
         await storage.documents.add_pages(sha, paged([text]), cut([text], sha), finished=True)
-    made = Background(storage, tmp_path / "blobs")
+    made = Background(storage)
     made.embedder.poor = {"me"}
     async with made.running(), asyncio.timeout(30):
         while (await storage.documents.get_state(SHA)).embedded < 1:  # noqa: ASYNC110

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from eclair.documents import folder_sync, ingest
+from eclair.documents import folder_sync
 from eclair.documents.document_parser import Parser
 from eclair.documents.folder_sync import SyncPlan
 from eclair.documents.ingest import Ingestor
@@ -230,37 +230,24 @@ async def test_two_processes_that_bring_the_same_folder_end_well(
     assert {each.document.pages for each in files.values()} == {1}
 
 
-async def test_what_another_process_reads_is_left_to_it_and_taken_up_when_it_dies(
-    tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(ingest, "RESUME_INTERVAL_S", 0.05)
-    async with opened(tmp_path / "data", start=False) as adding:
-        await adding.bring(await adding.plan(folder))
-        waiting = [state.sha256 for state in await adding.storage.documents.list_unfinished()]
-        assert len(waiting) == 2
-        async with opened(tmp_path / "data", start=False) as server:
-            with adding.blobs.claims.try_lock_reading(waiting[0]) as ours:
-                assert ours
-                await server.intake.start()
-                async with asyncio.timeout(30):
-                    while (await server.storage.documents.get_state(waiting[1])).state != "ready":  # noqa: ASYNC110
-                        await asyncio.sleep(0.05)
-                await asyncio.sleep(0.5)
-                assert (await server.storage.documents.get_state(waiting[0])).state == "queued"
-            files = await server.read()
-            assert {each.document.state for each in files.values()} == {"ready"}
+async def test_what_another_process_reads_is_left_to_it_and_taken_up_when_it_dies(tmp_path: Path, folder: Path) -> None:
+    async with opened(tmp_path / "data", start=False) as server:
+        async with opened(tmp_path / "data", start=False) as adding:
+            await adding.bring(await adding.plan(folder))
+            job = await adding.storage.jobs.claim_reading()
+            assert job is not None
+            (waiting,) = {each.sha256 for each in await adding.storage.documents.list_unfinished()} - {job.subject}
+            await server.intake.start()
+            async with asyncio.timeout(30):
+                while (await server.storage.documents.get_state(waiting)).state != "ready":  # noqa: ASYNC110
+                    await asyncio.sleep(0.05)
+            assert await server.storage.jobs.claim_reading() is None
+            assert (await server.storage.documents.get_state(job.subject)).state == "queued"
+        files = await server.read()  # which the other left without giving its claim back
+        assert {each.document.state for each in files.values()} == {"ready"}
 
 
-async def test_a_document_whose_next_page_another_process_kept_has_not_failed(
-    process: Process, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Where no lock keeps them apart, as on some network disks, the store does."""
-    monkeypatch.setattr(ingest, "RESUME_INTERVAL_S", 0.05)
-
-    def granted(*_: object) -> bool:
-        return True
-
-    monkeypatch.setattr("eclair.util.file_lock._flock", granted)
+async def test_two_processes_read_a_document_of_many_pages_once(process: Process, folder: Path, tmp_path: Path) -> None:
     rows = "".join(f"A line that says it is number {number}.\n" for number in range(20_000))
     (folder / "long.txt").write_text(rows)
     async with opened(tmp_path / "data", start=False) as other:

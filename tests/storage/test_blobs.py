@@ -174,17 +174,6 @@ async def test_a_lost_blob_is_set_aside_and_taken_back(place: Place) -> None:
     assert not await blobs.take_back("0" * 64)
 
 
-async def test_reading_is_claimed_once(place: Place) -> None:
-    blobs, other = place.open(), place.open()
-    name = await blobs.put(b"a document")
-    with blobs.claims.try_lock_reading(name) as ours:
-        assert ours
-        assert other.claims.is_being_read(name)
-        with other.claims.try_lock_reading(name) as theirs:
-            assert not theirs
-    assert not other.claims.is_being_read(name)
-
-
 async def erase_marked(place: Place, needed: frozenset[str] = frozenset()) -> int:
     """Erase what is marked, as a process does that looks a second time after a minute."""
     if not isinstance(place.store, BlobBucket):

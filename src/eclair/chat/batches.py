@@ -13,8 +13,7 @@ import contextlib
 import logging
 import time
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
 
 import orjson
 
@@ -25,12 +24,13 @@ from eclair.llm.registry import Registry
 from eclair.network.gate import PRINCIPAL
 from eclair.schema.ids import new_id
 from eclair.schema.principal import Principal
-from eclair.storage.batches import BatchFault, BatchFile, BatchStatus, BatchStore, StoredBatch
-from eclair.util import file_lock
+from eclair.storage.batches import UNFINISHED_STATUSES, BatchFault, BatchFile, BatchStatus, BatchStore, StoredBatch
+from eclair.storage.jobs import JobStore, free_dead_claims
+from eclair.storage.processes import ProcessStore
 from eclair.util.background import IN_BACKGROUND, IdleScheduler
 
-CHECK_INTERVAL_S = 60.0
-"""Between two looks for batches of other processes, and for expired files."""
+CHECK_INTERVAL_S = 15.0
+"""Between two looks for batches that other processes added or left, and for expired files."""
 WATCH_INTERVAL_S = 1.0
 """Between two looks at whether the batch at work was erased, or cancelled by another process."""
 RETRY_DELAY_S = 5.0
@@ -64,16 +64,18 @@ class BatchService:
     def __init__(
         self,
         store: BatchStore,
+        jobs: JobStore,
+        processes: ProcessStore,
         registry: Registry,
         idle: IdleScheduler,
-        data_dir: Path,
         principals: AbsentPrincipals,
     ) -> None:
         self._principals = principals
         self._store = store
+        self._jobs = jobs
+        self._processes = processes
         self._registry = registry
         self._idle = idle
-        self._lock = data_dir / "batches.lock"
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._current: dict[str, asyncio.Task[SentReply]] = {}
@@ -109,6 +111,7 @@ class BatchService:
                     await self._wake.wait()
             self._wake.clear()
             try:
+                await free_dead_claims(self._jobs, self._processes)
                 await self._run_pending(send)
                 await self._store.erase_expired_files(_now())
             except StoreError as error:
@@ -116,16 +119,7 @@ class BatchService:
                 asyncio.get_running_loop().call_later(RETRY_DELAY_S, self._wake.set)
 
     async def _run_pending(self, send: SendRequest) -> None:
-        """Run all unfinished batches, unless another process does."""
-        if await self._store.find_next_batch() is None:
-            return
-        await asyncio.to_thread(self._lock.touch)
-        with file_lock.try_lock(self._lock) as ours:
-            if ours:
-                await self._run_side_by_side(send)
-
-    async def _run_side_by_side(self, send: SendRequest) -> None:
-        """Run batches until none is left: of each person one at a time, of several people together."""
+        """Run batches until other processes have the rest: of each person one at a time, of several together."""
         running: dict[str, asyncio.Task[None]] = {}
         try:
             while True:
@@ -134,7 +128,7 @@ class BatchService:
                     batch = await self._store.find_next_batch(tuple(running))
                     if batch is None:
                         break
-                    running[batch.owner] = asyncio.create_task(self._run(batch, send), name=batch.id)
+                    running[batch.owner] = asyncio.create_task(self._run_claimed(batch, send), name=batch.id)
                 if not running:
                     return
                 await self._wait_for_any(running.values())
@@ -156,6 +150,13 @@ class BatchService:
         finally:
             waking.cancel()
             await asyncio.wait([waking])
+
+    async def _run_claimed(self, batch: StoredBatch, send: SendRequest) -> None:
+        """Run a batch unless another process runs one of that person."""
+        async with self._jobs.hold("batches", batch.owner) as ours:
+            status = await self._store.get_status(batch.id) if ours else None
+            if status in UNFINISHED_STATUSES:  # no other process has just ended it
+                await self._run(replace(batch, status=status), send)
 
     async def _run(self, batch: StoredBatch, send: SendRequest) -> None:
         """Run a batch to its end; it fails without its input file, and without whoever began it."""

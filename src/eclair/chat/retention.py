@@ -73,7 +73,12 @@ class RetentionService:
     async def _run_periodically(self) -> None:
         await asyncio.sleep(START_DELAY_S)
         while True:
-            await self.run_once()
+            try:
+                async with self._storage.jobs.hold("erase", "retention") as ours:
+                    if ours:
+                        await self.run_once()
+            except StoreError as error:
+                log.error("what is kept for a number of days cannot be removed yet: %s", error.message)
             await asyncio.sleep(INTERVAL_S)
 
     async def run_once(self) -> None:

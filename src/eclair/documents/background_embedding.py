@@ -15,12 +15,12 @@ from collections.abc import Awaitable, Callable
 
 from eclair.documents.e5 import lane_count
 from eclair.documents.embeddings import Embedder
-from eclair.errors import EclairError, EmbeddingRefused, UpstreamError
+from eclair.errors import EclairError, EmbeddingRefused, StoreError, UpstreamError
 from eclair.network.gate import PRINCIPAL
 from eclair.schema.documents import Chunk
+from eclair.schema.jobs import Job
 from eclair.schema.principal import Principal
 from eclair.storage.base import Storage
-from eclair.storage.blobs import Blobs
 from eclair.storage.chunks import SearchScope
 from eclair.util.background import IdleScheduler
 
@@ -35,6 +35,9 @@ MIN_WORK_S = 1.0
 
 RETRY_DELAY_S = 5.0
 """After a failure."""
+
+MAX_RETRY_DELAY_S = 3600.0
+"""After failures of one document, again and again."""
 
 BUDGET_RETRY_S = 60.0
 """After a budget refused, since it may have been raised."""
@@ -62,14 +65,12 @@ class BackgroundEmbedder:
     def __init__(
         self,
         storage: Storage,
-        blobs: Blobs,
         embedder: Embedder | None,
         idle: IdleScheduler,
         notify: Callable[[bool], None],
         find_owner: FindOwner = nobody_known,
     ) -> None:
         self._storage = storage
-        self._blobs = blobs
         self._embedder = embedder
         self._idle = idle
         self._notify = notify
@@ -90,6 +91,12 @@ class BackgroundEmbedder:
     def resume(self) -> None:
         """Look for chunks without a vector."""
         self._chunks.set()
+
+    async def look_for_chunks(self) -> None:
+        """Resume where there are chunks without a vector, as other processes store some. Raises StoreError."""
+        jobs = self._storage.jobs
+        if self._embedder is not None and await jobs.has_unembedded(self._embedder.name, self._waiting_owners()):
+            self.resume()
 
     def prefer(self, scope: SearchScope) -> None:
         """Embed the documents of a scope first, as questions are asked of them."""
@@ -123,25 +130,43 @@ class BackgroundEmbedder:
                 await asyncio.gather(self._waking, return_exceptions=True)
 
     async def _embed_pending(self, embedder: Embedder) -> None:
-        """Embed all chunks without a vector, unless another process does."""
-        chunks = self._storage.chunks
-        with self._blobs.claims.try_lock_embedding() as ours:
-            while ours and (
-                some := await chunks.list_unembedded(embedder.name, BATCH_CHUNKS, self._asked, self._waiting_owners())
-            ):
-                texts = [embedding_text(chunk) for chunk in some]
-                owner = await chunks.find_owner(some[0].document)
-                acting = PRINCIPAL.set(await self._find_owner(owner) or Principal(owner))
+        """Embed chunks without a vector, of one document after another, until other processes have the rest."""
+        jobs = self._storage.jobs
+        while job := await jobs.claim_embedding(embedder.name, self._asked, self._waiting_owners()):
+            try:
+                await self._embed_some(embedder, job)
+            except (EclairError, asyncio.CancelledError) as error:
                 try:
-                    vectors = await embedder.embed(texts, "passage", soon=False, turn=self._wait_until_idle)
-                except EmbeddingRefused as error:
-                    self._wait_for_budget(owner, error)
-                    continue
-                finally:
-                    PRINCIPAL.reset(acting)
-                await chunks.add_vectors(embedder.name, some, vectors)
-                self.error = None
-                self._notify(len(some) < BATCH_CHUNKS)
+                    await jobs.put_back(job, RETRY_DELAY_S if isinstance(error, EclairError) else 0)
+                except StoreError:
+                    jobs.put_back_later(job)
+                raise
+            except Exception as error:  # a bug of ours, which other documents need not wait for
+                log.exception("a document was not embedded")
+                delay_s = min(MAX_RETRY_DELAY_S, RETRY_DELAY_S * 4**job.attempts)
+                await jobs.fail(job, f"Internal error ({type(error).__name__}); see the log.", delay_s)
+            else:
+                await jobs.finish(job)
+
+    async def _embed_some(self, embedder: Embedder, job: Job) -> None:
+        """Embed some chunks of a document; others may come first after them."""
+        chunks = self._storage.chunks
+        some = await chunks.list_unembedded(embedder.name, BATCH_CHUNKS, document=job.subject)
+        if not some:  # it was deleted meanwhile
+            return
+        texts = [embedding_text(chunk) for chunk in some]
+        owner = await chunks.find_owner(job.subject)
+        acting = PRINCIPAL.set(await self._find_owner(owner) or Principal(owner))
+        try:
+            vectors = await embedder.embed(texts, "passage", soon=False, turn=self._wait_until_idle)
+        except EmbeddingRefused as error:
+            self._wait_for_budget(owner, error)
+            return
+        finally:
+            PRINCIPAL.reset(acting)
+        await chunks.add_vectors(embedder.name, some, vectors)
+        self.error = None
+        self._notify(len(some) < BATCH_CHUNKS)
 
     def _waiting_owners(self) -> list[str]:
         """Return the owners whose documents wait for a budget."""

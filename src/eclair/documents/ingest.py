@@ -1,8 +1,7 @@
-"""Ingests files: stores them, then reads and chunks in the background.
+"""Ingests files: stores them and queues their documents, which are read and embedded in the background.
 
-Answers can already use the pages that have been read. Work that a process left unfinished is resumed by the next. Files
-of messages come before those of libraries. `document_parser` reads a file, `chunking` cuts it, `background_embedding`
-embeds its chunks and `document_search` finds them.
+Answers can already use the pages that have been read. What a process left unfinished, or leaves to others, is done by
+another. `background_reading` reads and cuts, `background_embedding` embeds and `document_search` finds the chunks.
 """
 
 from __future__ import annotations
@@ -10,71 +9,54 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import re
 import time
-from collections.abc import AsyncGenerator, AsyncIterable, Callable
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Collection, Coroutine
 from contextlib import aclosing, asynccontextmanager
-from dataclasses import dataclass, field
+from typing import Any
 
 from eclair.accounts.rights import OPEN_RULES, RightRules
 from eclair.documents.background_embedding import BackgroundEmbedder, FindOwner, nobody_known
-from eclair.documents.chunking import Chunker
+from eclair.documents.background_reading import BackgroundReader
 from eclair.documents.document_parser import READER_VERSION, Parser
 from eclair.documents.embeddings import Embedder
-from eclair.errors import Conflict, EclairError, InvalidInput, NotFound, StoreError, TooLarge, UserError
-from eclair.schema.documents import Chunk, Opened, Page, UnreadPart
+from eclair.errors import Conflict, EclairError, InvalidInput, NotFound, StoreError, TooLarge
 from eclair.schema.ids import Clock, new_id
-from eclair.schema.messages import Fault
+from eclair.schema.jobs import ALL_WORK, WorkKind
 from eclair.schema.principal import Principal
 from eclair.storage.base import Storage
 from eclair.storage.blobs import Blobs
 from eclair.storage.change_feed import ChangeFeed
-from eclair.storage.documents import FILE_NAME_MARK, DocumentState
+from eclair.storage.documents import DocumentState
 from eclair.storage.files import FileState, StoredFile
+from eclair.storage.jobs import free_dead_claims
 from eclair.storage.libraries import Library
 from eclair.util.background import IdleScheduler
 
-SAVE_INTERVAL_S = 0.25
-"""The interval at which pages are saved and progress is announced while a document is read."""
-MAX_BATCH_PAGES = 64
-"""More pages are saved at once."""
-RETRY_DELAY_S = 5.0
-"""After a failure, such as a full disk."""
+NOTIFY_INTERVAL_S = 0.25
+"""The interval at which progress is announced while documents are read."""
 UNATTACHED_TTL_S = 24 * 3600
 """After this time, a file that is in no message and no library is deleted."""
 SWEEP_INTERVAL_S = 3600.0
 SHARED_SWEEP_INTERVAL_S = 30.0
-MAX_CHECKED_DOCUMENTS = 50
-"""If none of this many waiting documents is being read, no process is at work on them."""
-RESUME_INTERVAL_S = 5.0
-"""Between two checks for documents that another process has abandoned."""
+POLL_INTERVAL_S = 1.0
+"""Between two looks for work that other processes added or left, where nobody tells of their writes."""
+MIN_POLL_INTERVAL_S = 0.25
+"""Between two looks where somebody tells."""
+RELEASE_INTERVAL_S = 1.0
+"""Between two looks for processes that have died."""
+URGENT = 1
+"""Priority of documents that somebody may wait for: attached to messages, or to be tried again."""
 
 NO_UPLOADS = "Your account may not add to libraries; ask an administrator."
 
 log = logging.getLogger(__name__)
 
 
-@dataclass(slots=True)
-class _PageBatch:
-    """Pages and chunks that were read but aren't saved yet."""
-
-    pages: list[Page] = field(default_factory=list[Page])
-    chunks: list[Chunk] = field(default_factory=list[Chunk])
-    since: float = 0.0
-
-    def add(self, page: Page, chunks: list[Chunk]) -> None:
-        self.since = self.since or time.monotonic()
-        self.pages.append(page)
-        self.chunks += chunks
-
-    def is_due(self) -> bool:
-        return len(self.pages) >= MAX_BATCH_PAGES or (
-            self.since > 0 and time.monotonic() - self.since >= SAVE_INTERVAL_S
-        )
-
-
 class Ingestor:
-    """Ingests files. `start` resumes unfinished work; `close` leaves it for the next time."""
+    """Ingests files. `start` begins the kinds of background work that are left to this process; `close` ends it.
+
+    `at_once` documents are read at once, and one more that somebody waits for.
+    """
 
     def __init__(
         self,
@@ -88,6 +70,8 @@ class Ingestor:
         ids: Callable[[str], str] = new_id,
         rights: RightRules = OPEN_RULES,
         find_owner: FindOwner = nobody_known,
+        work: Collection[WorkKind] = ALL_WORK,
+        at_once: int = 1,
     ) -> None:
         self._rights = rights
         self._storage = storage
@@ -96,49 +80,54 @@ class Ingestor:
         self._changes = changes
         self._clock = clock
         self._ids = ids
+        self._work = work
+        self._at_once = at_once
         self._tasks: list[asyncio.Task[None]] = []
-        self._readers: dict[str, asyncio.Task[None]] = {}
-        self._queues = {"message": asyncio.Queue[str](), "library": asyncio.Queue[str]()}
+        self._readings: list[asyncio.Task[None]] = []
         self._read = asyncio.Condition()
         self._deleting = asyncio.Lock()
         self._notified = 0.0
-        self.embedding = BackgroundEmbedder(
-            storage, blobs, embedder, idle, lambda ended: self._notify(now=ended), find_owner
-        )
-        self.read_error: str | None = None
-        """The reason why nothing can be read at the moment."""
+        self._released = 0.0
+        self.embedding = BackgroundEmbedder(storage, embedder, idle, lambda ended: self._notify(now=ended), find_owner)
+        self._reading = BackgroundReader(storage, blobs, parser, self.embedding, self._announce_progress)
 
     @property
-    def waiting(self) -> int:
-        """The documents that wait to be read."""
-        return sum(queue.qsize() for queue in self._queues.values())
+    def read_error(self) -> str | None:
+        """The reason why nothing can be read at the moment."""
+        return self._reading.error
 
     async def start(self) -> None:
-        """Resume reading and embedding. Raises StoreError."""
+        """Begin to read, to embed and to erase, as far as that is left to this process. Raises StoreError."""
         await asyncio.to_thread(self._blobs.remove_partial)
-        await self._storage.documents.erase_orphans()
-        for sha256 in await self._storage.documents.list_outdated(READER_VERSION):
-            await self._storage.documents.requeue(sha256, READER_VERSION)
-        for state in await self._storage.documents.list_unfinished():
-            self._queues["library"].put_nowait(state.sha256)
-        self.embedding.resume()
-        works = [
-            self._read_queue("message"),
-            self._read_queue("library"),
-            self._resume_abandoned(),
-            self._sweep_forever(),
-            *([self._sweep_blobs()] if self._blobs.is_shared else []),
-            *([self.embedding.run()] if self.embedding.is_enabled else []),
-        ]
-        self._tasks = [asyncio.create_task(work, name="documents") for work in works]
+        works: list[Coroutine[Any, Any, None]] = [self._watch()]
+        if "read" in self._work:
+            await self._storage.documents.erase_orphans()
+            for sha256 in await self._storage.documents.list_outdated(READER_VERSION):
+                await self._storage.documents.requeue(sha256, READER_VERSION, is_outdated=True)
+            readings = [self._reading.run(min_priority=URGENT), *(self._reading.run() for _ in range(self._at_once))]
+            self._readings = [asyncio.create_task(reading, name="read documents") for reading in readings]
+        if "embed" in self._work and self.embedding.is_enabled:
+            self.embedding.resume()
+            works.append(self.embedding.run())
+        if "erase" in self._work:
+            works.append(self._sweep_forever())
+            if self._blobs.is_shared:
+                works.append(self._sweep_blobs())
+        self._tasks = [*self._readings, *(asyncio.create_task(work, name="documents") for work in works)]
         for task in self._tasks:
             task.add_done_callback(_log_failure)
 
+    async def drain(self, seconds: float) -> None:
+        """Begin to read no further document, and wait until those begun are read, so long at most."""
+        self._reading.drain()
+        if self._readings:
+            await asyncio.wait(self._readings, timeout=seconds)
+
     async def close(self) -> None:
-        tasks = [*self._tasks, *self._readers.values()]
-        for task in tasks:
+        """End the work, and give back what isn't done."""
+        for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def ingest(
         self,
@@ -181,15 +170,18 @@ class Ingestor:
                 raise Conflict(f"{name} was being deleted while it was sent; send it again.")
             try:
                 if replaces is None:
-                    state, gone = await self._storage.files.add_file(principal, file, READER_VERSION), None
+                    state = await self._storage.files.add_file(principal, file, READER_VERSION, is_urgent=is_urgent)
+                    gone = None
                 else:
-                    state, gone = await self._storage.files.replace_file(principal, replaces, file, READER_VERSION)
+                    state, gone = await self._storage.files.replace_file(
+                        principal, replaces, file, READER_VERSION, is_urgent=is_urgent
+                    )
             except EclairError:
                 await self._forget_blob(kept.name)
                 raise
             await self._delete_blob(gone)
         if state.state in ("queued", "reading"):
-            self._queues["message" if is_urgent or library is None else "library"].put_nowait(kept.name)
+            self._reading.wake()
         self._changes.publish(principal, None, "files")
         return FileState(file, state)
 
@@ -216,7 +208,7 @@ class Ingestor:
         """Queue a file that couldn't be read once more. Raises NotFound."""
         file = (await self._storage.files.get_file(principal, id)).file
         state = await self._storage.documents.requeue(file.sha256, READER_VERSION)
-        self._queues["message"].put_nowait(file.sha256)
+        self._reading.wake()
         self._changes.publish(principal, None, "files")
         return FileState(file, state)
 
@@ -256,7 +248,7 @@ class Ingestor:
     @asynccontextmanager
     async def _exclusive(self) -> AsyncGenerator[None]:
         """Keep all other processes from adding and deleting files within the block."""
-        async with self._deleting, self._blobs.claims.lock():
+        async with self._deleting, self._blobs.lock():
             yield
 
     async def _find_state(self, sha256: str) -> DocumentState | None:
@@ -268,8 +260,7 @@ class Ingestor:
     async def _delete_blob(self, blob: str | None) -> None:
         if blob is None:
             return
-        if (task := self._readers.get(blob)) is not None:
-            task.cancel()
+        self._reading.cancel(blob)
         await self._blobs.delete(blob)
 
     async def _forget_blob(self, blob: str) -> None:
@@ -277,95 +268,34 @@ class Ingestor:
         if await self._find_state(blob) is None:
             await self._blobs.delete(blob)
 
-    async def _read_queue(self, name: str) -> None:
-        """Read the queued documents one after another."""
-        queue = self._queues[name]
-        while True:
-            sha256 = await queue.get()
-            if sha256 in self._readers:
-                continue
-            task = self._readers[sha256] = asyncio.create_task(self._read_document(sha256), name="read a document")
-            try:
-                await asyncio.wait([task])
-            finally:
-                task.cancel()
-                del self._readers[sha256]
-            if not task.cancelled() and (error := task.exception()) is not None:
-                if isinstance(error, StoreError):
-                    self.read_error = error.message
-                    log.warning("a document waits to be read: %s", error.message)
-                    asyncio.get_running_loop().call_later(RETRY_DELAY_S, queue.put_nowait, sha256)
-                else:
-                    log.error("a document was not read", exc_info=error)
-            await self._announce_progress(ended=True)
-
-    async def _read_document(self, sha256: str) -> None:
-        """Read the remaining pages of a document, unless another process does. Raises StoreError."""
-        try:
-            with self._blobs.claims.try_lock_reading(sha256) as ours:
-                state = await self._storage.documents.get_state(sha256)
-                if ours and state.state in ("queued", "reading"):
-                    await self._read_pages(state)
-        except (NotFound, Conflict):
-            return  # it was deleted, or another process reads it
-        except UserError as error:
-            name = await self._storage.files.get_name(sha256)
-            message = _without_name(error.message, name)
-            await self._storage.documents.mark_failed(sha256, Fault(error.code, message))
-
-    async def _read_pages(self, state: DocumentState) -> None:
-        sha256 = state.sha256
-        self.embedding.wake()
-        chunker = Chunker(sha256)
-        batch = _PageBatch()
-        for stored in await self._storage.documents.list_pages(sha256):
-            batch.chunks += chunker.add(stored.page)
-        name = await self._storage.files.get_name(sha256)
-        async with (
-            self._blobs.open_path(sha256, check=False) as path,
-            aclosing(self._parser.read(path, name, after=state.pages_read)) as pieces,
-        ):
-            async for piece in pieces:
-                match piece:
-                    case Opened(pages=pages):
-                        await self._storage.documents.mark_reading(sha256, pages)
-                    case UnreadPart(message=message):
-                        await self._storage.documents.add_remark(sha256, _without_name(message, name))
-                    case Page():
-                        batch.add(piece, chunker.add(piece))
-                if batch.is_due():
-                    await self._save(sha256, batch)
-                    batch = _PageBatch()
-        batch.chunks += chunker.finish()
-        await self._save(sha256, batch, finished=True)
-
-    async def _save(self, sha256: str, batch: _PageBatch, *, finished: bool = False) -> None:
-        await self._storage.documents.add_pages(sha256, batch.pages, batch.chunks, finished=finished)
-        self.read_error = None
-        await self._announce_progress()
-
-    async def _announce_progress(self, *, ended: bool = False) -> None:
+    async def _announce_progress(self, ended: bool) -> None:
         """Wake whoever waits for pages or chunks."""
         self.embedding.resume()
         async with self._read:
             self._read.notify_all()
         self._notify(now=ended)
 
-    async def _resume_abandoned(self) -> None:
-        """Queue documents that another process has abandoned; those of a process that runs are left to it."""
+    async def _watch(self) -> None:
+        """Look for what other processes read, added or left when they died, again and again."""
         while True:
-            await asyncio.sleep(RESUME_INTERVAL_S)
-            self.embedding.resume()
-            if self._readers or not all(queue.empty() for queue in self._queues.values()):
-                continue
+            await self._storage.processes.wait_for_write(POLL_INTERVAL_S)
             try:
-                waiting = [state.sha256 for state in await self._storage.documents.list_unfinished()]
+                await self._look_for_work()
             except StoreError as error:
-                log.warning("abandoned documents cannot be listed: %s", error.message)
-                continue
-            if not any(map(self._blobs.claims.is_being_read, waiting[:MAX_CHECKED_DOCUMENTS])):
-                for sha256 in waiting:
-                    self._queues["library"].put_nowait(sha256)
+                log.warning("work on documents cannot be looked for: %s", error.message)
+            async with self._read:
+                self._read.notify_all()
+            await asyncio.sleep(MIN_POLL_INTERVAL_S)
+
+    async def _look_for_work(self) -> None:
+        jobs = self._storage.jobs
+        if time.monotonic() - self._released >= RELEASE_INTERVAL_S:
+            self._released = time.monotonic()
+            await free_dead_claims(jobs, self._storage.processes)
+        if "read" in self._work and await jobs.has_unread():
+            self._reading.wake()
+        if "embed" in self._work:
+            await self.embedding.look_for_chunks()
 
     async def _sweep_forever(self) -> None:
         """Delete files that have expired, or are in no message and no library, again and again."""
@@ -394,7 +324,7 @@ class Ingestor:
                 log.warning("deleted files wait to be erased: %s", error.message)
 
     def _notify(self, *, now: bool = False) -> None:
-        if now or time.monotonic() - self._notified >= SAVE_INTERVAL_S:
+        if now or time.monotonic() - self._notified >= NOTIFY_INTERVAL_S:
             self._notified = time.monotonic()
             self._changes.publish_to_all("files")
 
@@ -409,11 +339,6 @@ async def limit_size(source: AsyncIterable[bytes], name: str, max_mb: int) -> As
         yield piece
     if size == 0:
         raise InvalidInput(f"{name} is empty; choose another file.")
-
-
-def _without_name(message: str, name: str) -> str:
-    """Return a sentence about a document without the name of the file that it was read from."""
-    return re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", FILE_NAME_MARK, message)
 
 
 def _log_failure(task: asyncio.Task[None]) -> None:

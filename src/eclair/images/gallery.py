@@ -166,5 +166,5 @@ class Gallery:
     @asynccontextmanager
     async def _locked(self) -> AsyncGenerator[None]:
         """Keep this and other processes from adding and deleting images."""
-        async with self._changing, self._blobs.claims.lock():
+        async with self._changing, self._blobs.lock():
             yield

@@ -37,6 +37,7 @@ from eclair.storage.grants import GrantStore
 from eclair.storage.groups import GroupStore
 from eclair.storage.images import ImageStore
 from eclair.storage.integrity import IntegrityStore
+from eclair.storage.jobs import JobStore
 from eclair.storage.libraries import LibraryStore
 from eclair.storage.literacy import LiteracyStore
 from eclair.storage.mcp_servers import McpServerStore
@@ -99,6 +100,7 @@ class Storage:
     groups: GroupStore
     images: ImageStore
     integrity: IntegrityStore
+    jobs: JobStore
     libraries: LibraryStore
     literacy: LiteracyStore
     owned_names: OwnedNameStore

@@ -128,7 +128,10 @@ class BatchStore(Protocol):
         ...
 
     async def find_next_batch(self, except_of: Sequence[str] = ()) -> StoredBatch | None:
-        """Return the oldest unfinished batch of anybody but some owners; those to be cancelled come first."""
+        """Return the oldest unfinished batch of anybody but some owners; those to be cancelled come first.
+
+        Owners whose batches a process has claimed (`jobs`, by the owner) are left out, too.
+        """
         ...
 
     async def get_status(self, id: str) -> BatchStatus | None:

@@ -19,7 +19,6 @@ from pathlib import Path
 
 from eclair.errors import NotFound, StoreError
 from eclair.storage import lost
-from eclair.storage.blob_stores.blob_claims import BlobClaims
 from eclair.storage.blob_stores.blob_copies import BlobCopies
 from eclair.storage.blob_stores.blob_encryption import BlobDamaged, BlobKeys, is_sealed, key_id, unseal
 from eclair.storage.blob_stores.blob_folder import BlobFolder
@@ -79,7 +78,6 @@ class Blobs:
         self._marks = ErasureMarks(self._store, folder.name) if isinstance(self._store, SharedBlobStore) else None
         self._copies = BlobCopies()
         self._reader = BlobReader(self._store, keys)
-        self.claims = BlobClaims(folder, is_shared=self.is_shared)
 
     @property
     def is_shared(self) -> bool:
@@ -90,6 +88,14 @@ class Blobs:
     def folder(self) -> str:
         """The name of the folder."""
         return self._folder.name
+
+    @contextlib.asynccontextmanager
+    async def lock(self) -> AsyncGenerator[None]:
+        """Keep other processes of this machine from adding and deleting blobs within the block. Raises StoreError."""
+        async with contextlib.AsyncExitStack() as stack:
+            with self._translated():
+                await stack.enter_async_context(file_lock.lock(self._folder.with_name(f"{self._folder.name}.lock")))
+            yield
 
     async def put(self, data: bytes) -> str:
         """Store `data` atomically and return its name. Raises StoreError for a full disk, or a store that is down."""
@@ -257,7 +263,7 @@ class Blobs:
                         await asyncio.to_thread(spool.write, data)
             with self._translated():
                 await asyncio.to_thread(spool.finish, name)
-            async with self.claims.lock():
+            async with self.lock():
                 if await self.exists(name):
                     await self._store.write(self._key(name), spool.path, replace=True)
                     await self._store.delete(await self._derived_keys(name))

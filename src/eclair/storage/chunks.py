@@ -59,12 +59,17 @@ class ChunkStore(Protocol):
         ...
 
     async def list_unembedded(
-        self, embedder: str, limit: int, asked: SearchScope | None = None, without: Collection[str] = ()
+        self,
+        embedder: str,
+        limit: int,
+        asked: SearchScope | None = None,
+        without: Collection[str] = (),
+        document: str | None = None,
     ) -> list[Chunk]:
         """List the next chunks of one document that lack vectors of this embedder; empty where none do.
 
-        Documents of the scope `asked` come first, then files of messages before those of libraries, the newest first.
-        Those of the owners in `without` are left out.
+        Documents of the scope `asked` come first, then by their priority, the newest first. Those of the owners in
+        `without` are left out; with a `document`, all others.
         """
         ...
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from eclair.schema.documents import Chunk, Page
+from eclair.schema.jobs import Job
 from eclair.schema.messages import Fault
 
 FILE_NAME_MARK = "\ufffc"
@@ -67,16 +68,22 @@ class DocumentStore(Protocol):
         """List the SHA-256 of documents that an older version of the reader read or failed to read."""
         ...
 
-    async def requeue(self, sha256: str, reader: int) -> DocumentState:
-        """Discard what was read of a document and queue it again. Raises NotFound."""
+    async def requeue(self, sha256: str, reader: int, *, is_outdated: bool = False) -> DocumentState:
+        """Discard what was read of a document and queue it again before others. Raises NotFound.
+
+        With `is_outdated` only if an older version of the reader read it, and after others.
+        """
         ...
 
     async def mark_reading(self, sha256: str, pages: int | None) -> None:
         """Record that reading has begun. Raises NotFound once its last file is gone, as do the methods below."""
         ...
 
-    async def mark_failed(self, sha256: str, fault: Fault) -> None:
-        """Record that the document cannot be read further; the pages already read stay."""
+    async def mark_failed(self, sha256: str, fault: Fault, job: Job | None = None) -> None:
+        """Record that the document cannot be read further; the pages already read stay.
+
+        Raises Conflict where another process has taken over the `job`.
+        """
         ...
 
     async def add_remark(self, sha256: str, remark: str) -> None:
@@ -84,12 +91,18 @@ class DocumentStore(Protocol):
         ...
 
     async def add_pages(
-        self, sha256: str, pages: Sequence[Page], chunks: Sequence[Chunk], *, finished: bool = False
+        self,
+        sha256: str,
+        pages: Sequence[Page],
+        chunks: Sequence[Chunk],
+        *,
+        finished: bool = False,
+        job: Job | None = None,
     ) -> DocumentState:
-        """Add the next pages and chunks together; `finished` makes the document ready.
+        """Add the next pages and chunks together; `finished` makes the document ready and ends the claim on it.
 
         Known chunks are passed over, since a document whose reading is resumed is cut again. Raises Conflict where a
-        page is not the next one.
+        page is not the next one, or another process has taken over the `job`.
         """
         ...
 

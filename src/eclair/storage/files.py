@@ -54,16 +54,19 @@ class Upload:
 
 
 class FileStore(Protocol):
-    async def add_file(self, principal: Principal, file: StoredFile, reader: int) -> DocumentState:
+    async def add_file(
+        self, principal: Principal, file: StoredFile, reader: int, *, is_urgent: bool = False
+    ) -> DocumentState:
         """Add a file, and queue its document for that version of the reader unless it is known already.
 
+        Documents of urgent files, and of those outside of libraries, come before others.
         Raises NotFound for a library that is not the principal's, Conflict where the id, or the path in the library, is
         taken.
         """
         ...
 
     async def replace_file(
-        self, principal: Principal, id: str, file: StoredFile, reader: int
+        self, principal: Principal, id: str, file: StoredFile, reader: int, *, is_urgent: bool = False
     ) -> tuple[DocumentState, str | None]:
         """Add a file and delete the one of that id in one transaction, as `add_file` and `delete_file` do."""
         ...

@@ -134,7 +134,9 @@ class PersonErasure:
         async with self._working:
             for request in await self._storage.personal_data.list_due_requests(int(self._clock() * 1000)):
                 try:
-                    await self._erase(request)
+                    async with self._storage.jobs.hold("erase", request.id) as ours:
+                        if ours:
+                            await self._erase(request)
                 except HeldBack:
                     log.warning("The erasure %s waits for a legal hold to be lifted.", request.id)
                 except EclairError as error:

@@ -57,7 +57,7 @@ async def fill(server: Server) -> None:
     preferences = {**(await server.get("/api/preferences")).body, "instructions": "Answer in verse."}
     assert (await server.call("PUT", "/api/preferences", preferences)).status == 200
     async with asyncio.timeout(20):
-        while server.app.ingestor.waiting:  # noqa: ASYNC110
+        while await server.app.storage.documents.list_unfinished():  # noqa: ASYNC110
             await asyncio.sleep(0.01)
 
 

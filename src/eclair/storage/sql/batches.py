@@ -21,6 +21,7 @@ from eclair.storage.batches import (
     StoredBatch,
 )
 from eclair.storage.sql.connection import Connection
+from eclair.storage.sql.job_rows import free
 from eclair.storage.sql.store import SQLStore, erase, first_row, overwrite, read, snapshot, write
 from eclair.storage.sql.stored_rows import decode_rows, row_decoder
 
@@ -124,7 +125,7 @@ class SQLBatchStore(SQLStore):
         row = first_row(
             db,
             f"SELECT {_BATCH} FROM batch WHERE status IN ({_UNFINISHED})"
-            " AND owner NOT IN (SELECT value FROM json_each(?))"
+            f" AND owner NOT IN (SELECT value FROM json_each(?)) AND {free('batches', 'batch.owner')}"
             " ORDER BY status <> 'cancelling', created, id LIMIT 1",
             (orjson.dumps(list(except_of)).decode(),),
         )

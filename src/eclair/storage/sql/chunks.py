@@ -46,6 +46,15 @@ class IndexedChunk:
     forms: str
 
 
+@dataclass(frozen=True, slots=True)
+class UnembeddedDocument:
+    """A document of which only the first `done` chunks have vectors."""
+
+    number: int
+    sha256: str
+    done: int
+
+
 class SQLChunkStore(SQLStore):
     """Implements `ChunkStore`."""
 
@@ -61,21 +70,11 @@ class SQLChunkStore(SQLStore):
         limit: int,
         asked: SearchScope | None = None,
         without: Collection[str] = (),
+        document: str | None = None,
     ) -> list[Chunk]:
-        scope = asked or SearchScope(Principal(""))
-        row = first_row(
-            db,  # someone may be waiting for files attached to messages
-            f"{INSIDE} SELECT number, {_DONE} FROM document"
-            f" WHERE sha256 IS NOT NULL AND {_DONE} < chunks"
-            f" AND (json_array_length(?5) = 0 OR {_OWNER} NOT IN (SELECT value FROM json_each(?5)))"
-            " ORDER BY number IN (SELECT document FROM inside) DESC, EXISTS (SELECT 1 FROM file"
-            " WHERE file.document = document.number AND file.library IS NULL) DESC, number DESC LIMIT 1",
-            (*scope_values(scope), embedder, orjson.dumps(list(without)).decode()),
-        )
-        if row is None:
-            return []
-        number, done = row
-        return _list_chunks(db, id_range(number, done, done + limit - 1))
+        this = () if document is None else (document,)
+        found = find_unembedded(db, embedder, asked, without, " AND sha256 = ?6" if this else "", *this)
+        return [] if found is None else _list_chunks(db, id_range(found.number, found.done, found.done + limit - 1))
 
     @read
     def find_owner(self, db: Connection, sha256: str) -> str:
@@ -152,6 +151,21 @@ def add_chunk(db: Connection, index: TextIndex, document: int, indexed: IndexedC
         ),
     )
     index.put_chunk(db, id, (heading, chunk.text, indexed.forms))
+
+
+def find_unembedded(
+    db: Connection, embedder: str, asked: SearchScope | None, without: Collection[str], condition: str, *values: object
+) -> UnembeddedDocument | None:
+    """Find the document to be embedded next; a further condition begins with `AND`, its values are `?6` and on."""
+    row = first_row(
+        db,  # someone may be waiting for files attached to messages
+        f"{INSIDE} SELECT number, sha256, {_DONE} FROM document"
+        f" WHERE sha256 IS NOT NULL AND {_DONE} < chunks"
+        f" AND (json_array_length(?5) = 0 OR {_OWNER} NOT IN (SELECT value FROM json_each(?5))){condition}"
+        " ORDER BY number IN (SELECT document FROM inside) DESC, priority DESC, number DESC LIMIT 1",
+        (*scope_values(asked or SearchScope(Principal(""))), embedder, orjson.dumps(list(without)).decode(), *values),
+    )
+    return None if row is None else UnembeddedDocument(*row)
 
 
 def _list_chunks(db: Connection, ids: tuple[int, int]) -> list[Chunk]:

@@ -12,6 +12,7 @@ from eclair.errors import NotFound
 from eclair.schema.messages import Fault
 from eclair.storage.documents import DocumentState
 from eclair.storage.sql.connection import Connection
+from eclair.storage.sql.job_rows import NOW, forget_jobs
 from eclair.storage.sql.store import first_row
 from eclair.storage.sql.stored_rows import decode_list, row_decoder
 
@@ -66,10 +67,14 @@ def require_number(db: Connection, sha256: str) -> int:
     return number
 
 
-def queue_document(db: Connection, sha256: str, reader: int) -> int:
+def queue_document(db: Connection, sha256: str, reader: int, priority: int) -> int:
     """Add a document to be read; return its number."""
-    new = "INSERT INTO document (sha256, state, reader) VALUES (?, 'queued', ?) RETURNING number"
-    (number,) = first_row(db, new, (sha256, reader))
+    (number,) = first_row(
+        db,
+        "INSERT INTO document (sha256, state, reader, priority, queued)"
+        f" VALUES (?, 'queued', ?, ?, {NOW}) RETURNING number",
+        (sha256, reader, priority),
+    )
     return number
 
 
@@ -80,7 +85,10 @@ def release_document(db: Connection, sha256: str) -> str | None:
         " AND NOT EXISTS (SELECT 1 FROM file WHERE file.document = document.number)",
         (sha256,),
     )
-    return sha256 if db.changes() else None
+    if not db.changes():
+        return None
+    forget_jobs(db, sha256)
+    return sha256
 
 
 def id_range(number: int, low: int = 0, high: int | None = None) -> tuple[int, int]:

@@ -10,10 +10,11 @@ import orjson
 
 from eclair.errors import Conflict
 from eclair.schema.documents import Chunk, Page
+from eclair.schema.jobs import Job
 from eclair.schema.messages import Fault
 from eclair.storage.documents import DocumentState, StoredPage
 from eclair.storage.sql.chunks import IndexedChunk, add_chunk, indexed_chunk
-from eclair.storage.sql.connection import Connection
+from eclair.storage.sql.connection import Connection, Database
 from eclair.storage.sql.document_rows import (
     DOCUMENT_COLUMNS,
     NUMBER_BITS,
@@ -31,6 +32,7 @@ from eclair.storage.sql.encoding import (
     unpacked_text,
     unpacked_words,
 )
+from eclair.storage.sql.job_rows import end_reading, forget_jobs, note_progress, require_claim
 from eclair.storage.sql.store import SQLStore, read, write
 from eclair.storage.sql.stored_rows import decode_rows, row_decoder
 
@@ -41,7 +43,11 @@ _PAGE_COLUMNS = "id & 0xffffff, start, text, blocks, words, width, height, label
 
 
 class SQLDocumentStore(SQLStore):
-    """Implements `DocumentStore`."""
+    """Implements `DocumentStore` for one process."""
+
+    def __init__(self, database: Database, process: str) -> None:
+        super().__init__(database)
+        self._process = process
 
     @read
     def get_state(self, db: Connection, sha256: str) -> DocumentState:
@@ -64,17 +70,22 @@ class SQLDocumentStore(SQLStore):
         )
         return [sha256 for (sha256,) in rows]
 
-    async def requeue(self, sha256: str, reader: int) -> DocumentState:
-        state = await self._replace(sha256, reader)
+    async def requeue(self, sha256: str, reader: int, *, is_outdated: bool = False) -> DocumentState:
+        state = await self._replace(sha256, reader, is_outdated=is_outdated)
         await self.erase_orphans()
         return state
 
     @write
-    def _replace(self, db: Connection, sha256: str, reader: int) -> DocumentState:
+    def _replace(self, db: Connection, sha256: str, reader: int, *, is_outdated: bool) -> DocumentState:
         """Begin another document in its place; the old one loses its hash, so that it is erased."""
+        state = find_state(db, sha256)
+        if is_outdated and state.reader >= reader:  # another process was faster
+            return state
         old = require_number(db, sha256)
+        forget_jobs(db, sha256)
         db.execute("UPDATE document SET sha256 = NULL WHERE number = ?", (old,))
-        db.execute("UPDATE file SET document = ? WHERE document = ?", (queue_document(db, sha256, reader), old))
+        new = queue_document(db, sha256, reader, priority=0 if is_outdated else 1)
+        db.execute("UPDATE file SET document = ? WHERE document = ?", (new, old))
         return find_state(db, sha256)
 
     @write
@@ -85,7 +96,10 @@ class SQLDocumentStore(SQLStore):
         )
 
     @write
-    def mark_failed(self, db: Connection, sha256: str, fault: Fault) -> None:
+    def mark_failed(self, db: Connection, sha256: str, fault: Fault, job: Job | None = None) -> None:
+        if job is not None:
+            require_claim(db, self._process, job)
+        end_reading(db, sha256)
         body = orjson.dumps([fault.code, fault.message]).decode()
         db.execute(
             "UPDATE document SET state = 'failed', fault = ? WHERE number = ?", (body, require_number(db, sha256))
@@ -99,16 +113,34 @@ class SQLDocumentStore(SQLStore):
             db.execute("UPDATE document SET remarks = ? WHERE sha256 = ?", (body, sha256))
 
     async def add_pages(
-        self, sha256: str, pages: Sequence[Page], chunks: Sequence[Chunk], *, finished: bool = False
+        self,
+        sha256: str,
+        pages: Sequence[Page],
+        chunks: Sequence[Chunk],
+        *,
+        finished: bool = False,
+        job: Job | None = None,
     ) -> DocumentState:
         indexed = await asyncio.to_thread(lambda: [indexed_chunk(chunk) for chunk in chunks])
-        return await self._add_pages(sha256, pages, indexed, finished)
+        return await self._add_pages(sha256, pages, indexed, finished, job)
 
     @write
     def _add_pages(
-        self, db: Connection, sha256: str, pages: Sequence[Page], chunks: Sequence[IndexedChunk], finished: bool
+        self,
+        db: Connection,
+        sha256: str,
+        pages: Sequence[Page],
+        chunks: Sequence[IndexedChunk],
+        finished: bool,
+        job: Job | None,
     ) -> DocumentState:
         before = find_state(db, sha256)
+        if job is not None:
+            require_claim(db, self._process, job)
+            if pages:
+                note_progress(db, job)
+        if finished:
+            end_reading(db, sha256)
         number = require_number(db, sha256)
         start = before.characters
         for count, page in enumerate(pages, before.pages_read + 1):

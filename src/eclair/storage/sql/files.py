@@ -50,24 +50,26 @@ class SQLFileStore(SQLStore):
         self._documents = documents
 
     @write
-    def add_file(self, db: Connection, principal: Principal, file: StoredFile, reader: int) -> DocumentState:
-        return _add(db, principal, file, reader)
+    def add_file(
+        self, db: Connection, principal: Principal, file: StoredFile, reader: int, *, is_urgent: bool = False
+    ) -> DocumentState:
+        return _add(db, principal, file, reader, is_urgent=is_urgent)
 
     async def replace_file(
-        self, principal: Principal, id: str, file: StoredFile, reader: int
+        self, principal: Principal, id: str, file: StoredFile, reader: int, *, is_urgent: bool = False
     ) -> tuple[DocumentState, str | None]:
-        state, blob = await self._replace(principal, id, file, reader)
+        state, blob = await self._replace(principal, id, file, reader, is_urgent=is_urgent)
         if blob is not None:
             await self._documents.erase_orphans()
         return state, blob
 
     @overwrite
     def _replace(
-        self, db: Connection, principal: Principal, old: str, file: StoredFile, reader: int
+        self, db: Connection, principal: Principal, old: str, file: StoredFile, reader: int, *, is_urgent: bool
     ) -> tuple[DocumentState, str | None]:
         """Add the new file before deleting the old one, so that a document which both have stays."""
         db.execute("UPDATE file SET path = NULL WHERE id = ? AND owner = ?", (old, principal.id))
-        state = _add(db, principal, file, reader)
+        state = _add(db, principal, file, reader, is_urgent=is_urgent)
         return state, _delete(db, principal, old)
 
     @read
@@ -223,7 +225,7 @@ def attach_files(db: Connection, principal: Principal, message: str, files: Sequ
         db.execute("INSERT INTO attached (message, file) VALUES (?, ?) ON CONFLICT DO NOTHING", (message, file))
 
 
-def _add(db: Connection, principal: Principal, file: StoredFile, reader: int) -> DocumentState:
+def _add(db: Connection, principal: Principal, file: StoredFile, reader: int, *, is_urgent: bool) -> DocumentState:
     if first_row(db, "SELECT 1 FROM file WHERE id = ?", (file.id,)) is not None:
         raise Conflict(f"The id {file.id!r} is taken; leave it out to be given one.")
     owner = principal.id
@@ -231,7 +233,12 @@ def _add(db: Connection, principal: Principal, file: StoredFile, reader: int) ->
         owner = libraries.find(db, principal, file.library, needs="edit").owner
     _refuse_taken_path(db, file)
     found = find_number(db, file.sha256)
-    number = queue_document(db, file.sha256, reader) if found is None else found
+    priority = int(is_urgent or file.library is None)
+    if found is None:
+        number = queue_document(db, file.sha256, reader, priority)
+    else:
+        number = found
+        db.execute("UPDATE document SET priority = ? WHERE number = ? AND priority < ?", (priority, number, priority))
     db.execute(
         "INSERT INTO file (id, owner, library, name, size, document, media, created, path, mtime_ns)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",

@@ -32,6 +32,7 @@ from eclair.storage.sql.files import SQLFileStore
 from eclair.storage.sql.grants import SQLGrantStore
 from eclair.storage.sql.groups import SQLGroupStore
 from eclair.storage.sql.images import SQLImageStore
+from eclair.storage.sql.jobs import SQLJobStore
 from eclair.storage.sql.libraries import SQLLibraryStore
 from eclair.storage.sql.literacy import SQLLiteracyStore
 from eclair.storage.sql.mcp_servers import SQLMcpServerStore
@@ -70,7 +71,7 @@ def build_storage(
     close: Callable[[], Coroutine[Any, Any, None]],
 ) -> Storage:
     """Return all stores over an open database; `close` closes it."""
-    documents = SQLDocumentStore(database)
+    documents = SQLDocumentStore(database, processes.current)
     return Storage(
         announcements=SQLAnnouncementStore(database, clock),
         api_conversations=SQLApiConversationStore(database, clock),
@@ -93,6 +94,7 @@ def build_storage(
         files=SQLFileStore(database, documents),
         images=SQLImageStore(database),
         integrity=integrity,
+        jobs=SQLJobStore(database, processes.current),
         projects=SQLProjectStore(database),
         grants=SQLGrantStore(database),
         groups=SQLGroupStore(database),

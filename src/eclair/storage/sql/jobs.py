@@ -1,0 +1,164 @@
+"""Background work in SQL.
+
+Which documents wait is told by their own rows, so no job can be lost or left over; the table `job` has the claims on
+them, and the failures that are to be waited for. A claim is one serializable transaction, so two processes never get
+the same.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import AsyncGenerator, Collection, Sequence
+from typing import Any, cast
+
+from eclair.errors import StoreError
+from eclair.schema.jobs import BackgroundWorker, Job, JobQueue, WorkKind
+from eclair.storage.chunks import SearchScope
+from eclair.storage.sql.chunks import find_unembedded
+from eclair.storage.sql.connection import Connection, Database
+from eclair.storage.sql.job_rows import NOW, claim_job, free
+from eclair.storage.sql.store import SQLStore, first_row, read, write
+
+_WAITING = "state IN ('queued', 'reading') AND sha256 IS NOT NULL"
+_FREE_TO_EMBED = f" AND {free('embed', 'sha256')}"
+_MINE = "kind = ? AND subject = ? AND process = ?"
+
+log = logging.getLogger(__name__)
+
+
+class SQLJobStore(SQLStore):
+    """Implements `JobStore` for one process."""
+
+    def __init__(self, database: Database, process: str) -> None:
+        super().__init__(database)
+        self._process = process
+        self._left: list[Job] = []
+
+    @write
+    def claim(self, db: Connection, kind: WorkKind, subject: str) -> Job | None:
+        return claim_job(db, self._process, kind, subject)
+
+    @contextlib.asynccontextmanager
+    async def hold(self, kind: WorkKind, subject: str) -> AsyncGenerator[bool]:
+        job = await self.claim(kind, subject)
+        try:
+            yield job is not None
+        finally:
+            if job is not None:
+                try:
+                    await self.finish(job)
+                except StoreError as error:
+                    log.warning("a claim is given back later: %s", error.message)
+                    self.put_back_later(job)
+
+    def put_back_later(self, job: Job) -> None:
+        self._left.append(job)
+
+    async def put_left_back(self) -> None:
+        while self._left:
+            await self.put_back(self._left[-1])
+            self._left.pop()
+
+    @write
+    def claim_reading(self, db: Connection, *, min_priority: int = 0) -> Job | None:
+        sha256 = _find_unread(db, min_priority)
+        return None if sha256 is None else claim_job(db, self._process, "read", sha256)
+
+    @write
+    def claim_embedding(
+        self, db: Connection, embedder: str, asked: SearchScope | None = None, without: Collection[str] = ()
+    ) -> Job | None:
+        found = find_unembedded(db, embedder, asked, without, _FREE_TO_EMBED)
+        return None if found is None else claim_job(db, self._process, "embed", found.sha256)
+
+    @read
+    def has_unread(self, db: Connection) -> bool:
+        return _find_unread(db, 0) is not None
+
+    @read
+    def has_unembedded(self, db: Connection, embedder: str, without: Collection[str] = ()) -> bool:
+        return find_unembedded(db, embedder, None, without, _FREE_TO_EMBED) is not None
+
+    @write
+    def finish(self, db: Connection, job: Job) -> None:
+        db.execute(f"DELETE FROM job WHERE {_MINE}", (job.kind, job.subject, self._process))
+
+    @write
+    def put_back(self, db: Connection, job: Job, delay_s: float = 0) -> None:
+        db.execute(
+            f"UPDATE job SET process = NULL, attempts = attempts - 1, due = {NOW} + ? WHERE {_MINE}",
+            (int(delay_s * 1000), job.kind, job.subject, self._process),
+        )
+
+    @write
+    def fail(self, db: Connection, job: Job, fault: str, delay_s: float) -> None:
+        db.execute(
+            f"UPDATE job SET process = NULL, fault = ?, due = {NOW} + ? WHERE {_MINE}",
+            (fault, int(delay_s * 1000), job.kind, job.subject, self._process),
+        )
+
+    @write
+    def release_dead(self, db: Connection, process: str, delay_s: float) -> int:
+        db.execute("DELETE FROM worker WHERE process = ?", (process,))
+        db.execute(
+            f"UPDATE job SET process = NULL, due = {NOW} + (attempts - 1) * ? WHERE process = ?",
+            (int(delay_s * 1000), process),
+        )
+        return db.changes()
+
+    @read
+    def list_processes(self, db: Connection) -> list[str]:
+        rows = db.execute("SELECT process FROM job WHERE process IS NOT NULL UNION SELECT process FROM worker")
+        return [process for (process,) in rows]
+
+    @read
+    def list_queues(self, db: Connection, embedder: str | None) -> list[JobQueue]:
+        running = dict(db.execute("SELECT kind, count(*) FROM job WHERE process IS NOT NULL GROUP BY kind"))
+        waiting, oldest = first_row(
+            db, f"SELECT count(*), {NOW} - min(nullif(queued, 0)) FROM document WHERE {_WAITING}", ()
+        )
+        oldest_s = None if oldest is None else max(0, oldest) / 1000
+        queues = [JobQueue("read", max(0, waiting - running.get("read", 0)), running.get("read", 0), oldest_s)]
+        if embedder is not None:
+            (waiting,) = first_row(
+                db,
+                "SELECT count(*) FROM document WHERE sha256 IS NOT NULL"
+                " AND iif(embedder IS NOT DISTINCT FROM ?, embedded, 0) < chunks",
+                (embedder,),
+            )
+            queues.append(JobQueue("embed", max(0, waiting - running.get("embed", 0)), running.get("embed", 0)))
+        return queues
+
+    @write
+    def add_worker(self, db: Connection, worker: BackgroundWorker) -> None:
+        db.execute(
+            "INSERT INTO worker (process, host, kinds, at_once, began) VALUES (?, ?, ?, ?, ?)"
+            " ON CONFLICT (process) DO NOTHING",
+            (worker.process, worker.host, " ".join(worker.kinds), worker.at_once, worker.began),
+        )
+
+    @write
+    def remove_worker(self, db: Connection, process: str) -> None:
+        db.execute("DELETE FROM worker WHERE process = ?", (process,))
+
+    @read
+    def list_workers(self, db: Connection) -> list[BackgroundWorker]:
+        rows = db.execute("SELECT process, host, kinds, at_once, began FROM worker ORDER BY began, process")
+        return [_worker(row) for row in rows]
+
+
+def _find_unread(db: Connection, min_priority: int) -> str | None:
+    """Return the SHA-256 of the document to be read next."""
+    row = first_row(
+        db,
+        f"SELECT sha256 FROM document WHERE {_WAITING} AND priority >= ? AND {free('read', 'document.sha256')}"
+        " ORDER BY priority DESC, number LIMIT 1",
+        (min_priority,),
+    )
+    return None if row is None else row[0]
+
+
+def _worker(row: Sequence[Any]) -> BackgroundWorker:
+    process, host, kinds, at_once, began = row
+    return BackgroundWorker(process, host, cast("tuple[WorkKind, ...]", tuple(kinds.split())), at_once, began)
