@@ -306,13 +306,13 @@ def served(folder: Path, env: Mapping[str, str]) -> tuple[str, BaseProcess]:
     with open(os.devnull, "rb") as nothing, (folder / "server.log").open("ab") as log, open(saying, "wb") as out:
         process = forked.start(("serve",), env, nothing, out, log)
     line = said.readline()
-    threading.Thread(target=_read_out, args=(said,), daemon=True).start()
+    threading.Thread(target=read_out, args=(said,), daemon=True).start()
     assert "http://" in line, (folder / "server.log").read_text()
     return line.split()[-1], process
 
 
-def _read_out(said: io.TextIOBase) -> None:
-    """Read what a server says later, such as the code of the first account; it fails where nobody listens."""
+def read_out(said: io.TextIOBase) -> None:
+    """Read what a process says later, such as the code of the first account; it fails where nobody listens."""
     with said:
         said.read()
 

@@ -151,6 +151,19 @@ def _add_asking(command: _Command, answering: _Parser) -> None:
         help="download the small starter model first if there is none, and a better one in the background",
     )
     serve.add_argument("--no-fetch", action="store_true", help="with --pull, don't download the better model")
+    worker = command("worker", "do background work for servers that share the database: reading, embedding, feeds")
+    worker.add_argument(
+        "--kinds",
+        metavar="KIND,…",
+        help="do only these: read, embed, feeds, schedules, batches, erase; all of them unless given",
+    )
+    worker.add_argument("--at-once", type=_positive, default=1, metavar="N", help="read so many documents at once (1)")
+    worker.add_argument(
+        "--metrics-port", type=int, metavar="N", help="serve /metrics and /api/health/live on this port"
+    )
+    worker.add_argument(
+        "--metrics-host", default="127.0.0.1", metavar="ADDRESS", help="address of that port (127.0.0.1)"
+    )
     login = command("login", "sign in to an Éclair elsewhere; ask, models, libraries, files and add then go there")
     login.add_argument("url", metavar="URL", help="its address, such as https://ai.example.org")
     login.set_defaults(action="login", module="login")

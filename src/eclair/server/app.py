@@ -35,6 +35,7 @@ from eclair.errors import (
 )
 from eclair.server import ui
 from eclair.server.anthropic import errors as anthropic
+from eclair.server.api import metrics
 from eclair.server.auth import AuthMiddleware
 from eclair.server.internal_requests import InternalRequests
 from eclair.server.lazy_routes import ROUTE_MODULES, LazyRoutes, add_routes, build_all_routers
@@ -90,11 +91,31 @@ def create_app(app: App, session: OwnerSession | None = None) -> FastAPI:
     if PublicAddress.from_settings(app.settings) != PublicAddress(None, ""):
         api.add_middleware(BasePath, base_path=prefix)
     _handle_errors(api)
-    app.batches.start(
-        InternalRequests(_internal_app(app), app.accounts.principals, has_accounts=app.settings.accounts == "on").post
-    )
-    app.schedule_runner.start()
+    start_background_work(app)
     return api
+
+
+def start_background_work(app: App) -> None:
+    """Start the batches and the schedules, as far as they are left to this process."""
+    if "batches" in app.work:
+        has_accounts = app.settings.accounts == "on"
+        app.batches.start(InternalRequests(_internal_app(app), app.accounts.principals, has_accounts=has_accounts).post)
+    if "schedules" in app.work:
+        app.schedule_runner.start()
+
+
+def create_worker_app(app: App) -> FastAPI:
+    """Build the application of a process that serves nobody: its health and its metrics, on a port of their own."""
+    api = _new_app()
+    api.include_router(metrics.router(app))
+    api.add_api_route("/api/health/live", _live)
+    api.add_middleware(RequestLog, settings=app.live_settings, telemetry=app.telemetry)
+    _handle_errors(api)
+    return api
+
+
+async def _live() -> JSONResponse:
+    return JSONResponse({"status": "live"})
 
 
 def _internal_app(app: App) -> FastAPI:

@@ -71,6 +71,7 @@ ROUTE_MODULES: dict[str, tuple[str, ...]] = {
     "api/speech": ("api.speech_parts", "api.speech", "api.dictation"),
     "api/backups": ("api.backups",),
     "api/storage": ("api.storage_state",),
+    "api/jobs": ("api.jobs",),
     "api/announcements": ("api.announcements",),
     "api/branding": ("api.branding",),
     "api/policy": ("api.policy",),

@@ -48,6 +48,7 @@ ROUTE_RIGHTS = (
     *(RouteRight(f"/api/compliance/{name}", ALL, OVERSEERS) for name in ("ai-act", "records", "impact")),
     RouteRight("/api/backups", READING, OVERSEERS),
     RouteRight("/api/backups", WRITING, ADMINS),
+    RouteRight("/api/jobs", READING, OVERSEERS),
     RouteRight("/api/policy/drift", READING, OVERSEERS),
     RouteRight("/api/policy", ALL, ADMINS),
     RouteRight("/api/announcements/all", READING, OVERSEERS),

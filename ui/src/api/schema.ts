@@ -7230,6 +7230,41 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/api/jobs": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path?: never;
+                readonly cookie?: never;
+            };
+            readonly requestBody?: never;
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["JobsReport"];
+                    };
+                };
+            };
+        };
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/api/announcements": {
         readonly parameters: {
             readonly query?: never;
@@ -10794,6 +10829,14 @@ export interface components {
             readonly secret: string;
             readonly uri: string;
         };
+        /** @description A process that does background work: where, since when (ms since 1970), what, and how many files at once. */
+        readonly BackgroundWorker: {
+            readonly process: string;
+            readonly host: string;
+            readonly kinds: readonly ("read" | "embed" | "feeds" | "schedules" | "batches" | "erase")[];
+            readonly at_once: number;
+            readonly began: number;
+        };
         /**
          * @description The state of regular backups: their `folder`, None if there are none, and the newest snapshot.
          *
@@ -12134,6 +12177,19 @@ export interface components {
             readonly how: ("created" | "edited" | "drawn") | null;
             readonly source: string | null;
             readonly tool: string | null;
+        };
+        /** @description Jobs of one kind: how many wait, how many are being done, and the age of the oldest in seconds, if known. */
+        readonly JobQueue: {
+            /** @enum {string} */
+            readonly kind: "read" | "embed";
+            readonly waiting: number;
+            readonly running: number;
+            readonly oldest_s: number | null;
+        };
+        /** @description Documents to read and to embed, and who does background work. */
+        readonly JobsReport: {
+            readonly queues: readonly components["schemas"]["JobQueue"][];
+            readonly workers: readonly components["schemas"]["BackgroundWorker"][];
         };
         /** @description The answer to keep. */
         readonly KeptAnswer: {

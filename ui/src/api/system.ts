@@ -21,6 +21,9 @@ export type BackupStatus = Reply<"/api/backups", "get">;
 /** Whether what is stored is whole; the server's sentence says what is wrong. */
 export type StorageReport = Reply<"/api/storage", "get">;
 
+/** Documents that wait to be read or embedded, and the processes that do background work. */
+export type JobsReport = Reply<"/api/jobs", "get">;
+
 /** The state of each engine. */
 export type HealthReport = Extract<Reply<"/api/health", "get">, { readonly engines: unknown }>;
 
@@ -35,6 +38,10 @@ export class SystemCalls extends Resource {
 
   storage(): Promise<StorageReport> {
     return this.client.call("GET", "/api/storage");
+  }
+
+  jobs(): Promise<JobsReport> {
+    return this.client.call("GET", "/api/jobs");
   }
 
   /** A server of which no engine is ready says so by its status, and sends the same report. */

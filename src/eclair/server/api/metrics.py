@@ -16,11 +16,13 @@ import eclair
 from eclair.accounts.shown_budgets import is_house_hidden
 from eclair.app import App
 from eclair.llm.base import EndpointState, EngineState, PooledEngine
+from eclair.schema.jobs import WORK_KINDS, QueueKind
 from eclair.server.request_counts import COUNTS_KEY, RequestCounts
 from eclair.util.histogram import Histogram
 
 DATABASE_FILES = ("eclair.db", "eclair.db-wal")
 MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+QUEUE_NAMES: Mapping[QueueKind, str] = {"read": "documents", "embed": "embeddings"}
 STATES: tuple[EngineState, ...] = ("ready", "loading", "down")
 
 Sample = tuple[str, Mapping[str, str], float]
@@ -57,7 +59,7 @@ def router(app: App) -> APIRouter:
     @api.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
     async def metrics(request: Request) -> Response:
         requests: RequestCounts = request.scope["state"][COUNTS_KEY]
-        families = [*_states(app), _engines(await app.registry.last_states()), *_endpoints(app)]
+        families = [*_states(app), *await _work(app), _engines(await app.registry.last_states()), *_endpoints(app)]
         if not await is_house_hidden(app.settings, app.storage):
             families += [*_requests(requests), *_answers(app)]
         content, media_type = await asyncio.to_thread(_render, app.settings.data_dir, families)
@@ -98,11 +100,27 @@ def _states(app: App) -> Iterator[MetricFamily]:
         ("", {"engine": engine, "model": model}, count) for (engine, model), count in app.ledger.waiting().items()
     ]
     yield MetricFamily("eclair_engine_queue_length", "Questions that wait for an engine.", "gauge", waiting)
-    queues: list[Sample] = [
+
+
+async def _work(app: App) -> list[MetricFamily]:
+    """Return the queues of background work, those of documents as all processes see them."""
+    jobs = app.storage.jobs
+    queues, workers = await jobs.list_queues(app.embedder.name if app.embedder else None), await jobs.list_workers()
+    waiting: list[Sample] = [
         ("", {"queue": "images"}, app.images.waiting),
-        ("", {"queue": "documents"}, app.ingestor.waiting),
+        *(("", {"queue": QUEUE_NAMES[queue.kind]}, queue.waiting) for queue in queues),
     ]
-    yield MetricFamily("eclair_queue_length", "Jobs that wait, by queue.", "gauge", queues)
+    running: list[Sample] = [("", {"queue": QUEUE_NAMES[queue.kind]}, queue.running) for queue in queues]
+    oldest: list[Sample] = [
+        ("", {"queue": QUEUE_NAMES[queue.kind]}, queue.oldest_s) for queue in queues if queue.oldest_s is not None
+    ]
+    doing: list[Sample] = [("", {"kind": kind}, sum(kind in worker.kinds for worker in workers)) for kind in WORK_KINDS]
+    return [
+        MetricFamily("eclair_queue_length", "Jobs that wait, by queue.", "gauge", waiting),
+        MetricFamily("eclair_queue_running", "Jobs that are being done, by queue.", "gauge", running),
+        MetricFamily("eclair_queue_oldest_seconds", "Age of the oldest job that isn't done.", "gauge", oldest),
+        MetricFamily("eclair_workers", "Processes that do background work, by kind.", "gauge", doing),
+    ]
 
 
 def _engines(states: Mapping[str, EngineState]) -> MetricFamily:

@@ -561,6 +561,12 @@ export interface Placeholders {
   readonly todoTwoStep: never;
   readonly storage: never;
   readonly storageWhole: never;
+  readonly backgroundWork: never;
+  readonly workToRead: "count";
+  readonly workToEmbed: "count";
+  readonly workProcesses: "count";
+  readonly workOldest: "when";
+  readonly workNone: never;
   readonly backups: never;
   readonly signInUnverified: never;
   readonly signInSetup: never;
