@@ -101,6 +101,8 @@ lock: $(VENV)/.dev ## Renew the lock files
 	@$(VENV)/bin/uv pip compile -q --group dev -c requirements.lock $(LOCKED) -o requirements-dev.lock
 	@$(VENV)/bin/uv pip compile -q --group diffusers --overrides <(echo "torch; sys_platform == 'never'") \
 		$(addprefix --no-emit-package ,torch setuptools sympy mpmath networkx) $(LOCKED) -o requirements-diffusers.lock
+	@$(VENV)/bin/uv pip compile -q <(grep -oP '^s3 = \["\K[^"]+' pyproject.toml) -c requirements.lock --no-annotate $(LOCKED) \
+		-o requirements-s3.lock
 	@$(VENV)/bin/uv pip compile -q <(echo mcp-server-time) --no-annotate $(LOCKED) -o requirements-mcp-servers.lock
 	@$(VENV)/bin/uv pip compile -q <(printf 'moto[s3]\nflask\nflask-cors\n') --no-annotate $(LOCKED) -o requirements-s3-server.lock
 	@$(VENV)/bin/uv pip compile -q <(printf 'mcp-server-sqlite\nmcp[cli]<2\n') --no-annotate --no-strip-extras $(LOCKED) \

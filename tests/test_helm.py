@@ -13,6 +13,8 @@ import pytest
 import yaml
 from pydantic import TypeAdapter
 
+from eclair.cli._arguments import parse
+from eclair.schema.jobs import WORK_KINDS
 from eclair.settings import EngineSettings, Settings
 
 ROOT = Path(__file__).parent.parent
@@ -33,7 +35,16 @@ ALL: JSON = {
     "tolerations": [{"key": "k", "operator": "Exists"}],
     "podAnnotations": {"x/y": "z"},
     "persistence": {"storageClass": "fast"},
+    "worker": {"replicas": 2, "kinds": ["read", "embed"], "atOnce": 4},
 }
+OUTSIDE: JSON = {
+    "replicas": 3,
+    "secretEnvironment": "eclair-env",
+    "secretKey": "eclair-key",
+    "settings": {"blobs_url": "s3://eclair/files", "blobs_endpoint": "https://s3.example.eu"},
+    "worker": {"replicas": 2},
+}
+"""With the database and the files outside the cluster."""
 
 
 def validate(manifest: JSON) -> None:
@@ -42,7 +53,7 @@ def validate(manifest: JSON) -> None:
 
 
 def render(values: JSON | None = None, name: str = "eclair") -> dict[str, JSON]:
-    """Return what the chart renders, by kind."""
+    """Return what the chart renders, by kind, that of workers apart."""
     import helm_python
 
     chart = helm_python.Chart.load(str(CHART))
@@ -53,16 +64,38 @@ def render(values: JSON | None = None, name: str = "eclair") -> dict[str, JSON]:
     objects = [
         each for path, text in sorted(texts.items()) if path.endswith(".yaml") for each in yaml.safe_load_all(text)
     ]
-    return {each["kind"]: each for each in objects if each}
+    workers = f"{name}-worker"
+    return {
+        each["kind"] + (" of workers" if each["metadata"]["name"] == workers else ""): each for each in objects if each
+    }
 
 
-@pytest.mark.parametrize("values", [None, ALL], ids=["plain", "all"])
+@pytest.mark.parametrize("values", [None, ALL, OUTSIDE], ids=["plain", "all", "outside"])
 def test_kubernetes_takes_what_it_renders(values: JSON | None) -> None:
     rendered = render(values)
-    assert {"Deployment", "Service", "ConfigMap", "PersistentVolumeClaim", "NetworkPolicy"} <= rendered.keys()
-    assert ("Ingress" in rendered, "PodDisruptionBudget" in rendered) == ((values is not None,) * 2)
+    assert {"Deployment", "Service", "ConfigMap", "NetworkPolicy"} <= rendered.keys()
+    assert ("Ingress" in rendered, "PodDisruptionBudget" in rendered) == (values is ALL, values is not None)
+    assert ("PersistentVolumeClaim" in rendered) == (values is not OUTSIDE)
+    assert ("Deployment of workers" in rendered) == (values is not None)
     for each in rendered.values():
         validate(each)
+
+
+def test_workers_have_the_rights_of_servers_and_do_what_those_leave() -> None:
+    rendered = render(OUTSIDE)
+    server, worker = rendered["Deployment"]["spec"]["template"], rendered["Deployment of workers"]["spec"]["template"]
+    (serving,), (working,) = server["spec"]["containers"], worker["spec"]["containers"]
+    for name in ("image", "securityContext", "env", "envFrom", "volumeMounts"):
+        assert working[name] == serving[name]
+    assert {"name": "ECLAIR_BACKGROUND_WORK", "value": "workers"} in serving["env"]
+    parsed = parse([*working["command"][1:], *working["args"]])
+    assert (parsed.module, parsed.kinds, parsed.at_once) == ("worker", ",".join(WORK_KINDS), 2)
+    assert parsed.metrics_port == working["ports"][0]["containerPort"]
+    assert not rendered["Service"]["spec"]["selector"].items() <= worker["metadata"]["labels"].items()
+    for pod in (server, worker):
+        assert {"name": "data", "emptyDir": {}} in pod["spec"]["volumes"]
+    values = yaml.safe_load((CHART / "values.yaml").read_text("utf-8"))
+    assert values["worker"]["kinds"] == [*WORK_KINDS]
 
 
 def test_it_is_linted() -> None:
@@ -102,6 +135,10 @@ def test_every_variable_is_a_setting() -> None:
     ("values", "fault"),
     [
         ({"replicas": 2}, "sharedStorage"),
+        ({"worker": {"replicas": 1}}, "settings.blobs_url"),
+        ({"worker": {"replicas": 1}, "sharedStorage": True}, "PostgreSQL"),
+        ({**OUTSIDE, "secretKey": ""}, "secretKey"),
+        ({**OUTSIDE, "worker": {"kinds": ["write"]}}, "kinds"),
         ({"replicas": "two"}, "replicas"),
         ({"publicUrl": "ai.example.org"}, "publicUrl"),
         ({"replica": 2}, "replica"),

@@ -46,7 +46,7 @@ image() {
     echo "localhost/$name:$version"
 }
 
-cp "$wheel" requirements.lock "$work"
+cp "$wheel" requirements.lock requirements-s3.lock "$work"
 cp "${SSL_CERT_FILE:-/etc/ssl/certs/ca-certificates.crt}" "$work/ca.crt" # which may know the house's own authority
 cat >"$work/install.sh" <<'INSTALL'
 set -eu
@@ -55,12 +55,13 @@ export PIP_CERT=/build/ca.crt SSL_CERT_FILE=/build/ca.crt REQUESTS_CA_BUNDLE=/bu
 export PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_INPUT=1 PIP_ROOT_USER_ACTION=ignore
 unset PIP_FIND_LINKS
 python3 -m venv /opt/eclair
-/opt/eclair/bin/pip install --quiet --no-compile --require-hashes --only-binary :all: -r requirements.lock
+/opt/eclair/bin/pip install --quiet --no-compile --require-hashes --only-binary :all: -r requirements.lock \
+    -r requirements-s3.lock
 /opt/eclair/bin/pip install --quiet --no-compile --no-deps --no-index eclair-*.whl
 /opt/eclair/bin/python -m compileall -q --invalidation-mode unchecked-hash /opt/eclair/lib || true # some hold templates
 INSTALL
 debian ca-certificates,libgomp1,libstdc++6,python3,python3-venv "$work/eclair.tar" \
-    --customize-hook="mkdir \"\$1\"/build && cp $work/*.whl $work/requirements.lock $work/ca.crt $work/install.sh \"\$1\"/build" \
+    --customize-hook="mkdir \"\$1\"/build && cp $work/*.whl $work/requirements*.lock $work/ca.crt $work/install.sh \"\$1\"/build" \
     --customize-hook='chroot "$1" sh /build/install.sh && rm -r "$1"/build' \
     --customize-hook="mkdir -p \"\$1\"/var/lib/eclair && chown $user:$user \"\$1\"/var/lib/eclair"
 image eclair "$work/eclair.tar" --user $user:$user --port $port --volume /var/lib/eclair --workingdir /var/lib/eclair \

@@ -1,0 +1,95 @@
+"""The compose file of several servers: its parts agree with each other, with the settings and with the commands."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from eclair.cli._arguments import parse
+from eclair.settings import load
+
+FOLDER = Path(__file__).parent.parent / "deploy" / "compose"
+TEXT = (FOLDER / "compose.yaml").read_text("utf-8")
+COMPOSE: dict[str, Any] = yaml.safe_load(TEXT)
+SERVICES: dict[str, Any] = COMPOSE["services"]
+OURS = ("eclair-1", "eclair-2", "worker")
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder as `secrets.sh` leaves it."""
+    folder = tmp_path_factory.mktemp("compose") / "compose"
+    shutil.copytree(FOLDER, folder, ignore=shutil.ignore_patterns(".env", "secrets"))
+    subprocess.run([folder / "secrets.sh", "ai.example.org"], check=True)
+    return folder
+
+
+def variables(folder: Path) -> dict[str, str]:
+    lines = (folder / ".env").read_text("utf-8").splitlines()
+    return dict(line.split("=", 1) for line in lines)
+
+
+def test_secrets_are_written_once_and_name_what_is_needed(written: Path) -> None:
+    found = variables(written)
+    used = {name for name, default in re.findall(r"\$\{(\w+)(:-[^}]*)?", TEXT) if not default}
+    assert used == found.keys()
+    for secret in COMPOSE["secrets"].values():
+        assert (written / secret["file"]).stat().st_mode & 0o777 == 0o444
+    password = (written / "secrets" / "database_password").read_text()
+    assert (written / "secrets" / "database_url").read_text() == f"postgresql://eclair:{password}@postgres/eclair"
+    again = subprocess.run([written / "secrets.sh", "ai.example.org"], capture_output=True, check=False, text=True)
+    assert again.returncode == 1
+    assert "there already" in again.stderr
+    assert variables(written) == found
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_settings_are_read_as_they_are_written(name: str, written: Path, tmp_path: Path) -> None:
+    found = variables(written)
+    environ = {
+        key: re.sub(r"\$\{(\w+)[^}]*\}", lambda match: found[match[1]], str(value))
+        for key, value in SERVICES[name]["environment"].items()
+    }
+    for key in ("ECLAIR_DATABASE_URL_FILE", "ECLAIR_SECRET_KEY_FILE"):
+        environ[key] = str(written / "secrets" / Path(environ[key]).name)
+    settings = load({**environ, "ECLAIR_CONFIG": str(tmp_path / "none.toml")}, {"data_dir": tmp_path}).settings
+    assert settings.background_work == "workers"
+    assert settings.database_url is not None
+    assert settings.database_url.endswith("@postgres/eclair")
+    assert settings.blobs_url == "s3://eclair/files"
+    assert settings.public_url == "https://ai.example.org"
+
+
+def test_the_worker_is_a_command_with_its_health_where_it_is_asked() -> None:
+    arguments = parse(SERVICES["worker"]["command"])
+    assert (arguments.module, arguments.kinds) == ("worker", None)
+    assert f":{arguments.metrics_port}/api/health/live" in SERVICES["worker"]["healthcheck"]["test"][-1]
+
+
+def test_what_is_named_is_there() -> None:
+    for service in SERVICES.values():
+        assert set(service.get("depends_on", ())) <= SERVICES.keys()
+        assert set(service.get("secrets", ())) <= COMPOSE["secrets"].keys()
+        for volume in service.get("volumes", ()):
+            source = volume.split(":")[0]
+            assert source == "/var/lib/eclair" or source in COMPOSE["volumes"] or (FOLDER / source).is_file(), volume
+    assert "reverse_proxy eclair-1:8642 eclair-2:8642 {" in (FOLDER / "Caddyfile").read_text("utf-8")
+    endpoint = SERVICES["worker"]["environment"]["ECLAIR_BLOBS_ENDPOINT"]
+    port = re.search(r"api_bind_addr = \".*:(\d+)\"", (FOLDER / "garage.toml").read_text("utf-8"))
+    assert port is not None
+    assert endpoint == f"http://garage:{port[1]}"
+    assert yaml.safe_load((FOLDER / "searxng.yml").read_text("utf-8"))["search"]["formats"] == ["html", "json"]
+
+
+@pytest.mark.parametrize("name", [*OURS, "proxy"])
+def test_our_own_have_no_rights(name: str) -> None:
+    service = SERVICES[name]
+    assert (service["read_only"], service["cap_drop"]) == (True, ["ALL"])
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert service["image"].startswith("localhost/eclair")
