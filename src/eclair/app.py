@@ -25,6 +25,7 @@ from eclair.chat.answer_skills import AnswerSkills
 from eclair.chat.answer_tools import AnswerTools
 from eclair.chat.batches import BatchService
 from eclair.chat.call_decisions import CallDecisions
+from eclair.chat.chat_search import ChatSearch
 from eclair.chat.comparisons import Comparisons
 from eclair.chat.conversations import ConversationService
 from eclair.chat.follow_ups import FollowUpGenerator
@@ -157,6 +158,7 @@ class App:
     preferences: PreferenceService
     memory: MemoryService
     projects: ProjectService
+    chat_search: ChatSearch
     mcp: McpService
     mcp_sign_ins: McpSignIns
     mcp_resources: ResourceKeeper
@@ -368,6 +370,7 @@ class App:
         storage, rights = self.storage, self.rights
         self.memory = MemoryService(storage.memories, self.changes, MemoryRecall(self.embedder), rights)
         self.projects = ProjectService(storage.projects, storage.libraries, self.changes, self.ingestor, rights)
+        self.chat_search = ChatSearch(storage, self.projects)
         self.assistants = AssistantService(storage.assistants, self.changes, rights)
         self.skills = SkillService(storage.skills, self.changes)
         self.tool_permissions = ToolPermissions(storage.tool_permissions, rights)

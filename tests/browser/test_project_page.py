@@ -85,7 +85,14 @@ def test_a_project_has_files_and_a_memory_of_its_own(shelf: Page, tmp_path: Path
     file = tmp_path / "rye.txt"
     file.write_text("Rye rises slowly.", encoding="utf-8")
     group.locator("input").first.set_input_files(file)
-    expect(shelf.get_by_role("list", name="Files of Baking").get_by_text("rye.txt")).to_be_visible()
+    listed = shelf.get_by_role("list", name="Files of Baking")
+    expect(listed.get_by_text("rye.txt")).to_be_visible()
+    expect(listed.get_by_text(re.compile("^17 .*page$"))).to_be_visible()
+    shelf.get_by_role("searchbox", name="Search this project").fill("slowly")
+    shelf.get_by_role("list", name="Search this project").get_by_role("button", name="rye.txt").click()
+    expect(shelf.get_by_role("complementary", name="rye.txt").get_by_text("Rye rises slowly.")).to_be_visible()
+    shelf.get_by_role("searchbox", name="Search this project").fill("nowhere")
+    expect(shelf.get_by_text("Nothing found for “nowhere”.")).to_be_visible()
     with shelf.expect_response(re.compile("/api/projects/")) as saved:
         shelf.get_by_role("checkbox", name="@handbook").check()
     assert len(saved.value.json()["libraries"]) == 1

@@ -77,6 +77,16 @@ def test_a_chat_asks_what_a_server_wants_to_know(tmp_path: Path) -> None:
         screen.until("Saved as")
     finally:
         screen.close()
+    screen = Screen(home, "ask", "--mcp", "new", 'script: tool=new__book{"place":"Brest"}')
+    try:
+        screen.until("y: once")
+        screen.type("y\r")
+        screen.until("The MCP server 'new' asks you: Who stays in Brest?")
+        screen.until("Name")
+        screen.type("/decline\r")
+        screen.until("words · scripted")
+    finally:
+        screen.close()
 
 
 def test_what_can_not_be_added_or_used_is_said_in_a_sentence(tmp_path: Path) -> None:

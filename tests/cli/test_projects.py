@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import orjson
 import pytest
 
@@ -18,6 +20,14 @@ def test_a_project_is_begun_changed_used_shared_and_deleted(run: Eclair) -> None
     options = ("--instructions", "Be brief.", "--model", "scripted", "--web", "off", "--tools", "run_python")
     assert run("projects", "edit", "Town hall", "--rename", "Town", *options).stdout == "Changed the project Town.\n"
     assert run("chat", "--project", "Town", stdin="script: words=1\n").returncode == 0
+    found = run("search", "--project", "Town", "words")
+    assert "eclair ask" not in found.stdout
+    assert "message msg_" in found.stdout
+    assert orjson.loads(run("search", "--project", "Town", "--json", "nowhere").stdout) == {
+        "names": [],
+        "hits": [],
+        "passages": [],
+    }
     (listed,) = orjson.loads(run("projects", "--json").stdout)
     assert set(listed) == {
         *("id", "owner", "name", "created", "instructions", "model", "web", "tools", "access"),
@@ -33,10 +43,31 @@ def test_a_project_is_begun_changed_used_shared_and_deleted(run: Eclair) -> None
     assert run("projects", "remove", "Town", "--yes").stdout == "Deleted the project Town.\n"
 
 
+def test_a_question_is_answered_as_in_a_project_and_nothing_of_it_stays(run: Eclair, tmp_path: Path) -> None:
+    run("projects", "add", "Town")
+    run("projects", "edit", "Town", "--model", "scripted", "--tools", "")
+    note = tmp_path / "note.txt"
+    note.write_text("The tower is 40 metres high.")
+    events = run(
+        "ask", "--project", "Town", "--file", str(note), "--json", "How high is the tower?"
+    ).stdout.splitlines()
+    kinds = [orjson.loads(line)["type"] for line in events]
+    assert (kinds[0], kinds[-1]) == ("run.started", "run.finished")
+    assert "source.found" in kinds
+    assert run("ask", "--project", "Town", "script: words=3").stdout.strip()
+    (listed,) = orjson.loads(run("projects", "--json").stdout)
+    assert listed["conversations"] == 0
+    assert orjson.loads(run("files", "--json").stdout) == []
+
+
 @pytest.mark.parametrize(
     ("given", "said"),
     [
         (["projects", "add", " "], "1 to 80 characters"),
+        (["ask", "--project", "none", "Why?"], "There is no project 'none'."),
+        (["ask", "--mcp", "none", "Why?"], "There is no MCP server 'none'"),
+        (["search", "--project", "none", "Why"], "There is no project 'none'."),
+        (["search", "--project", "none", "--days", "2", "Why"], "are for the web"),
         (["projects", "show", "none"], "There is no project 'none'."),
         (["projects", "share", "none", "ben"], "is none of everyone, group:ID, person:ID."),
         (["projects", "edit", "none", "-f", "none.txt"], "There is no project 'none'."),

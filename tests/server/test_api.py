@@ -488,7 +488,7 @@ async def test_messages_are_found_by_their_words(fresh: Server) -> None:
         assert hit["conversation"] == id
         assert "\ue000" in hit["excerpt"]
     for words in ("%22", "*", "NEAR", "%00", "%FF"):
-        assert (await fresh.get(f"/api/search?q={words}")).body == {"names": [], "hits": []}
+        assert (await fresh.get(f"/api/search?q={words}")).body == {"names": [], "hits": [], "passages": []}
     assert (await fresh.get("/api/search")).error["param"] == "q"
     assert (await fresh.get("/api/search?q=a&limit=0")).error["param"] == "limit"
 
@@ -513,7 +513,7 @@ async def test_a_search_ends_when_its_client_goes(fresh: Server, monkeypatch: py
         await asyncio.to_thread(begun.wait)
         asking.cancel()  # which closes the connection
         await asyncio.to_thread(ended.wait)
-    assert (await fresh.get("/api/search?q=x")).body == {"names": [], "hits": []}
+    assert (await fresh.get("/api/search?q=x")).body == {"names": [], "hits": [], "passages": []}
 
 
 # Streams

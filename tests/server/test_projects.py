@@ -136,6 +136,27 @@ async def test_questions_in_a_project_search_its_files_and_libraries(fresh: Serv
     assert [each["id"] for each in (await fresh.get("/api/libraries")).body] == [handbook]
 
 
+async def test_a_search_in_a_project_finds_what_is_in_it_alone(fresh: Server) -> None:
+    id = await project(fresh, "Town hall")
+    library = (await fresh.call("PUT", f"/api/projects/{id}/library")).body["library"]
+    inside, outside = await fresh.begin(project_id=id, title="Tower plans"), await fresh.begin(title="Tower of cards")
+    for conversation in (inside, outside):
+        await fresh.say(conversation, "script: words=1 tower")
+    file = await ready(fresh, await add(fresh, "The tower is 40 metres high.", "tower.md", library))
+    await ready(fresh, await add(fresh, "A tower elsewhere.", "elsewhere-tower.md"))
+    everywhere = (await fresh.get("/api/search?q=tower")).body
+    assert {each["conversation"] for each in everywhere["hits"]} == {inside, outside}
+    assert everywhere["passages"] == []
+    found = (await fresh.get(f"/api/search?q=tower&project_id={id}")).body
+    assert [each["conversation"] for each in found["hits"]] == [inside]
+    assert [(each["kind"], each["name"]) for each in found["names"]] == [("file", "tower.md"), ("title", "Tower plans")]
+    (passage,) = found["passages"]
+    assert (passage["file"], passage["page"], passage["start"]) == (file["id"], 1, 0)
+    assert "\ue000tower\ue001" in passage["excerpt"]
+    assert (await fresh.get(f"/api/search?q=*&project_id={id}")).body == {"names": [], "hits": [], "passages": []}
+    assert (await fresh.get("/api/search?q=tower&project_id=proj_none")).status == 404
+
+
 async def test_what_is_kept_in_a_project_is_used_there_alone(fresh: Server, asked: list[Any]) -> None:
     assert (await fresh.post("/api/memories", {"text": "I live in Gent"})).status == 201
     id = await project(fresh)

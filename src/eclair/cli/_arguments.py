@@ -124,6 +124,10 @@ def _add_asking(command: _Command, answering: _Parser) -> None:
     )
     ask.add_argument("--json", action="store_true", help="print the events, one per line")
     ask.add_argument("--web", action="store_true", help="search the web for the answer")
+    ask.add_argument("--project", metavar="NAME", help="answer as in this project, from its files and instructions")
+    ask.add_argument(
+        "--mcp", action="append", metavar="NAME", help="have the model use this MCP server; may be repeated"
+    )
 
     edit = command("edit", "edit a text by an instruction; unchanged parts are not rewritten")
     edit.add_argument("file", type=Path, metavar="FILE", help="the text, or - for standard input")
@@ -207,8 +211,11 @@ def _add_documents(command: _Command) -> None:
 
 
 def _add_web(command: _Command) -> None:
-    search = command("search", "search the web and show which services found what")
+    search = command("search", "search the web and show which services found what, or search a project")
     search.add_argument("words", nargs="*", metavar="WORDS", help="what to search for: words or a question")
+    search.add_argument(
+        "--project", metavar="NAME", help="search the conversations and files of this project instead of the web"
+    )
     search.add_argument(
         "--days", type=_integer, metavar="N", help="only results at most N days old, if the service supports that"
     )

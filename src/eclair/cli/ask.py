@@ -58,7 +58,7 @@ Show = Callable[[Event], None]
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A question with its options, files and libraries.
+    """A question with its options, files and libraries, in a `project` and with MCP `servers`, which are names.
 
     `accepted` is the time it was asked, by `time.perf_counter`.
     """
@@ -68,6 +68,8 @@ class Question:
     accepted: float
     files: tuple[Path, ...] = ()
     libraries: tuple[str, ...] = ()
+    project: str | None = None
+    servers: tuple[str, ...] = ()
 
 
 def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
@@ -87,7 +89,9 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     for model in models or [None]:
         if len(models) > 1 and not arguments.json:
             terminal.line(f"## {model}\n" if model == models[0] else f"\n## {model}\n")
-        question = Question(text, replace(read_options(arguments), model=model), time.perf_counter(), files, libraries)
+        options = replace(read_options(arguments), model=model)
+        place = (arguments.project, tuple(arguments.mcp or ()))
+        question = Question(text, options, time.perf_counter(), files, libraries, *place)
         show = print_json if arguments.json else _printing(terminal)
         if login is not None:
             answering = ask_there(settings, login, asked_there(question), show, terminal)
@@ -98,7 +102,9 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
 
 
 def asked_there(question: Question) -> QuestionThere:
-    return QuestionThere(question.text, question.options, question.files, question.libraries)
+    return QuestionThere(
+        question.text, question.options, question.files, question.libraries, question.project, question.servers
+    )
 
 
 def read_options(arguments: argparse.Namespace) -> TurnOptions:
@@ -125,6 +131,11 @@ def _printing(terminal: Terminal) -> Show:
 
 async def _ask(settings: Settings, question: Question, show: Show, terminal: Terminal) -> int:
     """Open the engines, with the question's model as the default, and answer."""
+    if question.project is not None or question.servers:
+        from eclair.cli._ask_in_conversation import ask_in_conversation  # slow to import, and most do without
+
+        asked = (question.text, question.options, question.accepted, question.files, question.libraries)
+        return await ask_in_conversation(settings, *asked, question.project, question.servers, show, terminal)
     chosen = replace(settings, model=question.options.model or settings.model)
     async with open_gate(settings) as gate:
         registry = build_registry(chosen, UserEngines.read_once(settings, gate), gate=gate)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
 import difflib
 import re
 import time
@@ -18,19 +17,19 @@ from eclair.app import App, open_app
 from eclair.chat.tree import NewMessage, Regenerate, Resume
 from eclair.chat.turn_options import TurnOptions
 from eclair.cli._arguments import load_settings, sampling_options
+from eclair.cli._call_prompts import CallPrompts, RunReplies
 from eclair.cli._logging import log_if_debugging
 from eclair.cli._printer import Printer, exit_code
 from eclair.cli._prompt import InteractiveLines, LineReader, completions, open_lines
-from eclair.cli._questions import ask_question
 from eclair.cli._signals import hide_typing, on_interrupt, run_async
 from eclair.cli._sources import ingest_file
 from eclair.cli._terminal import Terminal
 from eclair.cli.draw import write_image
 from eclair.documents.folder_sync import resolve_roots
-from eclair.errors import Conflict, EclairError, InvalidInput, NotFound
+from eclair.errors import EclairError, InvalidInput, NotFound
 from eclair.schema.assistants import Assistant
 from eclair.schema.events import CallElicited, RunFailed, RunWaiting, decode
-from eclair.schema.messages import MODES, WEBS, Call, CallDecision, Conversation, Message, Mode, Web, branch
+from eclair.schema.messages import MODES, WEBS, Conversation, Message, Mode, Web, branch
 from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.settings import Settings
 from eclair.storage.conversations import ConversationEdit
@@ -83,19 +82,6 @@ async def _chat(settings: Settings, arguments: argparse.Namespace, options: Turn
         return await Chat(app, terminal, options, conversation, project, assistant).run()
 
 
-DECISIONS: dict[str, CallDecision] = {
-    "y": "once",
-    "yes": "once",
-    "c": "conversation",
-    "a": "always",
-    "always": "always",
-    "n": "declined",
-    "no": "declined",
-    "never": "never",
-}
-"""Decisions on a call by what the person types."""
-
-
 class Chat:
     """A chat session. The conversation is created with its first message, not before."""
 
@@ -122,8 +108,6 @@ class Chat:
         self._printer: Printer | None = None
         self._seen = 0
         """The number of the last event that was shown of the answer."""
-        self._answered: set[tuple[str, int]] = set()
-        """Questions of servers in the answer, by their calls and numbers."""
         self._failed = 0
         self._done = False
 
@@ -201,40 +185,13 @@ class Chat:
 
     async def _answer(self, what: NewMessage | Regenerate | Resume) -> None:
         """Ask and show the answer, and have the person decide on its calls that wait, and answer their servers."""
-        self._answered.clear()
+        assert self._lines is not None
+        prompts = CallPrompts(self._lines.read, self._terminal.note)
         run = await self._show(self._turn(what))
         while run is not None:
             message, _ = await self._app.runs.fold(run)
-            open_calls = [each for each in message.calls if each.outcome is None]
-            undecided = [each for each in open_calls if each.needs_approval and each.decision is None]
-            for each in undecided:
-                decision = await self._ask_decision(each)
-                with contextlib.suppress(Conflict):  # decided on in the page meanwhile
-                    await self._app.call_decisions.decide(LOCAL_PRINCIPAL, run, each.call, decision)
-            for each in open_calls:
-                await self._answer_questions(run, each)
+            await prompts.settle(message.calls, RunReplies(self._app, run))
             run = await self._show(self._follow(run, self._seen))
-
-    async def _answer_questions(self, run: RunRecord, call: Call) -> None:
-        """Have the person answer what the server of a call asks."""
-        assert self._lines is not None
-        for asked in call.elicitations:
-            if asked.action is not None or (call.call, asked.number) in self._answered:
-                continue
-            self._answered.add((call.call, asked.number))
-            action, content = await ask_question(asked, self._lines.read, self._terminal.note)
-            with contextlib.suppress(Conflict):  # answered in the page meanwhile
-                await self._app.call_decisions.answer(LOCAL_PRINCIPAL, run, call.call, asked.number, action, content)
-
-    async def _ask_decision(self, call: Call) -> CallDecision:
-        """Ask the person about a call; without further input it is declined."""
-        assert self._lines is not None
-        self._terminal.note(f"{call.summary}? y: once, c: in this conversation, always, n: no, never")
-        while (line := await self._lines.read()) is not None:
-            if (decision := DECISIONS.get(line.strip().lower())) is not None:
-                return decision
-            self._terminal.note("Type y, c, always, n or never.")
-        return "declined"
 
     async def _show(self, answering: Coroutine[Any, Any, RunRecord | None]) -> RunRecord | None:
         """Show an answer; Ctrl-C stops it without leaving the conversation. Returns a run that waits."""

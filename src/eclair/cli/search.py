@@ -1,4 +1,4 @@
-"""`eclair search`: searches the web; only the egress log is stored."""
+"""`eclair search`: searches the web, of which only the egress log is stored, or a project."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from eclair.schema.messages import Step
 from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.schema.web import WebHit, WebQuery
 from eclair.settings import Settings
+from eclair.text.excerpts import BEGIN_MARK, END_MARK
 from eclair.web.providers import providers_table
 from eclair.web.queries import parse_search
 from eclair.web.search import SEARCH_TIMEOUT_S, MetaSearch, ProviderStatus, SearchOutcome, run_search
@@ -39,8 +40,41 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     text = " ".join(arguments.words)
     if not 0 < len(text) <= 2000:
         raise InvalidInput("Write what to search for, in at most 2,000 characters.")
+    if arguments.project is not None:
+        if arguments.days is not None or arguments.language is not None:
+            raise InvalidInput("--days and --language are for the web; leave them out with --project.")
+        return run_async(_search_project(settings, arguments, text, terminal))
     queries = parse_search(text, arguments.language, arguments.days, date.today())
     return run_async(_search(settings, queries, arguments, terminal))
+
+
+async def _search_project(settings: Settings, arguments: argparse.Namespace, words: str, terminal: Terminal) -> int:
+    from eclair.app import open_app  # slow to import
+
+    async with open_app(settings) as app:
+        project = await app.storage.projects.get_project_by_name(LOCAL_PRINCIPAL, arguments.project)
+        found = await app.chat_search.find(LOCAL_PRINCIPAL, words, arguments.limit, project.id)
+    if arguments.json:
+        terminal.write_bytes(orjson.dumps(found, option=orjson.OPT_INDENT_2) + b"\n")
+        return 0
+    for name in found.names:
+        terminal.line(name.name if name.kind != "tag" else f"#{name.name}")
+        terminal.dim_line(
+            f"   {name.kind}{f', in {name.title}' if name.kind in ('file', 'tag') and name.title else ''}"
+        )
+    for hit in found.hits:
+        terminal.line(f"{hit.title or hit.conversation}: {_plain(hit.excerpt)}")
+        terminal.dim_line(f"   message {hit.message} of {hit.conversation}")
+    for passage in found.passages:
+        terminal.line(f"{passage.name}: {_plain(passage.excerpt)}")
+        terminal.dim_line(f"   page {passage.label or passage.page}")
+    if not (found.names or found.hits or found.passages):
+        terminal.note(f"Nothing in {project.name} has these words.")
+    return 0
+
+
+def _plain(excerpt: str) -> str:
+    return " ".join(excerpt.replace(BEGIN_MARK, "").replace(END_MARK, "").split())
 
 
 async def _list(settings: Settings, arguments: argparse.Namespace, terminal: Terminal) -> int:

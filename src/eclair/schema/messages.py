@@ -479,6 +479,22 @@ class Hit:
 
 
 @dataclass(frozen=True, slots=True)
+class PassageHit:
+    """A passage of a file found by a search. In `excerpt`, matches stand between U+E000 and U+E001.
+
+    It begins on page `page`, which its document may call by a `label`, and is characters `start` to `end` of the text.
+    """
+
+    file: str
+    name: str
+    page: int
+    label: str | None
+    start: int
+    end: int
+    excerpt: str
+
+
+@dataclass(frozen=True, slots=True)
 class NameHit:
     """A name found by a search: a conversation's title or tag, a file or a library.
 

@@ -59,6 +59,7 @@ EXPORTED_TYPES = (
     messages.Message,
     messages.Conversation,
     messages.Hit,
+    messages.PassageHit,
     messages.NameHit,
     messages.Change,
 )

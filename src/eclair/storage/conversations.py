@@ -78,6 +78,14 @@ class InactiveConversations:
     pinned: int
 
 
+@dataclass(frozen=True, slots=True)
+class ProjectScope:
+    """A project to search in, and the libraries that its questions search."""
+
+    id: str
+    libraries: tuple[str, ...] = ()
+
+
 class ConversationStore(Protocol):
     async def add_conversation(self, principal: Principal, conversation: Conversation) -> Conversation:
         """Add a conversation, or return the principal's existing one of that id.
@@ -141,17 +149,22 @@ class ConversationStore(Protocol):
         """Count the conversations with each tag, by tag."""
         ...
 
-    async def search_messages(self, principal: Principal, words: str, limit: int) -> list[Hit]:
-        """Find messages that contain every word, or a word beginning with it, best first.
+    async def search_messages(
+        self, principal: Principal, words: str, limit: int, project: ProjectScope | None = None
+    ) -> list[Hit]:
+        """Find messages that contain every word, or a word beginning with it, best first; in a project or in all.
 
         Of very many only the newest are compared. Cancelling this ends the search.
         """
         ...
 
-    async def search_names(self, principal: Principal, words: str, limit: int) -> list[NameHit]:
+    async def search_names(
+        self, principal: Principal, words: str, limit: int, project: ProjectScope | None = None
+    ) -> list[NameHit]:
         """Find titles, tags, files and libraries whose names have every word, also inside a longer one, best first.
 
-        Archived conversations are included, files only where a library or a message has them.
+        Archived conversations are included, files only where a library or a message has them. With a `project`, only
+        what is in it.
         """
         ...
 

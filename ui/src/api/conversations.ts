@@ -52,7 +52,7 @@ export type ImageOptions = { readonly [K in keyof ImageRequest]?: NonNullable<Im
 
 type ImageRequest = Extract<TurnBody["draw"], object>;
 
-/** The results of a search: names of conversations, files and libraries, and messages. */
+/** The results of a search: names of conversations, files and libraries, messages, and passages of a project’s files. */
 export type Found = Reply<"/api/search", "get">;
 
 /** A message with its files and libraries by id; `research` holds the questions of a report. */
@@ -158,9 +158,9 @@ export class ConversationCalls extends Resource {
     return this.client.call("POST", "/api/conversations/restore", { moment });
   }
 
-  /** Search names, and at most `limit` messages. */
-  search(words: string, limit: number, signal: AbortSignal): Promise<Found> {
-    const query = new URLSearchParams({ q: words, limit: String(limit) });
+  /** Search names, and at most `limit` messages; in a `project`, if one is given, passages of its files too. */
+  search(words: string, limit: number, signal: AbortSignal, project?: string): Promise<Found> {
+    const query = new URLSearchParams({ q: words, limit: String(limit), ...(project !== undefined && { project_id: project }) });
     return this.client.call("GET", `/api/search?${query}`, undefined, signal);
   }
 

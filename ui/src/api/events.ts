@@ -478,6 +478,20 @@ export interface Hit {
   readonly excerpt: string;
 }
 
+/** A passage of a file found by a search. In `excerpt`, matches stand between U+E000 and U+E001.
+ *
+ * It begins on page `page`, which its document may call by a `label`, and is characters `start` to `end` of the text.
+ */
+export interface PassageHit {
+  readonly file: string;
+  readonly name: string;
+  readonly page: number;
+  readonly label: string | null;
+  readonly start: number;
+  readonly end: number;
+  readonly excerpt: string;
+}
+
 /** A name found by a search: a conversation's title or tag, a file or a library.
  *
  * A title or tag has `conversation` and its `title`; a library has `library`, its id. A file has the `library` that

@@ -318,6 +318,7 @@ export interface paths {
                 readonly query: {
                     readonly q: string;
                     readonly limit?: number;
+                    readonly project_id?: string | null;
                 };
                 readonly header?: never;
                 readonly path?: never;
@@ -13038,6 +13039,20 @@ export interface components {
             readonly breaks: readonly components["schemas"]["PageBreak"][];
             readonly computation: string | null;
         };
+        /**
+         * @description A passage of a file found by a search. In `excerpt`, matches stand between U+E000 and U+E001.
+         *
+         *     It begins on page `page`, which its document may call by a `label`, and is characters `start` to `end` of the text.
+         */
+        readonly PassageHit: {
+            readonly file: string;
+            readonly name: string;
+            readonly page: number;
+            readonly label: string | null;
+            readonly start: number;
+            readonly end: number;
+            readonly excerpt: string;
+        };
         /** @description A beginning of adding a passkey; `password` is one's own, where there is one. */
         readonly PasskeyBeginning: {
             /** @default  */
@@ -13900,10 +13915,15 @@ export interface components {
             readonly language?: string | null;
             readonly days?: number | null;
         };
-        /** @description Names of conversations, files and libraries, and messages; each list is ordered best first. */
+        /**
+         * @description Names of conversations, files and libraries, messages, and passages of a project's files.
+         *
+         *     Each list is ordered best first.
+         */
         readonly SearchResults: {
             readonly names: readonly components["schemas"]["NameHit"][];
             readonly hits: readonly components["schemas"]["Hit"][];
+            readonly passages: readonly components["schemas"]["PassageHit"][];
         };
         /** @description One's password, or a code where there is no password. */
         readonly SecondFactorRemoval: {

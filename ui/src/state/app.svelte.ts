@@ -116,6 +116,8 @@ export class App {
   research = $state.raw<Research | null>(null);
   /** The source shown next to the conversation. */
   source = $state.raw<Source | null>(null);
+  /** The page beside which the source is shown. */
+  sourcePage = $state<App["page"]>("chat");
   /** The canvas shown next to the conversation. */
   canvas = $state.raw<CanvasRequest | null>(null);
   /** Called with every change on the server. */
@@ -346,9 +348,10 @@ export class App {
     this.dialog = { kind: "license", name, text };
   }
 
-  /** Show a source next to the conversation; null closes it. */
+  /** Show a source next to the conversation, or to the page where it was found; null closes it. */
   showSource(source: Source | null): void {
     if (source !== null) this.sourceOpener = document.activeElement;
+    this.sourcePage = this.page;
     this.source = source;
   }
 

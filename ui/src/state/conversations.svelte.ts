@@ -298,7 +298,7 @@ export class Conversations {
     this.running.delete(id);
     if (this.found === null) return;
     const elsewhere = (hit: { readonly conversation: string | null }) => hit.conversation !== id;
-    this.found = { names: this.found.names.filter(elsewhere), hits: this.found.hits.filter(elsewhere) };
+    this.found = { ...this.found, names: this.found.names.filter(elsewhere), hits: this.found.hits.filter(elsewhere) };
   }
 }
 

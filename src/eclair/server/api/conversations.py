@@ -11,7 +11,18 @@ from pydantic import AfterValidator, BaseModel, Field
 
 from eclair.app import App
 from eclair.errors import InvalidInput
-from eclair.schema.messages import MAX_TAG_CHARS, MAX_TAGS, Conversation, Hit, Message, Mode, NameHit, Switch, Web
+from eclair.schema.messages import (
+    MAX_TAG_CHARS,
+    MAX_TAGS,
+    Conversation,
+    Hit,
+    Message,
+    Mode,
+    NameHit,
+    PassageHit,
+    Switch,
+    Web,
+)
 from eclair.server.api.turns import MaxTokens, ModelName, SystemPrompt, Temperature, check_length
 from eclair.server.principal import Caller
 from eclair.server.request_body import RequestBody
@@ -19,9 +30,6 @@ from eclair.server.streaming import unless_disconnected
 from eclair.storage.conversations import ClearableField, ConversationCursor, ConversationEdit
 
 CLEARABLE_FIELDS: tuple[ClearableField, ...] = get_args(ClearableField)
-
-MAX_NAMES = 12
-"""Names that one search returns, which stand above the messages."""
 
 
 def _tag(text: str) -> str:
@@ -118,10 +126,14 @@ class ConversationTree(BaseModel):
 
 
 class SearchResults(BaseModel):
-    """Names of conversations, files and libraries, and messages; each list is ordered best first."""
+    """Names of conversations, files and libraries, messages, and passages of a project's files.
+
+    Each list is ordered best first.
+    """
 
     names: list[NameHit]
     hits: list[Hit]
+    passages: list[PassageHit]
 
 
 def router(app: App) -> APIRouter:
@@ -180,14 +192,16 @@ def router(app: App) -> APIRouter:
 
     @api.get("/search")
     async def search(
-        request: Request, principal: Caller, q: str, limit: Annotated[int, Query(ge=1, le=100)] = 20
+        request: Request,
+        principal: Caller,
+        q: str,
+        limit: Annotated[int, Query(ge=1, le=100)] = 20,
+        project_id: str | None = None,
     ) -> SearchResults:
-        async def find() -> SearchResults:
-            store = app.storage.conversations
-            names = await store.search_names(principal, q, MAX_NAMES)
-            return SearchResults(names=names, hits=await store.search_messages(principal, q, limit))
-
-        return await unless_disconnected(request, find()) or SearchResults(names=[], hits=[])
+        found = await unless_disconnected(request, app.chat_search.find(principal, q, limit, project_id))
+        if found is None:
+            return SearchResults(names=[], hits=[], passages=[])
+        return SearchResults(names=found.names, hits=found.hits, passages=found.passages)
 
     return api
 

@@ -17,7 +17,6 @@ from eclair.storage.chunks import ChunkHit, SearchScope
 from eclair.storage.sql.connection import Connection
 from eclair.storage.sql.document_rows import MAX_NUMBER, NUMBER_BITS
 from eclair.storage.sql.search_scope import INSIDE, scope_values
-from eclair.storage.sql.sharing import describe
 from eclair.storage.sql.store import first_row
 from eclair.storage.sql.stored_rows import decode_object, decode_rows
 from eclair.storage.sql.text_index import (
@@ -91,7 +90,13 @@ class PostgresTextIndex:
         )
 
     def find_messages(
-        self, db: Connection, principal: Principal, terms: Sequence[SearchTerm], limit: int, note: Callable[[], None]
+        self,
+        db: Connection,
+        principal: Principal,
+        terms: Sequence[SearchTerm],
+        limit: int,
+        note: Callable[[], None],
+        project: str | None = None,
     ) -> list[Hit]:
         queries = [query for term in terms if (query := term_query(term))]
         if not queries:
@@ -102,6 +107,7 @@ class PostgresTextIndex:
             " SELECT message_text.number, words, length FROM message_text JOIN message USING (number)"
             " JOIN conversation ON conversation.id = message.conversation"
             f" WHERE words @@ {_QUERY.format(1)} AND owner = ?2 AND deleted IS NULL"
+            " AND (CAST(?5 AS TEXT) IS NULL OR project_id = CAST(?5 AS TEXT))"
             f" ORDER BY message_text.number DESC LIMIT {MAX_RANKED_MATCHES}),"
             " best AS (SELECT number, (SELECT sum(count / (count + resistance))"
             f" FROM unnest({_QUERIES.format(3)}) AS term (query),"
@@ -111,7 +117,7 @@ class PostgresTextIndex:
             " SELECT number, conversation.id, title, message.id, body, message.text FROM best"
             " JOIN message USING (number) JOIN conversation ON conversation.id = message.conversation"
             " ORDER BY score DESC, number DESC",
-            (" & ".join([_owner_query(principal.id), *queries]), principal.id, queries, limit),
+            (" & ".join([_owner_query(principal.id), *queries]), principal.id, queries, limit, project),
         )
         return [hit for _, hit in decode_rows(rows, lambda row: _hit(row, terms), note)]
 
@@ -171,12 +177,12 @@ class PostgresTextIndex:
         )
         return (number for (number,) in rows)
 
-    def select_names(self, db: Connection, source: NameSource, principal: Principal, query: NameQuery) -> Iterator[Any]:
+    def select_names(self, db: Connection, source: NameSource, searcher: str, query: NameQuery) -> Iterator[Any]:
         joined = " || ' ' || ".join(source.columns)
         has_words = " AND ".join(f"{joined} ILIKE ?" for _ in query.words)
         rows = db.execute(
             f"{source.select} AND ({joined} ~ '{_NOT_ASCII}' OR {has_words}) ORDER BY moment DESC",
-            (describe(principal), *(f"%{word}%" for word in query.words)),
+            (searcher, *(f"%{word}%" for word in query.words)),
         )
         count = 0
         for row in rows:

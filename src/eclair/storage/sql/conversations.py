@@ -23,6 +23,7 @@ from eclair.storage.conversations import (
     ConversationPage,
     Deletion,
     InactiveConversations,
+    ProjectScope,
 )
 from eclair.storage.sql import bulk_erasure
 from eclair.storage.sql.audit import append_act
@@ -186,16 +187,21 @@ class SQLConversationStore(SQLStore):
         return dict(sorted(named, key=lambda row: (row[0].casefold(), row[0])))
 
     @search
-    def search_messages(self, db: Connection, principal: Principal, words: str, limit: int) -> list[Hit]:
+    def search_messages(
+        self, db: Connection, principal: Principal, words: str, limit: int, project: ProjectScope | None = None
+    ) -> list[Hit]:
         if not (terms := parse_words(words)):
             return []
         note = self.database.damage.noting("messages")
-        return self.database.text_index.find_messages(db, principal, terms, limit, note)
+        id = None if project is None else project.id
+        return self.database.text_index.find_messages(db, principal, terms, limit, note, id)
 
     @search
-    def search_names(self, db: Connection, principal: Principal, words: str, limit: int) -> list[NameHit]:
+    def search_names(
+        self, db: Connection, principal: Principal, words: str, limit: int, project: ProjectScope | None = None
+    ) -> list[NameHit]:
         note = self.database.damage.noting("conversations")
-        return find_names(db, self.database.text_index, principal, words, limit, note)
+        return find_names(db, self.database.text_index, principal, words, limit, note, project)
 
     @overwrite
     def edit_conversation(self, db: Connection, principal: Principal, id: str, edit: ConversationEdit) -> Conversation:

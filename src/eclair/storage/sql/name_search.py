@@ -12,8 +12,9 @@ from typing import Any
 
 from eclair.schema.messages import NameHit
 from eclair.schema.principal import Principal
+from eclair.storage.conversations import ProjectScope
 from eclair.storage.sql.connection import Connection
-from eclair.storage.sql.sharing import LIBRARIES, OWNED
+from eclair.storage.sql.sharing import LIBRARIES, OWNED, describe
 from eclair.storage.sql.store import first_row, snapshot
 from eclair.storage.sql.stored_rows import decode_list, decode_rows, row_decoder
 from eclair.storage.sql.text_index import NameSource, TextIndex
@@ -31,34 +32,49 @@ class _Ranked:
 
 
 def find_names(
-    db: Connection, index: TextIndex, principal: Principal, text: str, limit: int, note: Callable[[], None]
+    db: Connection,
+    index: TextIndex,
+    principal: Principal,
+    text: str,
+    limit: int,
+    note: Callable[[], None],
+    project: ProjectScope | None = None,
 ) -> list[NameHit]:
     """Find names as `ConversationStore.search_names` says; call `note` for damaged rows, which are left out."""
     query = NameQuery.parse(text)
     if not query.words:
         return []
 
+    place: dict[str, Any] = {} if project is None else {"project": project.id, "libraries": project.libraries}
+    searcher = describe(principal, **place)
     with snapshot(db):
         found = [
-            *decode_rows(index.select_names(db, _CONVERSATIONS, principal, query), _conversation_decoder(query), note),
-            *decode_rows(index.select_names(db, _LIBRARIES, principal, query), _library_decoder(query), note),
-            *decode_rows(index.select_names(db, _FILES, principal, query), _file_decoder(query), note),
+            *decode_rows(index.select_names(db, _CONVERSATIONS, searcher, query), _conversation_decoder(query), note),
+            *decode_rows(index.select_names(db, _LIBRARIES, searcher, query), _library_decoder(query), note),
+            *decode_rows(index.select_names(db, _FILES, searcher, query), _file_decoder(query), note),
         ]
         found.sort(key=lambda each: (each.score, each.moment), reverse=True)
         return list(islice((hit for each in found if (hit := _locate(db, each)) is not None), limit))
 
 
+_EVERYWHERE = "?1 ->> 'project' IS NULL"
+_IN_PROJECT = "project_id = ?1 ->> 'project'"
+_SEARCHED = "IN (SELECT value FROM json_each(?1, '$.libraries'))"
 _CONVERSATIONS = NameSource(
     "SELECT updated AS moment, id, title, tags FROM conversation"
-    f" WHERE {OWNED} AND shelf IN ('list', 'archive', 'pinned')",
+    f" WHERE {OWNED} AND shelf IN ('list', 'archive', 'pinned') AND ({_EVERYWHERE} OR {_IN_PROJECT})",
     ("title", "tags"),
 )
 _LIBRARIES = NameSource(
-    f"SELECT created AS moment, id, name FROM library WHERE ({OWNED} OR id IN {LIBRARIES.shared})",
+    f"SELECT created AS moment, id, name FROM library WHERE ({OWNED} OR id IN {LIBRARIES.shared})"
+    f" AND ({_EVERYWHERE} OR id {_SEARCHED})",
     ("name",),
 )
 _FILES = NameSource(
-    f"SELECT created AS moment, id, name, library FROM file WHERE ({OWNED} OR library IN {LIBRARIES.shared})",
+    f"SELECT created AS moment, id, name, library FROM file WHERE ({OWNED} OR library IN {LIBRARIES.shared})"
+    f" AND ({_EVERYWHERE} OR library {_SEARCHED} OR id IN (SELECT file FROM attached JOIN message"
+    " ON message.id = attached.message JOIN conversation ON conversation.id = message.conversation"
+    f" WHERE {_IN_PROJECT} AND conversation.{OWNED}))",
     ("name",),
 )
 

@@ -85,9 +85,9 @@ class _Shared(Protocol):
 T = TypeVar("T", bound=_Shared)
 
 
-def describe(principal: Principal) -> str:
-    """Describe a principal as the parameter of the conditions above."""
-    return orjson.dumps({"owner": principal.id, "subjects": subjects_of(principal)}).decode()
+def describe(principal: Principal, **more: Any) -> str:
+    """Describe a principal as the parameter of the conditions above; `more` is for further ones."""
+    return orjson.dumps({"owner": principal.id, "subjects": subjects_of(principal), **more}).decode()
 
 
 def find_shared(

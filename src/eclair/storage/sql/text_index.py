@@ -37,7 +37,7 @@ _MIN_WEIGHT = 1e-6
 
 @dataclass(frozen=True, slots=True)
 class NameSource:
-    """Rows with names: a statement whose first column is `moment` and whose one parameter describes the principal.
+    """Rows with names: a statement whose first column is `moment` and whose one parameter describes who searches.
 
     A condition can be added to its end. `columns` are those of names, which are compared together.
     """
@@ -69,9 +69,18 @@ class TextIndex(Protocol):
         ...
 
     def find_messages(
-        self, db: Connection, principal: Principal, terms: Sequence[SearchTerm], limit: int, note: Callable[[], None]
+        self,
+        db: Connection,
+        principal: Principal,
+        terms: Sequence[SearchTerm],
+        limit: int,
+        note: Callable[[], None],
+        project: str | None = None,
     ) -> list[Hit]:
-        """Find the principal's messages that have all terms, best first; call `note` for damaged ones."""
+        """Find the principal's messages that have all terms, best first, in a project or in all conversations.
+
+        Calls `note` for damaged ones.
+        """
         ...
 
     def image_condition(self, terms: Sequence[SearchTerm]) -> tuple[str, Any]:
@@ -92,8 +101,8 @@ class TextIndex(Protocol):
         """List the newest entries with a term by number; some may be of feeds of others."""
         ...
 
-    def select_names(self, db: Connection, source: NameSource, principal: Principal, query: NameQuery) -> Iterator[Any]:
-        """Select the newest rows whose names match."""
+    def select_names(self, db: Connection, source: NameSource, searcher: str, query: NameQuery) -> Iterator[Any]:
+        """Select the newest rows whose names match; `searcher` is the parameter of the source."""
         ...
 
     def erasing_many(self, db: Connection) -> AbstractContextManager[None]:

@@ -22,7 +22,6 @@ from eclair.storage.chunks import ChunkHit, SearchScope
 from eclair.storage.sql.connection import Connection
 from eclair.storage.sql.document_rows import MAX_NUMBER, NUMBER_BITS
 from eclair.storage.sql.search_scope import INSIDE, scope_values
-from eclair.storage.sql.sharing import describe
 from eclair.storage.sql.store import first_row, snapshot
 from eclair.storage.sql.stored_rows import decode_rows
 from eclair.storage.sql.text_index import (
@@ -44,7 +43,7 @@ MERGED_PAGES_PER_STEP = 32
 _VISIBLE = (
     " FROM message_text CROSS JOIN message ON message.number = message_text.rowid"
     " CROSS JOIN conversation ON conversation.id = message.conversation"
-    " WHERE message_text MATCH ? AND owner = ? AND deleted IS NULL"
+    " WHERE message_text MATCH ?1 AND owner = ?2 AND deleted IS NULL AND (?3 IS NULL OR project_id = ?3)"
 )
 
 
@@ -64,23 +63,29 @@ class SQLiteTextIndex:
         pass
 
     def find_messages(
-        self, db: Connection, principal: Principal, terms: Sequence[SearchTerm], limit: int, note: Callable[[], None]
+        self,
+        db: Connection,
+        principal: Principal,
+        terms: Sequence[SearchTerm],
+        limit: int,
+        note: Callable[[], None],
+        project: str | None = None,
     ) -> list[Hit]:
         query = " ".join(term.query for term in terms)
         cast(apsw.Connection, db).register_fts5_function("match_score", _score)
         with snapshot(db):
             newest = db.execute(
                 f"SELECT message_text.rowid, match_score(message_text){_VISIBLE}"
-                " ORDER BY message_text.rowid DESC LIMIT ?",
-                (query, principal.id, MAX_RANKED_MATCHES),
+                " ORDER BY message_text.rowid DESC LIMIT ?4",
+                (query, principal.id, project, MAX_RANKED_MATCHES),
             )
             best = [number for number, _ in sorted(newest, key=lambda row: row[1], reverse=True)[:limit]]
             rows = db.execute(
                 "SELECT message_text.rowid, conversation.id, conversation.title, message.id,"
                 " iif(json_valid(body), body ->> 'role', 'user'), iif(json_valid(body), body ->> 'created', 0),"
                 " snippet(message_text, 0, char(0xE000), char(0xE001), '…', 16)"
-                f"{_VISIBLE} AND message_text.rowid >= ? AND +message_text.rowid IN (SELECT value FROM json_each(?))",
-                (query, principal.id, min(best, default=0), orjson.dumps(best).decode()),
+                f"{_VISIBLE} AND message_text.rowid >= ?4 AND +message_text.rowid IN (SELECT value FROM json_each(?5))",
+                (query, principal.id, project, min(best, default=0), orjson.dumps(best).decode()),
             )
             hits = dict(decode_rows(rows, build_numbered_hit, note))
         return [hits[number] for number in best if number in hits]
@@ -116,7 +121,7 @@ class SQLiteTextIndex:
         rows = db.execute("SELECT rowid FROM entry_text WHERE entry_text MATCH ? ORDER BY rowid DESC", (term.query,))
         return (number for (number,) in islice(rows, limit))
 
-    def select_names(self, db: Connection, source: NameSource, principal: Principal, query: NameQuery) -> Iterator[Any]:
+    def select_names(self, db: Connection, source: NameSource, searcher: str, query: NameQuery) -> Iterator[Any]:
         """Names in ASCII that lack a word are dropped by SQLite itself, which takes no lock of Python's."""
 
         def score(*names: Any) -> int:
@@ -128,7 +133,7 @@ class SQLiteTextIndex:
         return db.execute(
             f"SELECT * FROM ({source.select} AND iif({joined} GLOB '*[^ -~]*', 1, {has_words}))"
             f" WHERE name_score({', '.join(source.columns)}) > 0 ORDER BY moment DESC LIMIT {MAX_RANKED_NAMES}",
-            (describe(principal), *(f"%{word}%" for word in query.words)),
+            (searcher, *(f"%{word}%" for word in query.words)),
         )
 
     @contextlib.contextmanager

@@ -1097,6 +1097,7 @@ export interface Placeholders {
   readonly projects: never;
   readonly projectOpen: never;
   readonly projectNewChat: never;
+  readonly projectSearch: never;
   readonly projectNone: never;
   readonly projectGone: never;
   readonly projectHint: never;

@@ -1,0 +1,126 @@
+"""Prompts for the calls of an answer that wait for the person: to be decided on, or for what their servers ask."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Protocol
+
+from eclair.cli._printer import exit_code
+from eclair.cli._prompt import PipedLines
+from eclair.cli._questions import ask_question
+from eclair.cli._terminal import Terminal
+from eclair.errors import Conflict
+from eclair.schema.elicitations import ElicitationAction, FieldValue
+from eclair.schema.events import CallElicited, Event, Folding, RunFailed, RunWaiting
+from eclair.schema.messages import Call, CallDecision
+from eclair.schema.principal import LOCAL_PRINCIPAL
+from eclair.storage.runs import RunRecord
+
+if TYPE_CHECKING:
+    from eclair.app import App
+
+MAX_REPLY_BYTES = 1 << 16
+
+DECISIONS: dict[str, CallDecision] = {
+    "y": "once",
+    "yes": "once",
+    "c": "conversation",
+    "a": "always",
+    "always": "always",
+    "n": "declined",
+    "no": "declined",
+    "never": "never",
+}
+"""Decisions on a call by what the person types."""
+
+
+class CallReplies(Protocol):
+    """Takes what the person says about the calls of one answer, unless it was said elsewhere meanwhile."""
+
+    async def decide(self, call: str, decision: CallDecision) -> None: ...
+
+    async def answer(
+        self, call: str, number: int, action: ElicitationAction, content: Mapping[str, FieldValue]
+    ) -> None: ...
+
+
+class RunReplies:
+    """Implements `CallReplies` for a run of this data folder."""
+
+    def __init__(self, app: App, run: RunRecord) -> None:
+        self._app = app
+        self._run = run
+
+    async def decide(self, call: str, decision: CallDecision) -> None:
+        with contextlib.suppress(Conflict):
+            await self._app.call_decisions.decide(LOCAL_PRINCIPAL, self._run, call, decision)
+
+    async def answer(
+        self, call: str, number: int, action: ElicitationAction, content: Mapping[str, FieldValue]
+    ) -> None:
+        with contextlib.suppress(Conflict):
+            await self._app.call_decisions.answer(LOCAL_PRINCIPAL, self._run, call, number, action, content)
+
+
+class CallPrompts:
+    """Asks the person about calls. Without further input they are declined, and questions cancelled."""
+
+    def __init__(self, read: Callable[[], Awaitable[str | None]], say: Callable[[str], None]) -> None:
+        self._read = read
+        self._say = say
+        self._answered: set[tuple[str, int]] = set()
+        """Questions of servers, by their calls and numbers."""
+
+    async def settle(self, calls: Iterable[Call], replies: CallReplies) -> None:
+        """Ask about all that waits in these calls."""
+        open_calls = [each for each in calls if each.outcome is None]
+        for each in open_calls:
+            if each.needs_approval and each.decision is None:
+                await replies.decide(each.call, await self._ask_decision(each))
+        for each in open_calls:
+            for asked in each.elicitations:
+                if asked.action is not None or (each.call, asked.number) in self._answered:
+                    continue
+                self._answered.add((each.call, asked.number))
+                action, content = await ask_question(asked, self._read, self._say)
+                await replies.answer(each.call, asked.number, action, content)
+
+    @classmethod
+    def at(cls, terminal: Terminal) -> CallPrompts:
+        """Return prompts at a terminal, whose input is read from the first one on; elsewhere nobody is asked."""
+        lines: list[PipedLines] = []
+
+        async def read() -> str | None:
+            if not terminal.can_ask:
+                return None
+            if not lines:
+                lines.append(PipedLines(MAX_REPLY_BYTES))
+            return await lines[0].read()
+
+        return cls(read, terminal.note)
+
+    async def _ask_decision(self, call: Call) -> CallDecision:
+        self._say(f"{call.summary}? y: once, c: in this conversation, always, n: no, never")
+        while (line := await self._read()) is not None:
+            if (decision := DECISIONS.get(line.strip().lower())) is not None:
+                return decision
+            self._say("Type y, c, always, n or never.")
+        return "declined"
+
+
+async def show_asking(
+    events: AsyncGenerator[Event, None], show: Callable[[Event], None], prompts: CallPrompts, replies: CallReplies
+) -> int:
+    """Show the events of an answer, and have the person asked where it waits; return an exit code."""
+    folding, code = Folding(), 0
+    async with aclosing(events):
+        async for event in events:
+            show(event)
+            folding.add(event)
+            if isinstance(event, RunFailed):
+                code = exit_code(event.code)
+            if isinstance(event, RunWaiting | CallElicited):
+                await prompts.settle(folding.message().calls, replies)
+    return code
