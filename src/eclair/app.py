@@ -36,6 +36,7 @@ from eclair.chat.responses import ResponseService
 from eclair.chat.retention import RetentionService
 from eclair.chat.routing import ModelRouter
 from eclair.chat.runs import Runs
+from eclair.chat.shown_conversations import ShownConversations
 from eclair.chat.titles import TitleGenerator
 from eclair.chat.turn_options import TurnOptions
 from eclair.chat.turns import Turns
@@ -159,6 +160,7 @@ class App:
     memory: MemoryService
     projects: ProjectService
     chat_search: ChatSearch
+    shown_conversations: ShownConversations
     mcp: McpService
     mcp_sign_ins: McpSignIns
     mcp_resources: ResourceKeeper
@@ -370,7 +372,10 @@ class App:
         storage, rights = self.storage, self.rights
         self.memory = MemoryService(storage.memories, self.changes, MemoryRecall(self.embedder), rights)
         self.projects = ProjectService(storage.projects, storage.libraries, self.changes, self.ingestor, rights)
+        self.conversations.also_erases.append(self.projects.erase_deleted)
         self.chat_search = ChatSearch(storage, self.projects)
+        showing = (storage, self.projects, self.changes, self.absent.find_person)
+        self.shown_conversations = ShownConversations(*showing, rights)
         self.assistants = AssistantService(storage.assistants, self.changes, rights)
         self.skills = SkillService(storage.skills, self.changes)
         self.tool_permissions = ToolPermissions(storage.tool_permissions, rights)

@@ -40,7 +40,11 @@ def test_a_project_is_begun_changed_used_shared_and_deleted(run: Eclair) -> None
     ended = run("projects", "share", "Town", "everyone", "--end")
     assert ended.stdout == "The project Town is no longer shared with everyone.\n"
     assert "add --yes" in run("projects", "remove", "Town").stderr
-    assert run("projects", "remove", "Town", "--yes").stdout == "Deleted the project Town.\n"
+    deleted, restoring = run("projects", "remove", "Town", "--yes").stdout.splitlines()
+    assert deleted == "Deleted the project Town."
+    assert f"`eclair projects restore {listed['id']}`" in restoring
+    assert run("projects", "restore", listed["id"]).stdout == "Restored the project Town.\n"
+    assert run("projects", "show", "Town").stdout == "Be brief.\n"
 
 
 def test_a_question_is_answered_as_in_a_project_and_nothing_of_it_stays(run: Eclair, tmp_path: Path) -> None:
@@ -69,6 +73,7 @@ def test_a_question_is_answered_as_in_a_project_and_nothing_of_it_stays(run: Ecl
         (["search", "--project", "none", "Why"], "There is no project 'none'."),
         (["search", "--project", "none", "--days", "2", "Why"], "are for the web"),
         (["projects", "show", "none"], "There is no project 'none'."),
+        (["projects", "restore", "proj_none"], "cannot be restored"),
         (["projects", "share", "none", "ben"], "is none of everyone, group:ID, person:ID."),
         (["projects", "edit", "none", "-f", "none.txt"], "There is no project 'none'."),
         (["chat", "--project", "none"], "There is no project 'none'."),

@@ -266,6 +266,8 @@ async def furnish(server: Server) -> dict[str, str]:
     rated = await server.call("PUT", f"/api/ratings/{answer['id']}", rating)
     assert rated.status < 300, rated
     share = (await server.post(f"/api/conversations/{conversation}/shares", {"days": 1})).body["id"]
+    shown = await server.call("PUT", f"/api/project-conversations/{conversation}", {"project_id": project})
+    assert shown.status == 204
     written = await server.post(f"/api/conversations/{conversation}/canvases", {"title": SECRET, "text": TEXT})
     await server.call("PUT", "/api/preferences", {"version": 0, "instructions": TEXT})
     prompt = (await server.post("/api/prompts", {"name": f"{SECRET}-{HIDDEN}", "text": TEXT})).body["id"]
@@ -616,7 +618,8 @@ async def test_the_owner_sees_there_what_the_stranger_does_not(house: House) -> 
             silent.append(route)
     # a text has no pages with pictures, and no MCP server answers
     mcp = {f"/api/mcp-servers/{{id}}/{kind}" for kind in ("resources", "prompts")}
-    assert [route for route in silent if not route.endswith("/picture") and route not in mcp] == []
+    textual = {*mcp, "/api/project-conversations/{id}/pictures/{picture}"}
+    assert [route for route in silent if not route.endswith("/picture") and route not in textual] == []
 
 
 BORROWED: tuple[tuple[str, str, JSON], ...] = (

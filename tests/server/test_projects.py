@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from eclair.chat.projects import ProjectService
+from eclair.errors import NotFound
+from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.settings import Settings
 from tests.server.test_accounts import Headers, member, set_up
 from tests.server.test_documents import add, ready
@@ -111,8 +115,49 @@ async def test_members_use_a_project_with_conversations_of_their_own(settings: S
         assert (await house.get(f"/api/projects/{id}", his)).status == 403
         assert (await house.post("/api/conversations", {"project_id": id}, headers=his)).status == 403
         assert (await house.call("DELETE", f"/api/projects/{id}", headers=ada)).status == 204
-        left = (await house.get(f"/api/conversations/{his_own}", his)).body["conversation"]
-        assert left["project_id"] is None
+        assert (await house.get(f"/api/conversations/{his_own}", his)).status == 200
+        for headers in (his, admin):
+            assert (await house.post(f"/api/projects/{id}/restore", {}, headers=headers)).status == 404
+        assert (await house.post(f"/api/projects/{id}/restore", {}, headers=ada)).body["name"] == "Town"
+
+
+async def test_a_member_shows_a_conversation_to_the_others_until_they_leave(settings: Settings) -> None:
+    async with serving(replace(settings, accounts="on")) as house:
+        admin = await set_up(house)
+        _, ada = await member(house, admin, "ada-b")
+        ben, his = await member(house, admin, "ben")
+        _, eve = await member(house, admin, "eve-b")
+        id = await project(house, headers=ada)
+        share = f"/api/projects/{id}/shares/person:{ben}"
+        await house.call("PUT", share, {"access": "view"}, headers=ada)
+        his_own = (await house.post("/api/conversations", {"title": "Bikes"}, headers=his)).body["id"]
+        streamed = {**his, "Accept": "text/event-stream"}
+        await house.post(f"/api/conversations/{his_own}/turns", {"text": "script: say=Velos."}, headers=streamed)
+        shown, listed = f"/api/project-conversations/{his_own}", f"/api/project-conversations?project_id={id}"
+        assert (await house.call("PUT", shown, {"project_id": id}, headers=ada)).status == 404, "it isn't hers"
+        assert (await house.get(shown, ada)).status == 404
+        assert (await house.call("PUT", shown, {"project_id": id}, headers=his)).status == 204
+        (seen,) = (await house.get(listed, ada)).body["conversations"]
+        assert (seen["title"], seen["author"], seen["may_hide"]) == ("Bikes", "ben", True)
+        (own,) = (await house.get(listed, his)).body["conversations"]
+        assert (own["author"], own["may_hide"]) == (None, True)
+        read = (await house.get(shown, ada)).body
+        assert (read["title"], read["author"]) == ("Bikes", "ben")
+        assert [each["parts"][0]["text"] for each in read["messages"]] == ["script: say=Velos.", "Velos."]
+        assert {each["id"] for each in read["messages"]} == {""}
+        assert (await house.get(f"/api/conversations/{his_own}", ada)).status == 404
+        assert (await house.get(f"{shown}/pictures/img_none", ada)).status == 404
+        for path in (shown, listed):
+            assert (await house.get(path, eve)).status == 404
+        assert (await house.call("DELETE", shown, headers=eve)).status == 404
+        assert (await house.call("DELETE", share, headers=ada)).status == 204
+        assert (await house.get(shown, ada)).status == 404, "its author has left"
+        assert (await house.get(listed, ada)).body["conversations"] == []
+        await house.call("PUT", share, {"access": "edit"}, headers=ada)
+        assert (await house.get(shown, ada)).status == 200
+        assert (await house.call("DELETE", shown, headers=ada)).status == 204, "it is her project"
+        assert (await house.get(shown, ada)).status == 404
+        assert (await house.get(f"/api/conversations/{his_own}", his)).status == 200
 
 
 async def test_questions_in_a_project_search_its_files_and_libraries(fresh: Server) -> None:
@@ -131,9 +176,24 @@ async def test_questions_in_a_project_search_its_files_and_libraries(fresh: Serv
     (asked, answer) = (await fresh.tree(conversation))["messages"][-2:]
     assert [each["name"] for each in asked["libraries"]] == ["handbook", "Town-hall"]
     assert file["id"] in {each["file"] for each in answer["passages"]}
-    assert (await fresh.call("DELETE", f"/api/projects/{id}")).status == 204
-    assert (await fresh.get(f"/api/files/{file['id']}")).status == 404
+    deleted, there = f"/api/projects/{id}", f"/api/files/{file['id']}"
+    assert (await fresh.call("DELETE", deleted)).status == 204
+    assert (await fresh.get(there)).status == 404
     assert [each["id"] for each in (await fresh.get("/api/libraries")).body] == [handbook]
+    assert (await fresh.get("/api/search?q=tower.md")).body["names"] == []
+    assert (await fresh.post(f"{deleted}/restore", {})).body["library"] == library
+    assert (await fresh.get(there)).status == 200
+    assert (await fresh.call("DELETE", deleted)).status == 204
+    app = fresh.app
+    later = ProjectService(
+        *(app.storage.projects, app.storage.libraries, app.changes, app.ingestor), clock=lambda: time.time() + 601
+    )
+    await app.projects.erase_deleted()
+    await later.erase_deleted()
+    assert (await fresh.post(f"{deleted}/restore", {})).status == 404
+    assert (await fresh.tree(conversation))["conversation"]["project_id"] is None
+    with pytest.raises(NotFound):
+        await app.storage.libraries.delete_library(LOCAL_PRINCIPAL, library)
 
 
 async def test_a_search_in_a_project_finds_what_is_in_it_alone(fresh: Server) -> None:

@@ -60,6 +60,8 @@ class ConversationService:
         self._clock = clock
         self._eraser: asyncio.Task[None] | None = None
         self._is_erasure_due = asyncio.Event()
+        self.also_erases: list[Callable[[], Awaitable[None]]] = []
+        """Erasures of other things that were deleted, which are due at the same times."""
         self.erasure = ErasureStatus(running=False)
 
     async def start(self) -> None:
@@ -244,6 +246,8 @@ class ConversationService:
             self.erasure = ErasureStatus(running=True, done=done, total=total)
 
         await self._storage.conversations.erase_deleted(self._restorable_since(), report)
+        for erase in self.also_erases:
+            await erase()
         await self._gallery.delete_orphans()
         if self.erasure.running and not self._is_erasure_due.is_set():
             done = self.erasure.done

@@ -5,19 +5,23 @@ The files of a project are in a library of its own, which is made with the first
 
 from __future__ import annotations
 
+import logging
 import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from eclair.accounts.rights import OPEN_RULES, RightRules
+from eclair.chat.conversations import RESTORE_PERIOD_S
 from eclair.documents.ingest import Ingestor
-from eclair.errors import NotFound
+from eclair.errors import HeldBack, NotFound
 from eclair.schema.ids import Clock, new_id
 from eclair.schema.principal import Principal
 from eclair.storage.change_feed import ChangeFeed
 from eclair.storage.libraries import Library, LibraryStore
 from eclair.storage.projects import Project, ProjectOrder, ProjectStore, ProjectSummary
+
+log = logging.getLogger(__name__)
 
 DENIED = "This project isn't open to your account; ask an administrator."
 
@@ -102,13 +106,39 @@ class ProjectService:
         return library
 
     async def delete(self, principal: Principal, id: str) -> None:
-        """Delete a project with its files and memories, and keep its conversations.
+        """Delete a project with its files and memories, and keep its conversations; see `restore`.
 
-        Raises NotFound, and Forbidden for all but its owner.
+        Raises NotFound, HeldBack, and Forbidden for all but its owner.
         """
-        project = await self._store.get_project(principal, id)
         await self._store.delete_project(principal, id)
-        if project.library is not None:
-            await self._ingestor.delete_library(principal, project.library)
-        self._changes.publish_to_all("projects")
-        self._changes.publish(principal, None, "changed")
+        self._publish_all_of(principal)
+
+    async def restore(self, principal: Principal, id: str) -> Project:
+        """Restore a deleted project with all that it had; does nothing if it wasn't deleted.
+
+        Raises NotFound once it is too late, and Conflict where another has its name by now.
+        """
+        restored = await self._store.restore_project(principal, id, self._restorable_since())
+        self._publish_all_of(principal)
+        return restored
+
+    async def erase_deleted(self) -> None:
+        """Erase the projects that were deleted too long ago to be restored, with their files and memories."""
+        before = self._restorable_since()
+        for project in await self._store.list_deleted_projects(before):
+            try:
+                if project.library is not None:
+                    await self._ingestor.delete_library(Principal(project.owner), project.library)
+                await self._store.erase_project(project.id, before)
+            except HeldBack:
+                log.info("the project %s is kept: a legal hold is on something in it", project.id)
+            else:
+                self._changes.publish_to_all("projects")
+
+    def _publish_all_of(self, owner: Principal) -> None:
+        for kind in ("projects", "files", "memories"):
+            self._changes.publish_to_all(kind)
+        self._changes.publish(owner, None, "changed")
+
+    def _restorable_since(self) -> int:
+        return int((self._clock() - RESTORE_PERIOD_S) * 1000)

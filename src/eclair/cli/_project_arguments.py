@@ -13,6 +13,7 @@ _ACTIONS = {
     "add": "begin a project",
     "edit": "change a project's name, instructions and settings",
     "remove": "delete a project and keep its conversations",
+    "restore": "restore a project within ten minutes of its deletion",
     "share": "share a project with everyone, a group or a person, or end that",
 }
 
@@ -27,6 +28,9 @@ def add_project_options(parser: argparse.ArgumentParser) -> None:
         action.set_defaults(action=name)
         if name == "list":
             action.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print it as JSON")
+            continue
+        if name == "restore":
+            action.add_argument("id", metavar="ID", help="its id, which `remove` printed")
             continue
         action.add_argument("name", metavar="NAME", help="its name")
         if name == "edit":

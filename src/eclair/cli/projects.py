@@ -1,4 +1,4 @@
-"""`eclair projects`: lists, shows, begins, changes, shares and deletes projects."""
+"""`eclair projects`: lists, shows, begins, changes, shares, deletes and restores projects."""
 
 from __future__ import annotations
 
@@ -42,6 +42,8 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
             return asyncio.run(_edit(settings, arguments, terminal))
         case "share":
             return asyncio.run(_share(settings, arguments, terminal))
+        case "restore":
+            return asyncio.run(_restore(settings, arguments.id, terminal))
         case _:
             return _remove(settings, arguments, terminal)
 
@@ -132,15 +134,24 @@ def _remove(settings: Settings, arguments: argparse.Namespace, terminal: Termina
     if not arguments.yes and not terminal.confirm(question, "There is no terminal to confirm this; add --yes."):
         terminal.line("Nothing was deleted.")
         return 0
-    asyncio.run(_delete(settings, arguments.name))
+    id = asyncio.run(_delete(settings, arguments.name))
     terminal.line(f"Deleted the project {arguments.name}.")
+    terminal.line(f"`eclair projects restore {id}` restores it, within ten minutes.")
     return 0
 
 
-async def _delete(settings: Settings, name: str) -> None:
+async def _delete(settings: Settings, name: str) -> str:
     async with open_app(settings) as app:
         project = await app.storage.projects.get_project_by_name(LOCAL_PRINCIPAL, name)
         await app.projects.delete(LOCAL_PRINCIPAL, project.id)
+        return project.id
+
+
+async def _restore(settings: Settings, id: str, terminal: Terminal) -> int:
+    async with open_app(settings) as app:
+        project = await app.projects.restore(LOCAL_PRINCIPAL, id)
+    terminal.line(f"Restored the project {project.name}.")
+    return 0
 
 
 def check_name(text: str) -> str:

@@ -72,6 +72,7 @@ AuditAction = Literal[
     "personal_data.erased",
     "policy.applied",
     "project.deleted",
+    "project.restored",
     "prompt.deleted",
     "responses.deleted",
     "retention.changed",

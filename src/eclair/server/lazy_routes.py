@@ -51,6 +51,7 @@ ROUTE_MODULES: dict[str, tuple[str, ...]] = {
     "api/engines": ("api.engines",),
     "api/tuning": ("api.tuning",),
     "api/preferences": ("api.preferences",),
+    "api/project-conversations": ("api.project_conversations",),
     "api/prompts": ("api.prompts",),
     "api/memories": ("api.memories",),
     "api/mcp-servers": ("api.mcp_servers", "api.mcp_sign_ins", "api.mcp_contents"),

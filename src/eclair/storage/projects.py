@@ -47,11 +47,33 @@ class ProjectSummary:
     """A project with the number of the principal's conversations in it, without archived ones.
 
     `used` is when something was last said in one of them, in milliseconds; when the project was made if it has none.
+    One that `is_shared` has further members.
     """
 
     project: Project
     conversations: int
     used: int
+    is_shared: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DeletedProject:
+    """A project that can't be restored any more, with the id of its own library, if it has one."""
+
+    id: str
+    owner: str
+    library: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ShownConversation:
+    """A conversation in a project whose author shows it to the members. Times are in milliseconds."""
+
+    id: str
+    owner: str
+    title: str
+    updated: int
+    project: str
 
 
 class ProjectStore(SharedStore, Protocol):
@@ -92,6 +114,44 @@ class ProjectStore(SharedStore, Protocol):
         """
         ...
 
+    async def show_conversation(self, principal: Principal, id: str, conversation: str) -> None:
+        """Put the principal's conversation into a project, and show it to the members.
+
+        Raises NotFound for the project or the conversation.
+        """
+        ...
+
+    async def hide_conversation(self, principal: Principal, conversation: str) -> None:
+        """Show a conversation no longer: its author's decision, or the project's owner's. Raises NotFound."""
+        ...
+
+    async def list_shown_conversations(self, principal: Principal, id: str) -> list[ShownConversation]:
+        """List what members show in a project, latest change first. Raises NotFound for the project."""
+        ...
+
+    async def find_shown_conversation(self, principal: Principal, conversation: str) -> ShownConversation:
+        """Return a conversation that is shown in a project of the principal's. Raises NotFound."""
+        ...
+
     async def delete_project(self, principal: Principal, id: str) -> None:
-        """Delete a project and keep its conversations, which are in no project then. Raises NotFound."""
+        """Hide a project, with its library and memories, until it is restored or erased.
+
+        Its conversations are answered without it meanwhile. Raises NotFound, Forbidden for all but the owner, and
+        HeldBack.
+        """
+        ...
+
+    async def restore_project(self, principal: Principal, id: str, since: int) -> Project:
+        """Restore a project deleted in millisecond `since` or later; leave one that isn't deleted as it is.
+
+        Raises NotFound, and Conflict where another has its name by now.
+        """
+        ...
+
+    async def list_deleted_projects(self, before: int) -> list[DeletedProject]:
+        """List everyone's projects deleted before millisecond `before`, but for those under a legal hold."""
+        ...
+
+    async def erase_project(self, id: str, before: int) -> None:
+        """Erase a project deleted before `before`, with its memories; its conversations are in none then."""
         ...

@@ -118,6 +118,8 @@ OWNERLESS: dict[str, frozenset[str]] = {
             "images.SQLImageStore.list_blobs",
             "images.SQLImageStore.list_orphaned_blobs",
             "open.list_named_blobs",
+            "projects.SQLProjectStore.erase_project",
+            "projects.SQLProjectStore.list_deleted_projects",
             "feeds.list_active_urls",
             "responses.SQLResponseStore.list_running",
             "retention.SQLRetentionStore._delete_some",

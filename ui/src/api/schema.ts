@@ -3297,6 +3297,158 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/api/project-conversations": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get: {
+            readonly parameters: {
+                readonly query: {
+                    readonly project_id: string;
+                };
+                readonly header?: never;
+                readonly path?: never;
+                readonly cookie?: never;
+            };
+            readonly requestBody?: never;
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["ShownConversationList"];
+                    };
+                };
+            };
+        };
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/project-conversations/{id}": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path: {
+                    readonly id: string;
+                };
+                readonly cookie?: never;
+            };
+            readonly requestBody?: never;
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["ReadConversation"];
+                    };
+                };
+            };
+        };
+        readonly put: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path: {
+                    readonly id: string;
+                };
+                readonly cookie?: never;
+            };
+            readonly requestBody: {
+                readonly content: {
+                    readonly "application/json": components["schemas"]["ProjectPlace"];
+                };
+            };
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 204: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        readonly post?: never;
+        readonly delete: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path: {
+                    readonly id: string;
+                };
+                readonly cookie?: never;
+            };
+            readonly requestBody?: never;
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 204: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/project-conversations/{id}/pictures/{picture}": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path: {
+                    readonly id: string;
+                    readonly picture: string;
+                };
+                readonly cookie?: never;
+            };
+            readonly requestBody?: never;
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/api/prompts": {
         readonly parameters: {
             readonly query?: never;
@@ -5428,6 +5580,43 @@ export interface paths {
             };
         };
         readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/projects/{id}/restore": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        readonly post: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path: {
+                    readonly id: string;
+                };
+                readonly cookie?: never;
+            };
+            readonly requestBody?: never;
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["ProjectBody"];
+                    };
+                };
+            };
+        };
         readonly delete?: never;
         readonly options?: never;
         readonly head?: never;
@@ -10592,7 +10781,7 @@ export interface components {
             readonly number: number;
             readonly moment: number;
             /** @enum {string} */
-            readonly action: "announcement.changed" | "access.denied" | "accounts.set_up" | "assistant.deleted" | "audit.delivery_changed" | "audit.exported" | "audit.key_changed" | "audit.values_erased" | "backup.made" | "backup.restored" | "branding.changed" | "budget.changed" | "conversation.deleted" | "conversation.restored" | "conversations.erased" | "conversations.imported" | "egress.erased" | "egress.sealed" | "emergency_read.approved" | "emergency_read.ended" | "emergency_read.read" | "emergency_read.refused" | "emergency_read.requested" | "engine.added" | "engine.changed" | "engine.removed" | "erasure.requested" | "erasure.withdrawn" | "export.made" | "file.deleted" | "grant.changed" | "group.added" | "group.changed" | "group.removed" | "group.synced" | "identity.linked" | "invitation.made" | "invitation.revoked" | "key.made" | "key.revoked" | "legal_hold.lifted" | "legal_hold.placed" | "library.deleted" | "mcp_server.added" | "mcp_server.approved" | "mcp_server.changed" | "mcp_server.removed" | "mcp_server.signed_in" | "mcp_server.signed_out" | "model.pulled" | "model.removed" | "password.changed" | "passkey.added" | "passkey.removed" | "person.added" | "person.changed" | "person.locked" | "person.removed" | "person.unlocked" | "personal_data.erased" | "policy.applied" | "project.deleted" | "prompt.deleted" | "responses.deleted" | "retention.changed" | "retention.ran" | "role.changed" | "schedule.added" | "schedule.changed" | "schedule.paused" | "schedule.removed" | "second_factor.added" | "second_factor.removed" | "session.ended" | "session.started" | "settings.changed" | "settings.reloaded" | "share.made" | "share.revoked" | "sharing.changed" | "sign_in.failed" | "skill.deleted" | "skill.imported" | "skill.switched";
+            readonly action: "announcement.changed" | "access.denied" | "accounts.set_up" | "assistant.deleted" | "audit.delivery_changed" | "audit.exported" | "audit.key_changed" | "audit.values_erased" | "backup.made" | "backup.restored" | "branding.changed" | "budget.changed" | "conversation.deleted" | "conversation.restored" | "conversations.erased" | "conversations.imported" | "egress.erased" | "egress.sealed" | "emergency_read.approved" | "emergency_read.ended" | "emergency_read.read" | "emergency_read.refused" | "emergency_read.requested" | "engine.added" | "engine.changed" | "engine.removed" | "erasure.requested" | "erasure.withdrawn" | "export.made" | "file.deleted" | "grant.changed" | "group.added" | "group.changed" | "group.removed" | "group.synced" | "identity.linked" | "invitation.made" | "invitation.revoked" | "key.made" | "key.revoked" | "legal_hold.lifted" | "legal_hold.placed" | "library.deleted" | "mcp_server.added" | "mcp_server.approved" | "mcp_server.changed" | "mcp_server.removed" | "mcp_server.signed_in" | "mcp_server.signed_out" | "model.pulled" | "model.removed" | "password.changed" | "passkey.added" | "passkey.removed" | "person.added" | "person.changed" | "person.locked" | "person.removed" | "person.unlocked" | "personal_data.erased" | "policy.applied" | "project.deleted" | "project.restored" | "prompt.deleted" | "responses.deleted" | "retention.changed" | "retention.ran" | "role.changed" | "schedule.added" | "schedule.changed" | "schedule.paused" | "schedule.removed" | "second_factor.added" | "second_factor.removed" | "session.ended" | "session.started" | "settings.changed" | "settings.reloaded" | "share.made" | "share.revoked" | "sharing.changed" | "sign_in.failed" | "skill.deleted" | "skill.imported" | "skill.switched";
             /** @enum {string} */
             readonly outcome: "success" | "failure" | "denied";
             readonly actor: string | null;
@@ -12349,7 +12538,11 @@ export interface components {
         readonly McpResourceList: {
             readonly resources: readonly components["schemas"]["McpResourceBody"][];
         };
-        /** @description Settings of a server; what is left out stays. A variable or header that is empty is removed. */
+        /**
+         * @description Settings of a server; what is left out stays. A variable or header that is empty is removed.
+         *
+         *     `client_id` and `client_secret` are of a client that was registered by hand; an empty id removes both.
+         */
         readonly McpServerBody: {
             readonly command?: readonly string[] | null;
             readonly url?: string | null;
@@ -12363,6 +12556,9 @@ export interface components {
             readonly readable?: readonly string[] | null;
             readonly network?: boolean | null;
             readonly by_default?: boolean | null;
+            readonly client_id?: string | null;
+            /** @default  */
+            readonly client_secret?: string;
         };
         /** @description The servers that somebody sees. `may_add` says what they may add; `walled` if commands run behind walls here. */
         readonly McpServerList: {
@@ -12375,7 +12571,8 @@ export interface components {
          * @description A server. `state` is `ready`, `unseen` until somebody allows its tools, `held` since they changed, or `down`.
          *
          *     `secrets` are the names of its variables or headers, `log` the last lines that it wrote. `approved` are the tools as
-         *     they were allowed, `seen` as they were last asked for. `wants_sign_in` if the caller has to sign in there first.
+         *     they were allowed, `seen` as they were last asked for. `wants_sign_in` if the caller has to sign in there first;
+         *     `signed_in_as` is how the server's side calls them, if it says so.
          *     `resources` and `prompts` say if it has any.
          */
         readonly McpServerReport: {
@@ -12396,7 +12593,9 @@ export interface components {
             readonly fault: string | null;
             readonly on: boolean;
             readonly may_change: boolean;
+            readonly client_id: string | null;
             readonly signed_in: boolean;
+            readonly signed_in_as: string | null;
             readonly wants_sign_in: boolean;
             readonly approved: components["schemas"]["McpListingReport"] | null;
             readonly seen: components["schemas"]["McpListingReport"] | null;
@@ -12780,6 +12979,9 @@ export interface components {
             readonly readable?: readonly string[] | null;
             readonly network?: boolean | null;
             readonly by_default?: boolean | null;
+            readonly client_id?: string | null;
+            /** @default  */
+            readonly client_secret?: string;
             readonly name: string;
         };
         /** @description A new memory; with a `project_id` it is used in that project alone. */
@@ -13359,7 +13561,7 @@ export interface components {
          * @description A project with the number of the caller's conversations in it, without archived ones.
          *
          *     `used` is when something was last said in one of them. Of a project that is shared with the caller, `owner` is the
-         *     name of its owner.
+         *     name of its owner. One that `is_shared` has further members.
          */
         readonly ProjectBody: {
             readonly id: string;
@@ -13386,6 +13588,8 @@ export interface components {
              */
             readonly access: "own" | "edit" | "view";
             readonly owner: string | null;
+            /** @default false */
+            readonly is_shared: boolean;
         };
         /** @description Changes to a project; null clears `model`, `web` and `tools`, which leaves them to the person. */
         readonly ProjectEdit: {
@@ -13400,6 +13604,10 @@ export interface components {
         /** @description The id of a project's own library. */
         readonly ProjectLibrary: {
             readonly library: string;
+        };
+        /** @description The project to whose members a conversation is shown; it is moved there. */
+        readonly ProjectPlace: {
+            readonly project_id: string;
         };
         /** @description A prompt. Of one that is shared with the caller, `owner` is the name of its owner. */
         readonly PromptBody: {
@@ -13573,6 +13781,12 @@ export interface components {
         };
         readonly RatingList: {
             readonly ratings: readonly components["schemas"]["RatedAnswer"][];
+        };
+        /** @description A shown conversation: the messages of its thread, without ids and whatever else the page doesn't show. */
+        readonly ReadConversation: {
+            readonly title: string;
+            readonly author: string | null;
+            readonly messages: readonly components["schemas"]["Message"][];
         };
         /** @description The results of all checks. `message` is the first failed one's sentence. */
         readonly ReadinessReport: {
@@ -14044,6 +14258,21 @@ export interface components {
             readonly created: number;
             readonly expires: number | null;
             readonly reviewer: string | null;
+        };
+        /**
+         * @description A conversation that is shown in a project. `author` is the name of whoever shows it, null for the caller's own.
+         *
+         *     The project's owner and the author may hide it.
+         */
+        readonly ShownConversationBody: {
+            readonly id: string;
+            readonly title: string;
+            readonly updated: number;
+            readonly author: string | null;
+            readonly may_hide: boolean;
+        };
+        readonly ShownConversationList: {
+            readonly conversations: readonly components["schemas"]["ShownConversationBody"][];
         };
         /** @description A name and a password; `code` is that of the authenticator, or for recovery, where it is asked for. */
         readonly SignInBody: {

@@ -63,7 +63,6 @@ export type Dialog =
   | { readonly kind: "export" | "share" | "tags"; readonly conversation: StoredConversation }
   | { readonly kind: "import" | "answers" | "mcp" }
   | { readonly kind: "project"; readonly project: Project | null }
-  | { readonly kind: "removeProject"; readonly project: Project }
   | { readonly kind: "move"; readonly conversations: readonly StoredConversation[] }
   | { readonly kind: "receipt"; readonly conversation: string; readonly message: string }
   | { readonly kind: "license"; readonly name: string; readonly text: string };

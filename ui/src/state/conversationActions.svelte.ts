@@ -36,11 +36,14 @@ export class ConversationActions {
     });
   }
 
-  /** Move conversations to a project, or with null out of theirs, and offer to undo it. */
-  async move(conversations: readonly Conversation[], project: string | null): Promise<void> {
+  /** Move conversations to a project, `shown` to its members or not, or with null out of theirs, and offer to undo it. */
+  async move(conversations: readonly Conversation[], project: string | null, shown = false): Promise<void> {
     const { conversations: list, toasts } = this.#host;
     await this.#attempt(async () => {
-      for (const { id } of conversations) await list.change(id, { project_id: project });
+      for (const { id } of conversations) {
+        await list.change(id, { project_id: project });
+        if (shown && project !== null) await list.projects.show(id, project);
+      }
       const name = list.projects.all.find(({ id }) => id === project)?.name;
       toasts.show(name === undefined ? t("movedOutOfProject") : t("movedToProject", { name }), async () => {
         for (const { id, project_id: before } of conversations) await list.change(id, { project_id: before });
@@ -48,13 +51,16 @@ export class ConversationActions {
     });
   }
 
-  /** Delete a project for good, and keep its conversations. */
+  /** Delete a project, keep its conversations, and offer to undo it. */
   async removeProject({ id, name }: Project): Promise<void> {
     const { conversations: list, toasts } = this.#host;
     await this.#attempt(async () => {
       await list.projects.remove(id);
       await list.refresh(true);
-      toasts.show(t("projectRemoved", { name }));
+      toasts.show(t("projectRemoved", { name }), async () => {
+        await list.projects.restore(id);
+        await list.refresh(true);
+      });
     });
   }
 

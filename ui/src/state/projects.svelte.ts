@@ -4,7 +4,7 @@ import { SvelteSet } from "svelte/reactivity";
 import type { Api } from "../api/api.ts";
 import { ApiError } from "../api/client.ts";
 import type { Conversation } from "../api/events.ts";
-import type { Project, ProjectChanges } from "../api/projects.ts";
+import type { Project, ProjectChanges, ShownConversation } from "../api/projects.ts";
 import { readStoredJson, writeStored } from "../lib/storage.ts";
 
 const STORED_OPEN = "eclair.projects";
@@ -79,6 +79,26 @@ export class Projects {
 
   async remove(id: string): Promise<void> {
     await this.#api.projects.remove(id);
+    await this.refresh();
+  }
+
+  /** The members’ conversations that are shown in a project. */
+  shownIn(project: string): Promise<readonly ShownConversation[]> {
+    return this.#api.projects.shown(project);
+  }
+
+  async show(conversation: string, project: string): Promise<void> {
+    await this.#api.projects.show(conversation, project);
+    await this.refresh();
+  }
+
+  async hide(conversation: string): Promise<void> {
+    await this.#api.projects.hide(conversation);
+    await this.refresh();
+  }
+
+  async restore(id: string): Promise<void> {
+    await this.#api.projects.restore(id);
     await this.refresh();
   }
 

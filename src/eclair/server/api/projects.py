@@ -48,7 +48,7 @@ class ProjectBody(BaseModel):
     """A project with the number of the caller's conversations in it, without archived ones.
 
     `used` is when something was last said in one of them. Of a project that is shared with the caller, `owner` is the
-    name of its owner.
+    name of its owner. One that `is_shared` has further members.
     """
 
     id: str
@@ -65,6 +65,7 @@ class ProjectBody(BaseModel):
     memory: MemoryScope = "own"
     access: Access = "own"
     owner: str | None = None
+    is_shared: bool = False
 
 
 class NewProject(RequestBody):
@@ -114,6 +115,7 @@ def router(app: App) -> APIRouter:
             memory=project.memory,
             access=project.access,
             owner=await find_owner_name(names, project.owner, is_own=project.access == "own"),
+            is_shared=listed.is_shared,
         )
 
     @api.get("")
@@ -150,6 +152,10 @@ def router(app: App) -> APIRouter:
     @api.delete("/{id}", status_code=204)
     async def delete_project(principal: Caller, id: str) -> None:
         await app.projects.delete(principal, id)
+
+    @api.post("/{id}/restore")
+    async def restore_project(principal: Caller, id: str) -> ProjectBody:
+        return await read(principal, await app.projects.restore(principal, id))
 
     add_sharing_routes(api, app, app.storage.projects, noun="project", kind="projects")
     return api

@@ -6,7 +6,6 @@ They stay open until they expire, and hold nothing but what their page shows.
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 from typing import Annotated
 
 from fastapi import APIRouter, Request, Response
@@ -14,18 +13,16 @@ from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
 from eclair.app import App
 from eclair.errors import Conflict, DataDamaged, Gone, InvalidInput, NotFound, Unauthorized
-from eclair.network.policy import host_and_port, is_local_network, is_loopback_url, strip_secrets
 from eclair.schema.ids import secret_id
-from eclair.schema.messages import Attachment, Doubt, Message, Part, Passage, branch
+from eclair.schema.messages import Message, branch
 from eclair.schema.principal import Principal
-from eclair.server.api import images, workspaces
 from eclair.server.auth import is_public
 from eclair.server.principal import Caller
 from eclair.server.public_address import PublicAddress
 from eclair.server.request_body import RequestBody
+from eclair.server.shown_messages import picture_response, shown_message, without_ids
 from eclair.storage.shares import Share
 from eclair.transfer.export_view import ReviewerName
-from eclair.transfer.python_charts import chart_file, replace_parts, show_charts
 
 DAY_MS = 86_400_000
 MAX_SHARE_DAYS = 3650
@@ -119,7 +116,7 @@ def router(app: App) -> APIRouter:
             house=body.house,
             reviewer=body.reviewer,
         )
-        body_json = _MESSAGES.dump_json([_shown(message) for message in shown]).decode()
+        body_json = _MESSAGES.dump_json([shown_message(message) for message in shown]).decode()
         await app.storage.shares.add_share(principal, share, body_json)
         return ShareBody.from_share(share, public)
 
@@ -138,7 +135,7 @@ def router(app: App) -> APIRouter:
         share, body = await _open(id, request)
         response.headers.update({"Cache-Control": "no-store", "X-Robots-Tag": "noindex"})
         await app.storage.shares.count_reading(id)
-        messages = [_without_ids(_shown(message)) for message in _messages(body)]
+        messages = [without_ids(shown_message(message)) for message in _messages(body)]
         return SharedConversation(
             title=share.title,
             messages=messages,
@@ -153,11 +150,7 @@ def router(app: App) -> APIRouter:
         shown = (part.id for message in _messages(body) for part in message.parts)
         if picture not in shown:
             raise NotFound(f"There is no image {picture!r} in this shared conversation.")
-        owner = Principal(share.owner)
-        if (chart := chart_file(picture)) is not None:
-            file, data = await app.python.read_file(owner, share.conversation, *chart)
-            return workspaces.file_response(file, data, is_version=True)
-        return await images.image_response(app.gallery, await app.gallery.get_image(owner, picture))
+        return await picture_response(app, Principal(share.owner), share.conversation, picture)
 
     async def _open(id: str, request: Request) -> tuple[Share, str]:
         share, body = await app.storage.shares.get_share(id)
@@ -175,67 +168,6 @@ def _messages(body: str) -> list[Message]:
         return _MESSAGES.validate_json(body)
     except ValidationError as error:
         raise DataDamaged("This shared conversation is damaged; ask for a new link.") from error
-
-
-def _shown(message: Message) -> Message:
-    """Return a message with what the page of a share shows; every other field has its default."""
-    message = show_charts(message)
-    kept = [(at, _shown_part(part)) for at, part in enumerate(message.parts) if part.kind in ("text", "picture")]
-    message = replace_parts(message, kept)
-    cited = {citation.passage for citation in message.citations}
-    return Message(
-        id=message.id,
-        conversation="",
-        parent=None,
-        role=message.role,
-        parts=message.parts,
-        created=0,
-        files=tuple(Attachment(file.id, file.name, 0, "") for file in message.files),
-        passages=tuple(_shown_passage(passage) for passage in message.passages if passage.number in cited),
-        citations=message.citations,
-        doubts=tuple(Doubt(doubt.index, doubt.start, doubt.end, doubt.about) for doubt in message.doubts),
-        computed_figures=tuple(replace(figure, call="") for figure in message.computed_figures),
-    )
-
-
-def _shown_part(part: Part) -> Part:
-    return part if part.kind == "picture" else Part("text", part.text)
-
-
-def _shown_passage(passage: Passage) -> Passage:
-    """Return where a passage stands, without its text: what is quoted of it stands in the citations."""
-    return Passage(
-        number=passage.number,
-        file=passage.file,
-        name=passage.name,
-        page=passage.page,
-        label=passage.label,
-        heading=passage.heading,
-        start=passage.start,
-        end=passage.end,
-        text="",
-        member=passage.member,
-        url=_shown_url(passage.url),
-        published=passage.published,
-        breaks=passage.breaks,
-    )
-
-
-def _shown_url(url: str | None) -> str | None:
-    """Return the address of a public page; that of an inside one says what the network looks like."""
-    if url is None or is_loopback_url(url) or is_local_network(host_and_port(url)[0]):
-        return None
-    return strip_secrets(url)
-
-
-def _without_ids(message: Message) -> Message:
-    """Return a message without the ids by which it is known here; those of images are part of their address."""
-    return replace(
-        message,
-        id="",
-        files=tuple(replace(file, id="") for file in message.files),
-        passages=tuple(replace(passage, file="") for passage in message.passages),
-    )
 
 
 def _now() -> int:

@@ -216,6 +216,10 @@ class SQLConversationStore(SQLStore):
             changed["named"] = True
         if edit.tags is not None:
             changed["tags"] = orjson.dumps(edit.tags).decode()
+        if "project_id" in changed:
+            db.execute(
+                "DELETE FROM project_conversation WHERE conversation = ? AND project <> ?", (id, edit.project_id or "")
+            )
         if changed:
             columns = ", ".join(f"{name} = ?" for name in changed)
             db.execute(f"UPDATE conversation SET {columns} WHERE id = ?", (*changed.values(), id))

@@ -25,7 +25,7 @@ from eclair.storage.sql.document_rows import (
 )
 from eclair.storage.sql.documents import SQLDocumentStore
 from eclair.storage.sql.shared_messages import erase_file
-from eclair.storage.sql.sharing import LIBRARIES, OWNED, describe
+from eclair.storage.sql.sharing import FILE_THERE, LIBRARIES, OWNED, describe
 from eclair.storage.sql.store import SQLStore, first_row, overwrite, read, write
 from eclair.storage.sql.stored_rows import decode_rows, row_decoder
 
@@ -270,7 +270,8 @@ def _find(db: Connection, principal: Principal, id: str, *, needs: Access = "own
     """Return a file of the principal's, or one of a library to which they have that access. Raises NotFound."""
     row = first_row(
         db,
-        f"SELECT {_FILE_COLUMNS}, {DOCUMENT_COLUMNS} {_FROM} WHERE file.id = ?2 AND ({OWNED}{_SHARES[needs]})",
+        f"SELECT {_FILE_COLUMNS}, {DOCUMENT_COLUMNS} {_FROM} WHERE file.id = ?2 AND ({OWNED}{_SHARES[needs]})"
+        f" AND {FILE_THERE}",
         (describe(principal), id),
     )
     if row is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import replace
 from typing import Any
 
 from eclair.errors import Conflict, NotFound
@@ -105,7 +106,7 @@ class SQLLibraryStore(SQLSharedStore):
 
     @overwrite
     def _delete_if_empty(self, db: Connection, principal: Principal, id: str) -> bool:
-        find(db, principal, id)
+        _require_deletable(db, principal, id)
         if first_row(db, "SELECT 1 FROM file WHERE library = ? LIMIT 1", (id,)) is not None:
             return False
         db.execute("DELETE FROM library WHERE id = ?", (id,))
@@ -115,7 +116,7 @@ class SQLLibraryStore(SQLSharedStore):
     @write
     def _delete_some_files(self, db: Connection, principal: Principal, id: str) -> list[str]:
         """Delete up to MAX_FILES_PER_DELETION files; return the blobs to delete."""
-        find(db, principal, id)
+        _require_deletable(db, principal, id)
         files = list(
             db.execute(
                 "SELECT file.id, document.sha256 FROM file JOIN document ON document.number = file.document"
@@ -135,6 +136,11 @@ class SQLLibraryStore(SQLSharedStore):
 def find(db: Connection, principal: Principal, id: str, *, needs: Access = "own") -> Library:
     """Return a library to which the principal has that access. Raises NotFound, and Forbidden for less access."""
     return find_shared(db, principal, LIBRARIES, id, _COLUMNS, _library, needs=needs)
+
+
+def _require_deletable(db: Connection, principal: Principal, id: str) -> None:
+    """Raise as `find` does; the library of a deleted project is there to be erased."""
+    find_shared(db, principal, replace(LIBRARIES, hidden=""), id, _COLUMNS, _library, needs="own")
 
 
 @row_decoder

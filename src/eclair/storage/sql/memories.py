@@ -12,6 +12,8 @@ from eclair.storage.sql.projects import require_project
 from eclair.storage.sql.store import SQLStore, erase, first_row, overwrite, read, write
 from eclair.storage.sql.stored_rows import decode_rows, row_decoder
 
+_THERE = "NOT EXISTS (SELECT 1 FROM project WHERE project.id = memory.project_id AND project.deleted IS NOT NULL)"
+"""The condition on a memory that it isn't one of a deleted project."""
 _COLUMNS = "id, owner, text, maker, created, changed, conversation, message, project_id"
 
 
@@ -49,7 +51,7 @@ class SQLMemoryStore(SQLStore):
 
     @read
     def list_memories(self, db: Connection, principal: Principal) -> list[Memory]:
-        rows = db.execute(f"SELECT {_COLUMNS} FROM memory WHERE owner = ? ORDER BY id", (principal.id,))
+        rows = db.execute(f"SELECT {_COLUMNS} FROM memory WHERE owner = ? AND {_THERE} ORDER BY id", (principal.id,))
         return decode_rows(rows, _memory, self.database.damage.noting("memories"))
 
     @overwrite
@@ -81,7 +83,7 @@ def _project_of(db: Connection, principal: Principal, conversation: str) -> str 
 
 
 def _require(db: Connection, principal: Principal, id: str) -> Memory:
-    row = first_row(db, f"SELECT {_COLUMNS} FROM memory WHERE id = ? AND owner = ?", (id, principal.id))
+    row = first_row(db, f"SELECT {_COLUMNS} FROM memory WHERE id = ? AND owner = ? AND {_THERE}", (id, principal.id))
     if row is None:
         raise NotFound("There is no such memory; it may have been deleted meanwhile.")
     return _memory(row)

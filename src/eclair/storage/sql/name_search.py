@@ -14,7 +14,7 @@ from eclair.schema.messages import NameHit
 from eclair.schema.principal import Principal
 from eclair.storage.conversations import ProjectScope
 from eclair.storage.sql.connection import Connection
-from eclair.storage.sql.sharing import LIBRARIES, OWNED, describe
+from eclair.storage.sql.sharing import FILE_THERE, LIBRARIES, OWNED, describe
 from eclair.storage.sql.store import first_row, snapshot
 from eclair.storage.sql.stored_rows import decode_list, decode_rows, row_decoder
 from eclair.storage.sql.text_index import NameSource, TextIndex
@@ -67,12 +67,12 @@ _CONVERSATIONS = NameSource(
 )
 _LIBRARIES = NameSource(
     f"SELECT created AS moment, id, name FROM library WHERE ({OWNED} OR id IN {LIBRARIES.shared})"
-    f" AND ({_EVERYWHERE} OR id {_SEARCHED})",
+    f" AND NOT {LIBRARIES.hidden} AND ({_EVERYWHERE} OR id {_SEARCHED})",
     ("name",),
 )
 _FILES = NameSource(
     f"SELECT created AS moment, id, name, library FROM file WHERE ({OWNED} OR library IN {LIBRARIES.shared})"
-    f" AND ({_EVERYWHERE} OR library {_SEARCHED} OR id IN (SELECT file FROM attached JOIN message"
+    f" AND {FILE_THERE} AND ({_EVERYWHERE} OR library {_SEARCHED} OR id IN (SELECT file FROM attached JOIN message"
     " ON message.id = attached.message JOIN conversation ON conversation.id = message.conversation"
     f" WHERE {_IN_PROJECT} AND conversation.{OWNED}))",
     ("name",),

@@ -16,7 +16,7 @@ from eclair.text.name_match import NameQuery
 _NAMES = {
     "assistant": "SELECT id, owner, name FROM assistant",
     "library": "SELECT id, owner, name FROM library",
-    "project": "SELECT id, owner, name FROM project",
+    "project": "SELECT id, owner, coalesce(deleted_name, name) AS name FROM project",
     "prompt": "SELECT id, owner, name FROM prompt",
 }
 

@@ -71,6 +71,10 @@ PERSONAL_TABLES = (
         *("web_page", "web pages", "rows", "cascade", "id, conversation, url, fetched, title, site, author, published"),
         mine=_under("conversation", "conversation"),
     ),
+    _table(
+        *("project_conversation", "conversations shown in projects", "rows", "cascade"),
+        *("conversation, project, shown", _under("conversation", "conversation")),
+    ),
     _table("share", "shared links", "rows", "cascade", "id, conversation, title, created, expires, readings, body"),
     _table(
         "canvas_version",

@@ -10,16 +10,23 @@ import orjson
 from eclair.errors import Conflict, NotFound
 from eclair.schema.principal import Principal
 from eclair.storage.libraries import Library
-from eclair.storage.projects import Project, ProjectOrder, ProjectSummary
+from eclair.storage.projects import DeletedProject, Project, ProjectOrder, ProjectSummary, ShownConversation
 from eclair.storage.sharing import Access
 from eclair.storage.sql.audit import append_act
 from eclair.storage.sql.connection import Connection
 from eclair.storage.sql.sharing import OWNED, PROJECTS, SQLSharedStore, describe, find_shared
-from eclair.storage.sql.store import first_row, overwrite, read, snapshot, write
+from eclair.storage.sql.store import erase, first_row, overwrite, read, snapshot, write
 from eclair.storage.sql.stored_rows import decode_list, decode_rows, row_decoder
 from eclair.text.name_match import NameQuery
 
 _COLUMNS = "id, owner, name, created, instructions, model, web, tools, libraries, memory, library"
+
+
+_SHOWN = (
+    "SELECT conversation.id, owner, title, updated, project FROM project_conversation"
+    " JOIN conversation ON conversation.id = conversation"
+)
+_THERE = "deleted IS NULL AND project_id = project"
 
 
 class SQLProjectStore(SQLSharedStore):
@@ -72,8 +79,9 @@ class SQLProjectStore(SQLSharedStore):
                     (principal.id,),
                 )
             }
+            shared = {id for (id,) in db.execute("SELECT DISTINCT project FROM project_share")}
         found = [
-            ProjectSummary(project, *counts.get(project.id, (0, project.created)))
+            ProjectSummary(project, *counts.get(project.id, (0, project.created)), is_shared=project.id in shared)
             for project in projects
             if not query.words or query.score(project.name)
         ]
@@ -111,11 +119,92 @@ class SQLProjectStore(SQLSharedStore):
         db.execute("UPDATE project SET library = ? WHERE id = ?", (new.id, id))
         return new.id
 
-    @overwrite
+    @write
+    def show_conversation(self, db: Connection, principal: Principal, id: str, conversation: str) -> None:
+        require_project(db, principal, id)
+        mine = (conversation, principal.id)
+        if first_row(db, "SELECT 1 FROM conversation WHERE id = ? AND owner = ? AND deleted IS NULL", mine) is None:
+            raise NotFound(f"There is no conversation {conversation!r}.")
+        db.execute(
+            "UPDATE conversation SET project_id = ? WHERE id = ? AND owner = ? AND project_id IS DISTINCT FROM ?",
+            (id, *mine, id),
+        )
+        db.execute(
+            "INSERT INTO project_conversation (conversation, project, shown) VALUES (?1, ?2, ?3)"
+            " ON CONFLICT (conversation) DO UPDATE SET project = ?2, shown = ?3",
+            (conversation, id, self.now()),
+        )
+        append_act(db, principal, "share.made", conversation, details={"of": id})
+
+    @write
+    def hide_conversation(self, db: Connection, principal: Principal, conversation: str) -> None:
+        db.execute(
+            "DELETE FROM project_conversation WHERE conversation = ?1 AND (conversation IN"
+            " (SELECT id FROM conversation WHERE owner = ?2) OR project IN (SELECT id FROM project WHERE owner = ?2))",
+            (conversation, principal.id),
+        )
+        if not db.changes():
+            raise NotFound(f"The conversation {conversation!r} isn't shown in a project of yours.")
+        append_act(db, principal, "share.revoked", conversation)
+
+    @read
+    def list_shown_conversations(self, db: Connection, principal: Principal, id: str) -> list[ShownConversation]:
+        require_project(db, principal, id)
+        rows = db.execute(f"{_SHOWN} WHERE project = ? AND {_THERE} ORDER BY updated DESC, id DESC", (id,))
+        return decode_rows(rows, _shown, self.database.damage.noting("conversations"))
+
+    @read
+    def find_shown_conversation(self, db: Connection, principal: Principal, conversation: str) -> ShownConversation:
+        row = first_row(db, f"{_SHOWN} WHERE conversation = ? AND {_THERE}", (conversation,))
+        try:
+            found = _shown(row) if row is not None else None
+            if found is not None and require_project(db, principal, found.project):
+                return found
+        except NotFound:
+            pass
+        raise NotFound(f"There is no conversation {conversation!r} that is shown to you.")
+
+    @write
     def delete_project(self, db: Connection, principal: Principal, id: str) -> None:
         require_project(db, principal, id, needs="own")
-        db.execute("DELETE FROM project WHERE id = ?", (id,))
+        db.execute(
+            "UPDATE project SET deleted = ?, deleted_name = name, name = id WHERE id = ? AND owner = ?",
+            (self.now(), id, principal.id),
+        )
         append_act(db, principal, "project.deleted", id)
+
+    @write
+    def restore_project(self, db: Connection, principal: Principal, id: str, since: int) -> Project:
+        row = first_row(
+            db,
+            "SELECT deleted_name FROM project WHERE id = ? AND owner = ? AND deleted >= ?",
+            (id, principal.id, since),
+        )
+        if row is not None:
+            _refuse_taken_name(db, principal.id, row[0], id)
+            db.execute(
+                "UPDATE project SET deleted = NULL, name = deleted_name, deleted_name = NULL WHERE id = ?", (id,)
+            )
+            append_act(db, principal, "project.restored", id)
+        try:
+            return require_project(db, principal, id, needs="own")
+        except NotFound:
+            raise NotFound(
+                f"Project {id!r} cannot be restored; that is possible for ten minutes after deletion."
+            ) from None
+
+    @read
+    def list_deleted_projects(self, db: Connection, before: int) -> list[DeletedProject]:
+        rows = db.execute(
+            "SELECT id, owner, library FROM project WHERE deleted < ? AND NOT EXISTS (SELECT 1 FROM legal_hold"
+            " WHERE (scope, subject) IN (VALUES ('person', owner), ('project', id))) ORDER BY deleted",
+            (before,),
+        )
+        return [DeletedProject(*row) for row in rows]
+
+    @erase
+    def erase_project(self, db: Connection, id: str, before: int) -> None:
+        db.execute("DELETE FROM project WHERE id = ? AND deleted < ?", (id, before))
 
     def require_own(self, db: Connection, principal: Principal, id: str) -> None:
         require_project(db, principal, id, needs="own")
@@ -136,6 +225,11 @@ def _refuse_taken_name(db: Connection, owner: str, name: str, id: str) -> None:
     values = (owner, name, id)
     if first_row(db, "SELECT 1 FROM project WHERE owner = ? AND name = ? AND id <> ?", values) is not None:
         raise Conflict(f"There is already a project {name!r}; choose another name.")
+
+
+@row_decoder
+def _shown(row: Any) -> ShownConversation:
+    return ShownConversation(*row)
 
 
 @row_decoder

@@ -30,11 +30,13 @@ _SUBJECT_TABLES = {"person": "person", "group": "person_group"}
 class SharedTable:
     """A table of what people share; the shares of its rows are in a table named after it.
 
-    `more` selects further shares: the id of a row, the subject and its access.
+    `more` selects further shares: the id of a row, the subject and its access. `hidden` is the condition on rows that
+    nobody sees, since they were deleted.
     """
 
     name: str
     more: str = ""
+    hidden: str = ""
 
     @property
     def _shares(self) -> str:
@@ -54,22 +56,31 @@ class SharedTable:
     @property
     def visible(self) -> str:
         """The condition on a row that it is theirs or shared with them."""
-        return f"({self.name}.{OWNED} OR {self.name}.id IN {self.shared})"
+        visible = f"({self.name}.{OWNED} OR {self.name}.id IN {self.shared})"
+        return f"({visible} AND NOT {self.hidden})" if self.hidden else visible
 
     @property
     def access(self) -> str:
         """Their access to a row: own, edit, view, or NULL."""
         shared = f"SELECT min(access) FROM {self._shares} WHERE object = {self.name}.id AND {_MINE}"
-        return f"iif({self.name}.{OWNED}, 'own', ({shared}))"
+        access = f"iif({self.name}.{OWNED}, 'own', ({shared}))"
+        return f"CASE WHEN NOT {self.hidden} THEN {access} END" if self.hidden else access
+
+
+_OF_DELETED_PROJECT = "EXISTS (SELECT 1 FROM project WHERE project.library = {} AND project.deleted IS NOT NULL)"
+"""The condition that a library is that of a deleted project."""
 
 
 LIBRARIES = SharedTable(
     "library",
     more="SELECT project.library, subject, access FROM project_share JOIN project ON project.id = project_share.project"
-    " WHERE project.library IS NOT NULL",
+    " WHERE project.library IS NOT NULL AND project.deleted IS NULL",
+    hidden=_OF_DELETED_PROJECT.format("library.id"),
 )
-"""Members of a project have that access to its own library too."""
-PROJECTS = SharedTable("project")
+"""Members of a project have that access to its own library too, which is hidden with it once it is deleted."""
+FILE_THERE = f"NOT {_OF_DELETED_PROJECT.format('file.library')}"
+"""The condition on a file that it isn't one of a deleted project."""
+PROJECTS = SharedTable("project", hidden="(project.deleted IS NOT NULL)")
 PROMPTS = SharedTable("prompt")
 ASSISTANTS = SharedTable("assistant")
 

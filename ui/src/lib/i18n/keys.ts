@@ -1109,9 +1109,13 @@ export interface Placeholders {
   readonly calculating: never;
   readonly projectMembers: never;
   readonly projectPrivate: never;
+  readonly projectShowHint: "name";
+  readonly projectShow: never;
+  readonly projectMovePrivate: never;
+  readonly projectShown: never;
+  readonly projectHide: "title";
   readonly projectFilesHint: never;
   readonly projectLibraries: never;
-  readonly projectRemoveAsk: "name";
   readonly projectMemoryOnly: never;
   readonly projectMemoryBoth: never;
   readonly projectMemoryHint: never;
@@ -1435,6 +1439,10 @@ export interface Placeholders {
   readonly mcpHeld: never;
   readonly mcpWantsSignIn: never;
   readonly mcpSignedIn: never;
+  readonly mcpClientId: never;
+  readonly mcpClientSecret: never;
+  readonly mcpClientHint: "url";
+  readonly mcpSignedInAs: "name";
   readonly mcpReads: never;
   readonly mcpWrites: never;
   readonly mcpNew: never;
