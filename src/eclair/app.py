@@ -425,6 +425,7 @@ class App:
         self.turns = Turns(storage, *parts, live, self.budgets)
         resuming = (self.runs, self.pipeline, self.answer_requests, self.tool_permissions, self.absent.find_person)
         self.call_decisions = CallDecisions(storage, *resuming)
+        self.runs.on_enough = self.documents.readings.finish
         self.batches = BatchService(
             *(storage.batches, storage.jobs, storage.processes, self.registry), self.idle, self.absent
         )

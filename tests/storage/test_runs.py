@@ -63,6 +63,22 @@ async def test_a_process_learns_which_of_its_runs_others_want_stopped(storage: S
     assert await storage.runs.list_stop_requests() == [], "it has ended"
 
 
+async def test_a_process_learns_what_others_want_finished(storage: Storage, other: Storage) -> None:
+    await conversation(storage)
+    run = await storage.runs.open_turn(new_turn(storage, Ids())[0])
+    for agent in ("2", "2", None):
+        await other.runs.request_finish(run.id, agent)
+    assert await other.runs.take_finish_requests() == [], "it is not this one's run"
+    assert set(await storage.runs.take_finish_requests()) == {(run.id, None), (run.id, "2")}
+    assert await storage.runs.take_finish_requests() == []
+    await other.runs.request_finish(run.id, None)
+    answer = (await messages_of(storage, "conv_a"))[-1]
+    await storage.runs.finish_run(run, replace(answer, status="finished"), None)
+    assert await storage.runs.take_finish_requests() == []
+    await other.runs.request_finish(run.id, None)
+    assert await storage.runs.take_finish_requests() == [], "it has ended"
+
+
 async def test_closing_a_run_twice_keeps_the_first_end(storage: Storage, other: Storage) -> None:
     await conversation(storage)
     added, started = new_turn(storage, Ids())

@@ -14,11 +14,14 @@ from typing import Any
 import aiohttp
 import pytest
 
+from eclair.chat.runs import Runs
 from eclair.errors import EngineUnavailable
 from eclair.llm.base import Delta, Request, Text
 from eclair.research import sub_agents
 from eclair.schema.agents import AgentBudget
+from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.settings import Settings
+from eclair.storage.open import open_storage
 from eclair.web import session
 from tests.acting import Act
 from tests.chat.test_calls import effects
@@ -202,7 +205,7 @@ async def test_without_the_web_it_reads_documents_alone(settings: Settings, worl
         assert (refused.status, refused.error["code"]) == (400, "invalid_input")
 
 
-async def test_one_is_stopped_and_the_report_wanted_now(
+async def test_one_is_stopped_and_the_report_wanted_now_by_way_of_another_process(
     settings: Settings, world: Internet, plain: list[Question]
 ) -> None:
     fast, slow, other = (each.text for each in plain[:3])
@@ -214,10 +217,13 @@ async def test_one_is_stopped_and_the_report_wanted_now(
         run = begun["run"]
         await until(server, run, lambda message: len([each for each in message["agents"] if each["ending"]]) == 1)
         assert (await server.post(f"/api/runs/{run}/agents/9/stop")).status == 404
-        assert (await server.post(f"/api/runs/{run}/agents/2/stop")).status == 202
+        other = await asyncio.to_thread(open_storage, settings)
+        record = await other.runs.get_run(LOCAL_PRINCIPAL, run)
+        await Runs(other).finish_early(record, "2")
         message = await until(server, run, lambda message: message["agents"][1]["ending"])
         assert [each["ending"] for each in message["agents"]] == ["done", "stopped", None]
-        assert (await server.post(f"/api/runs/{run}/answer-now")).status == 202
+        await Runs(other).finish_early(record)
+        await other.close()
         message = await server.answered(run)
         assert [each["ending"] for each in message["agents"]] == ["done", "stopped", "enough"]
         assert (message["status"], text_of(message).count("\n## ")) == ("finished", 3)

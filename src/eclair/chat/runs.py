@@ -104,6 +104,8 @@ class Runs:
         self._background: list[asyncio.Task[None]] = []
         self.on_decided: Callable[[RunRecord], Awaitable[None]] | None = None
         """Takes up a waiting run that a decision has come for."""
+        self.on_enough: Callable[[str, str | None], None] = lambda run, agent: None
+        """Has a run of this process, or a sub-agent of it, rest on what was read so far."""
         self._is_draining = False
         self.unsaved = 0
         """Answers whose end could not be stored when this was closed."""
@@ -263,6 +265,16 @@ class Runs:
             await self._stop_elsewhere(run)
         await self._stored.end_waiting(run, "stopped")
 
+    async def finish_early(self, run: RunRecord, agent: str | None = None) -> None:
+        """Have a run, or one of its sub-agents, rest on what was read so far, whichever process writes it.
+
+        Does nothing if it has ended, or reads nothing.
+        """
+        if run.id in self._live:
+            self.on_enough(run.id, agent)
+        elif run.status == "running":
+            await self._storage.runs.request_finish(run.id, agent)
+
     async def _stop_elsewhere(self, run: RunRecord) -> None:
         """Have the process that writes the run stop it."""
         await self._storage.runs.request_stop(run.id)
@@ -277,13 +289,15 @@ class Runs:
             ) from None
 
     async def _stop_when_requested(self) -> None:
-        """Stop runs of this process as others ask."""
+        """Stop runs of this process, or have them finished, as others ask."""
         while await self._has_live.wait():
             await self._storage.processes.wait_for_write(POLL_INTERVAL_S)
             with contextlib.suppress(StoreError):  # which `_flush_periodically` says; the next poll tries again
                 for id in await self._storage.runs.list_stop_requests():
                     if (live := self._live.get(id)) is not None:
                         self._end(live, RunStopped())
+                for id, agent in await self._storage.runs.take_finish_requests():
+                    self.on_enough(id, agent)
 
     async def _reap_periodically(self) -> None:
         while True:

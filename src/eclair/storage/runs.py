@@ -142,6 +142,14 @@ class RunStore(Protocol):
         """List the unfinished runs of this process that are to be stopped."""
         ...
 
+    async def request_finish(self, run: str, agent: str | None) -> None:
+        """Ask the process that writes a run to finish it, or one sub-agent, with what was read so far."""
+        ...
+
+    async def take_finish_requests(self) -> list[tuple[str, str | None]]:
+        """Take what was asked so of this process: runs, and names of sub-agents or None."""
+        ...
+
     async def get_run(self, principal: Principal, id: str) -> RunRecord:
         """Return a run. Raises NotFound."""
         ...

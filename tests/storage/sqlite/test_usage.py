@@ -18,7 +18,7 @@ NEWER = """
 DROP TRIGGER project_memories_gone; DROP TRIGGER project_library_gone; DROP TRIGGER project_held_listed;
 DROP TABLE job; DROP TABLE worker; DROP INDEX document_waiting;
 ALTER TABLE document DROP COLUMN priority; ALTER TABLE document DROP COLUMN queued;
-DROP TABLE project_conversation;
+DROP TABLE finish_request; DROP TABLE project_conversation;
 DROP TABLE elicitation; DROP TABLE tool_permission; DROP TABLE call_decision; DROP INDEX run_waiting;
 ALTER TABLE run DROP COLUMN waiting_since; ALTER TABLE run DROP COLUMN options;
 DROP TRIGGER conversation_held; DROP TRIGGER conversation_held_listed; DROP TRIGGER conversation_held_in_project;

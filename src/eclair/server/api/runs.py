@@ -79,7 +79,7 @@ def router(app: App) -> APIRouter:
     @api.post("/{id}/answer-now", status_code=202)
     async def answer_now(principal: Caller, id: str) -> RunState:
         run = await app.storage.runs.get_run(principal, id)
-        app.documents.readings.finish(run.id)
+        await app.runs.finish_early(run)
         return await read_run(principal, id)
 
     @api.post("/{id}/agents/{agent}/stop", status_code=202)
@@ -88,7 +88,7 @@ def router(app: App) -> APIRouter:
         message, _ = await app.runs.fold(run)
         if all(each.step != agent for each in message.steps if is_question_step(each)):
             raise NotFound(f"This answer has no sub-agent {agent!r}.")
-        app.documents.readings.finish(run.id, agent)
+        await app.runs.finish_early(run, agent)
         return await read_run(principal, id)
 
     return api

@@ -62,6 +62,10 @@ PERSONAL_TABLES = (
         mine="run IN (SELECT run.id FROM run JOIN conversation ON conversation.id = run.conversation WHERE owner = ?1)",
     ),
     _table(
+        *("finish_request", "records of answers", "derived", "cascade"),
+        mine="run IN (SELECT run.id FROM run JOIN conversation ON conversation.id = run.conversation WHERE owner = ?1)",
+    ),
+    _table(
         *("elicitation", "records of answers", "derived", "cascade"),
         mine="run IN (SELECT run.id FROM run JOIN conversation ON conversation.id = run.conversation WHERE owner = ?1)",
     ),

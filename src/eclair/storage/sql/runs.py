@@ -140,6 +140,7 @@ class SQLRunStore(SQLStore):
         if rest is not None:
             _append(db, [rest])
         db.execute("DELETE FROM elicitation WHERE run = ?", (run.id,))
+        db.execute("DELETE FROM finish_request WHERE run = ?", (run.id,))
         update_message(db, self.database.text_index, message)
         db.execute("UPDATE conversation SET updated = max(updated, ?) WHERE id = ?", (now, run.conversation))
         add_answer(db, owner, message, now)
@@ -155,6 +156,33 @@ class SQLRunStore(SQLStore):
             "SELECT id FROM run WHERE status = 'running' AND stop_requested AND process = ?", (self._process,)
         )
         return [id for (id,) in rows]
+
+    @write
+    def request_finish(self, db: Connection, run: str, agent: str | None) -> None:
+        db.execute(
+            "INSERT INTO finish_request (run, agent) SELECT id, CAST(?2 AS TEXT) FROM run"
+            " WHERE id = ?1 AND status = 'running' ON CONFLICT DO NOTHING",
+            (run, agent or ""),
+        )
+
+    async def take_finish_requests(self) -> list[tuple[str, str | None]]:
+        found = await self._list_finish_requests()
+        if found:
+            await self._delete_finish_requests(found)
+        return [(run, agent or None) for run, agent in found]
+
+    @read
+    def _list_finish_requests(self, db: Connection) -> list[tuple[str, str]]:
+        rows = db.execute(
+            "SELECT finish_request.run, agent FROM finish_request JOIN run ON run.id = finish_request.run"
+            " WHERE process = ?",
+            (self._process,),
+        )
+        return [(run, agent) for run, agent in rows]
+
+    @write
+    def _delete_finish_requests(self, db: Connection, taken: Sequence[tuple[str, str]]) -> None:
+        db.executemany("DELETE FROM finish_request WHERE run = ? AND agent = ?", taken)
 
     @read
     def get_run(self, db: Connection, principal: Principal, id: str) -> RunRecord:

@@ -1,0 +1,7 @@
+-- what is asked of the process that writes a run: that it, or a sub-agent of it, be finished with what it has read so
+-- far; the name of the whole run's is empty
+CREATE TABLE finish_request (
+    run   TEXT NOT NULL REFERENCES run ON DELETE CASCADE,
+    agent TEXT NOT NULL,
+    PRIMARY KEY (run, agent)
+) STRICT, WITHOUT ROWID;
