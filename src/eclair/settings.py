@@ -143,7 +143,8 @@ class McpServerSettings:
     """One MCP server: a `command` with arguments, or a `url`; see docs/mcp.md.
 
     `variables` are of a command, `headers` of requests to a URL. A command changes files in `folders`, reads those in
-    `readable`, and connects to other machines with `network`. `by_default` has it on for everybody.
+    `readable`, and connects to other machines with `network`. `by_default` has it on for everybody. `client_id` and
+    `client_secret` are of a client that was registered by hand where people sign in.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
@@ -156,6 +157,8 @@ class McpServerSettings:
     readable: tuple[str, ...] = ()
     network: bool = False
     by_default: bool = False
+    client_id: str | None = None
+    client_secret: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -103,6 +103,6 @@ def test_an_mcp_server() -> None:
     row = mcp_server_json(server)
     assert set(row) == {
         *("id", "name", "origin", "command", "url", "folders", "readable", "network", "by_default", "secrets"),
-        *("state", "on", "tools", "signed_in"),
+        *("state", "on", "tools", "client_id", "signed_in", "signed_in_as"),
     }
     assert row["tools"] is None

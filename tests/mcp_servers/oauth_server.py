@@ -57,6 +57,8 @@ class Authorizing(OAuthAuthorizationServerProvider[AuthorizationCode, RefreshTok
     renewed: int = 0
     lies: dict[str, Lie] = field(default_factory=dict[str, Lie])
     wanted_scope: str | None = None
+    userinfo: dict[str, object] = field(default_factory=dict[str, object])
+    """Claims of whoever signs in."""
     requests: list[tuple[str, Headers]] = field(default_factory=list[tuple[str, Headers]])
 
     def tokens_at(self, path: str) -> list[str]:
@@ -158,6 +160,8 @@ class Lying:
         if path == "/mcp" and token is not None and wanted is not None and wanted not in token.scopes:
             challenge = f'Bearer error="insufficient_scope", scope="{wanted}"'
             return await Response(status_code=403, headers={"WWW-Authenticate": challenge})(scope, receive, send)
+        if path == "/userinfo":
+            return await JSONResponse(self._provider.userinfo)(scope, receive, send)
         if path in self._provider.lies:
             return await self._lie(scope, receive, send, self._provider.lies[path])
         return await self._inner(scope, receive, send)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 from collections.abc import AsyncGenerator
 from dataclasses import replace
+from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+import orjson
 import pytest
 import pytest_asyncio
 from mcp.shared.auth import OAuthClientInformationFull
@@ -94,6 +97,60 @@ async def test_a_server_wants_a_sign_in_and_is_used_after_it(asking: Server, not
     assert (await asking.call("DELETE", f"/api/mcp-servers/{id}/sign-in")).status == 404
 
 
+DESCRIPTION = "/.well-known/oauth-authorization-server"
+
+
+def id_token(**claims: str) -> str:
+    body = base64.urlsafe_b64encode(orjson.dumps(claims)).decode().rstrip("=")
+    return f"e30.{body}.c2ln"
+
+
+@pytest.mark.parametrize("method", ["client_secret_basic", "client_secret_post", "none"])
+async def test_a_client_that_was_registered_by_hand_signs_in(
+    asking: Server, notes: str, provider: Authorizing, method: str
+) -> None:
+    secret = None if method == "none" else "se cret/1"
+    uris: Any = [f"{asking.address}/settings/mcp"]
+    provider.clients["eclair at home"] = OAuthClientInformationFull(
+        client_id="eclair at home", client_secret=secret, redirect_uris=uris, token_endpoint_auth_method=method
+    )
+    provider.lies = {
+        DESCRIPTION: {"registration_endpoint": None, "token_endpoint_auth_methods_supported": [method]},
+        "/token": {"id_token": id_token(sub="7", email="ada@example.org")},
+    }
+    id = await add(asking, notes)
+    changed = await asking.call(
+        "PATCH", f"/api/mcp-servers/{id}", {"client_id": "eclair at home", "client_secret": secret or ""}
+    )
+    kept = [] if secret is None else ["client_secret"]
+    assert (changed.body["client_id"], changed.body["secrets"]) == ("eclair at home", kept)
+    url = await begin(asking, id)
+    assert query_of(url)["client_id"] == "eclair at home"
+    reply = await finish(asking, await visit(url))
+    assert (reply.status, reply.body["signed_in"], reply.body["signed_in_as"]) == (200, True, "ada@example.org")
+    other = await asking.call("PATCH", f"/api/mcp-servers/{id}", {"client_id": ""})
+    assert (other.body["client_id"], other.body["secrets"]) == (None, []), "its secret went with it"
+
+
+async def test_userinfo_says_who_somebody_is_and_may_fail(asking: Server, notes: str, provider: Authorizing) -> None:
+    origin = notes.removesuffix("/mcp")
+    for userinfo, claims, account in (
+        (f"{origin}/userinfo", {"sub": "7", "name": "Ada"}, "Ada"),
+        (f"{origin}/userinfo", {"sub": "7", "name": "two\nlines", "email": 7}, None),
+        (f"{origin}/nowhere", {}, None),
+        ("http://192.0.2.1/userinfo", {}, None),
+    ):
+        provider.lies = {DESCRIPTION: {"userinfo_endpoint": userinfo}, "/token": {"id_token": "no.token.at.all"}}
+        provider.userinfo = claims
+        id = await add(asking, notes)
+        reply = await finish(asking, await visit(await begin(asking, id)))
+        assert (reply.status, reply.body["signed_in"], reply.body["signed_in_as"]) == (200, True, account)
+        (token,) = {*provider.tokens_at("/userinfo")} if account or claims else {""}
+        assert token in provider.access or not claims
+        provider.requests.clear()
+        assert (await asking.call("DELETE", f"/api/mcp-servers/{id}")).status == 204
+
+
 async def test_tokens_are_renewed_and_a_lost_sign_in_is_said(asking: Server, notes: str, provider: Authorizing) -> None:
     provider.lifetime_s = 0
     id = await add(asking, notes)
@@ -166,7 +223,7 @@ async def test_a_sign_in_is_of_one_person_alone(settings: Settings, notes: str, 
         provider.requests.clear()
         assert (await house.post(f"/api/mcp-servers/{id}/check", {}, headers=admin)).body["state"] == "unseen"
         assert set(provider.tokens_at("/mcp")) <= hers
-        acts = await house.app.storage.audit.list_acts(ActFilter(), 3)
+        acts = await house.app.storage.audit.list_acts(ActFilter(action="mcp_server"), 3)
         assert [(act.action, act.object) for act in acts] == [
             ("mcp_server.signed_out", "notes"),
             ("mcp_server.signed_in", "notes"),

@@ -32,6 +32,12 @@ def add_mcp_options(parser: argparse.ArgumentParser) -> None:
     )
     adding.add_argument("--token", action="store_true", help="ask for a bearer token, or read it from a pipe")
     adding.add_argument(
+        "--client-id",
+        metavar="ID",
+        help="the id that the service gave Éclair, where programs can't register themselves",
+    )
+    adding.add_argument("--client-secret", action="store_true", help="ask for that id's secret, or read it from a pipe")
+    adding.add_argument(
         "--folder", action="append", default=[], metavar="FOLDER", help="a folder that the command may change"
     )
     adding.add_argument(
@@ -50,7 +56,11 @@ def add_mcp_options(parser: argparse.ArgumentParser) -> None:
         ("sign-out", "sign out of a server, and have the tokens revoked"),
         ("remove", "remove a server"),
     ):
-        action(name, help).add_argument("name", metavar="NAME", help="its name")
+        named = action(name, help)
+        named.add_argument("name", metavar="NAME", help="its name")
+        if name == "sign-in":
+            port = "port of this machine that the service knows, where it takes no other; any free one by default"
+            named.add_argument("--port", type=int, choices=range(1, 65536), default=0, metavar="N", help=port)
     action("resources", "list what a server has to read").add_argument("name", metavar="NAME", help="its name")
     reading = action("read", "print a resource of a server")
     reading.add_argument("name", metavar="NAME", help="its name")

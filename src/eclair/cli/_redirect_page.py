@@ -8,6 +8,8 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from urllib.parse import parse_qsl, urlsplit
 
+from eclair.errors import UserError
+
 PATH = "/callback"
 MAX_HEAD_BYTES = 32 << 10
 READ_TIMEOUT_S = 10.0
@@ -83,12 +85,15 @@ class RedirectPage:
 
 
 @asynccontextmanager
-async def open_redirect_page() -> AsyncGenerator[RedirectPage]:
-    """Serve a page on a free port of the loopback address."""
+async def open_redirect_page(port: int = 0) -> AsyncGenerator[RedirectPage]:
+    """Serve a page on a port of the loopback address, 0 for any free one. Raises UserError for one that is taken."""
     pages: list[RedirectPage] = []
-    server = await asyncio.start_server(
-        lambda reader, writer: pages[0].serve(reader, writer), "127.0.0.1", 0, limit=MAX_HEAD_BYTES
-    )
+    try:
+        server = await asyncio.start_server(
+            lambda reader, writer: pages[0].serve(reader, writer), "127.0.0.1", port, limit=MAX_HEAD_BYTES
+        )
+    except OSError as error:
+        raise UserError(f"Port {port} can't be listened on: {error.strerror}; choose another.") from error
     pages.append(RedirectPage(server.sockets[0].getsockname()[1]))
     async with server:
         yield pages[0]

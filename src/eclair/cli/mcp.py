@@ -53,7 +53,7 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
         case "on" | "off":
             return run_async(_switch(settings, arguments.name, terminal, is_on=arguments.action == "on"))
         case "sign-in":
-            return run_async(_sign_in(settings, arguments.name, terminal))
+            return run_async(_sign_in(settings, arguments.name, arguments.port, terminal))
         case "sign-out":
             return run_async(_sign_out(settings, arguments.name, terminal))
         case "remove":
@@ -95,7 +95,8 @@ def _parse_change(arguments: argparse.Namespace, terminal: Terminal) -> McpServe
     is_url = len(target) == 1 and target[0].startswith(("http://", "https://"))
     headers = _pairs(arguments.header, "--header")
     if arguments.token:
-        headers["Authorization"] = f"Bearer {_token(terminal)}"
+        headers["Authorization"] = f"Bearer {_secret('Token', terminal)}"
+    client_secret = _secret("Client secret", terminal) if arguments.client_secret else ""
     return McpServerChange(
         command=None if is_url else tuple(target),
         url=target[0] if is_url else None,
@@ -103,7 +104,8 @@ def _parse_change(arguments: argparse.Namespace, terminal: Terminal) -> McpServe
         readable=tuple(arguments.readable),
         network=arguments.network,
         by_default=arguments.default,
-        secrets=McpSecrets(_pairs(arguments.variable, "--variable"), headers),
+        client_id=arguments.client_id,
+        secrets=McpSecrets(_pairs(arguments.variable, "--variable"), headers, client_secret),
     )
 
 
@@ -114,9 +116,9 @@ def _pairs(given: Sequence[str], option: str) -> dict[str, str]:
     return {name: value for name, _, value in pairs}
 
 
-def _token(terminal: Terminal) -> str:
+def _secret(kind: str, terminal: Terminal) -> str:
     if terminal.can_ask:
-        return getpass.getpass("Token (it is not shown): ").strip()
+        return getpass.getpass(f"{kind} (it is not shown): ").strip()
     return sys.stdin.buffer.read(1 << 16).decode(errors="replace").strip()
 
 
@@ -211,9 +213,9 @@ async def _switch(settings: Settings, name: str, terminal: Terminal, *, is_on: b
     return 0
 
 
-async def _sign_in(settings: Settings, name: str, terminal: Terminal) -> int:
+async def _sign_in(settings: Settings, name: str, port: int, terminal: Terminal) -> int:
     """Lead a browser to the server's page and back, and show the tools as `check` does."""
-    async with _opened_with_sign_ins(settings) as (service, sign_ins), open_redirect_page() as page:
+    async with _opened_with_sign_ins(settings) as (service, sign_ins), open_redirect_page(port) as page:
         server = await _named(service, name)
         terminal.status(f"Asking {name}…")
         url = await sign_ins.begin(LOCAL_PRINCIPAL, server.id, page.address)
@@ -230,7 +232,8 @@ async def _sign_in(settings: Settings, name: str, terminal: Terminal) -> int:
             raise UserError("Nobody signed in within ten minutes; run the command again.") from None
         code, issuer, error = answer.get("code", ""), answer.get("iss"), answer.get("error", "")
         server = await sign_ins.finish(LOCAL_PRINCIPAL, SignInAnswer(state, code, issuer, error))
-        terminal.line(f"Signed in at {name}.")
+        who = "" if server.signed_in_as is None else f" as {server.signed_in_as}"
+        terminal.line(f"Signed in at {name}{who}.")
         return await _look(service, server, terminal, allow=False)
 
 
@@ -295,7 +298,9 @@ def mcp_server_json(server: McpServer) -> dict[str, Any]:
         "by_default": config.by_default,
         "secrets": list(server.secret_names),
         "state": server.state,
+        "client_id": config.client_id,
         "signed_in": server.signed_in,
+        "signed_in_as": server.signed_in_as,
         "on": server.is_on,
         "tools": [tool.name for tool in server.seen.tools] if server.seen is not None else None,
     }

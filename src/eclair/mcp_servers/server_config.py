@@ -23,6 +23,9 @@ MAX_ARGUMENT_CHARS = 2_000
 MAX_SECRETS = 32
 MAX_SECRET_CHARS = 8_000
 
+CLIENT_CREDENTIAL = "client_secret"
+"""The name of the secret that goes with a client ID."""
+
 _NAME = re.compile(r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 _HEADER = re.compile(r"[A-Za-z0-9-]{1,64}")
@@ -35,7 +38,10 @@ _SECRETS = TypeAdapter(McpSecrets)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class McpServerChange:
-    """Changes to a server; None leaves a value. A secret that is empty is removed."""
+    """Changes to a server; None leaves a value. A secret that is empty is removed, and so is an empty `client_id`.
+
+    Another `client_id` takes the secret away, unless `secrets` has one.
+    """
 
     command: tuple[str, ...] | None = None
     url: str | None = None
@@ -43,6 +49,7 @@ class McpServerChange:
     readable: tuple[str, ...] | None = None
     network: bool | None = None
     by_default: bool | None = None
+    client_id: str | None = None
     secrets: McpSecrets | None = None
 
 
@@ -75,15 +82,22 @@ def change_server(server: StoredMcpServer, change: McpServerChange, vault: Vault
     )
     if not config.command and config.url is None:
         raise InvalidInput("An MCP server needs a command or an address.", param="url")
+    if change.client_id is not None:
+        config = replace(config, client_id=_check_client_id(change.client_id))
     if config.url is not None:
         config = replace(config, folders=(), readable=(), network=False)
+    elif config.client_id is not None:
+        raise InvalidInput("A client ID is for signing in at addresses; a command has none.", param="client_id")
     moved = _place(server.id, config) != _place(server.id, server.config)
     changed = replace(server, config=config)
     if moved:
         changed = replace(changed, secrets=None, secret_names=())
-    if change.secrets is not None:
+    is_other_client = config.client_id != server.config.client_id
+    if change.secrets is not None or (is_other_client and CLIENT_CREDENTIAL in changed.secret_names):
         known = McpSecrets() if moved else read_secrets(server, vault)
-        changed = _with_secrets(changed, _merged(known, change.secrets), vault)
+        if is_other_client:
+            known = replace(known, client_secret="")
+        changed = _with_secrets(changed, _merged(known, change.secrets or McpSecrets()), vault)
     return changed
 
 
@@ -96,10 +110,11 @@ def read_secrets(server: StoredMcpServer, vault: Vault) -> McpSecrets:
 
 def configured_server(name: str, given: McpServerSettings) -> tuple[StoredMcpServer, McpSecrets]:
     """Return a server of the settings with its secrets."""
-    config = McpServerConfig(given.command, given.url, given.folders, given.readable, given.network, given.by_default)
-    names = tuple(sorted({*given.variables, *given.headers}))
-    secrets = McpSecrets(given.variables, given.headers)
-    return StoredMcpServer(f"settings.{name}", None, name, config, None, 0, names), secrets
+    config = McpServerConfig(
+        *(given.command, given.url, given.folders, given.readable, given.network, given.by_default, given.client_id)
+    )
+    secrets = McpSecrets(given.variables, given.headers, given.client_secret)
+    return StoredMcpServer(f"settings.{name}", None, name, config, None, 0, _names(secrets)), secrets
 
 
 def check_server_url(text: str) -> str:
@@ -119,6 +134,13 @@ def check_server_url(text: str) -> str:
     return text
 
 
+def _check_client_id(text: str) -> str | None:
+    text = text.strip()
+    if len(text) > MAX_ARGUMENT_CHARS or not text.isprintable():
+        raise InvalidInput(f"A client ID is up to {MAX_ARGUMENT_CHARS:,} characters on one line.", param="client_id")
+    return text or None
+
+
 def _check_command(command: tuple[str, ...]) -> tuple[str, ...]:
     if not command or not command[0].strip() or len(command) > MAX_ARGUMENTS:
         raise InvalidInput(f"A command is a program with at most {MAX_ARGUMENTS - 1} arguments.", param="command")
@@ -136,7 +158,8 @@ def _check_folders(folders: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _merged(known: McpSecrets, new: McpSecrets) -> McpSecrets:
-    return McpSecrets(_merge(known.variables, new.variables), _merge(known.headers, new.headers))
+    client_secret = new.client_secret or known.client_secret
+    return McpSecrets(_merge(known.variables, new.variables), _merge(known.headers, new.headers), client_secret)
 
 
 def _merge(known: Mapping[str, str], new: Mapping[str, str]) -> dict[str, str]:
@@ -153,15 +176,25 @@ def _with_secrets(server: StoredMcpServer, secrets: McpSecrets, vault: Vault) ->
     for name, value in secrets.headers.items():
         if not _HEADER.fullmatch(name) or name.lower() in _OWN_HEADERS or not value.isprintable():
             raise InvalidInput(f"{name[:64]!r} can't be a header for an MCP server.", param="headers")
-    if any(len(value) > MAX_SECRET_CHARS for value in (*secrets.variables.values(), *secrets.headers.values())):
+    values = (*secrets.variables.values(), *secrets.headers.values(), secrets.client_secret)
+    if any(len(value) > MAX_SECRET_CHARS for value in values):
         raise InvalidInput(f"A value has at most {MAX_SECRET_CHARS:,} characters.", param="variables")
     if (server.config.url is None and secrets.headers) or (server.config.url is not None and secrets.variables):
         raise InvalidInput("Variables are for commands, and headers for addresses.", param="variables")
-    names = tuple(sorted({*secrets.variables, *secrets.headers}))
+    if secrets.client_secret and (server.config.client_id is None or not secrets.client_secret.isprintable()):
+        raise InvalidInput("A client secret goes with a client ID, on one line.", param="client_secret")
+    names = _names(secrets)
     if not names:
         return replace(server, secrets=None, secret_names=())
     sealed = vault.encrypt(orjson.dumps(secrets).decode(), _place(server.id, server.config))
     return replace(server, secrets=sealed, secret_names=names)
+
+
+def _names(secrets: McpSecrets) -> tuple[str, ...]:
+    """Return the names of what is kept; none of a header has an underscore."""
+    return tuple(
+        sorted({*secrets.variables, *secrets.headers, *([CLIENT_CREDENTIAL] if secrets.client_secret else [])})
+    )
 
 
 def _place(id: str, config: McpServerConfig) -> str:

@@ -30,6 +30,7 @@ class McpServer:
     may_change: bool
     log: tuple[str, ...] = ()
     signed_in: bool = False
+    signed_in_as: str | None = None
     wants_sign_in: bool = False
 
 

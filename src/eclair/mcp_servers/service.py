@@ -83,7 +83,7 @@ class McpService:
     async def list(self, principal: Principal, wish: McpWish = NO_WISH) -> list[McpServer]:
         """List the servers that somebody may use, and for administrators all of the house."""
         choices = await self._choices(principal)
-        signed_in = await self._sign_ins.list_servers(principal)
+        signed_in = await self._sign_ins.list_servers(principal, choices.servers)
         return [
             self._shown(principal, server, choices, signed_in, wish)
             for server in choices.servers
@@ -293,6 +293,11 @@ class McpService:
         guarded = server.owner is not None
         return SignInTransport(server.config.url or "", principal, self._gate, headers=headers, guarded=guarded)
 
+    def find_client(self, server: StoredMcpServer) -> tuple[str, str] | None:
+        """Return id and secret of the client that somebody has registered where people sign in; None without one."""
+        id = server.config.client_id
+        return None if id is None else (id, self._secrets(server).client_secret)
+
     async def disconnect(self, principal: Principal, id: str) -> None:
         """End the connection of one person to a server."""
         await self._pool.end(id, principal.id)
@@ -369,6 +374,7 @@ class McpService:
             may_change=may_change,
             log=self._pool.log(key) if may_change else (),
             signed_in=server.id in signed_in.mine,
+            signed_in_as=signed_in.accounts.get(server.id),
             wants_sign_in=self._pool.wants_sign_in(key) or is_known_to_want_sign_in(server, signed_in),
         )
 

@@ -8,23 +8,27 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, cast
 from urllib.parse import parse_qs, urlsplit
 
 import httpx2
+import orjson
 from mcp.client.auth import AuthorizationCodeResult, OAuthClientProvider, OAuthRegistrationError, OAuthTokenError
 from mcp.client.auth.utils import extract_resource_metadata_from_www_auth, extract_scope_from_www_auth, union_scopes
 from mcp.shared.auth import OAuthClientInformationFull, OAuthClientMetadata, OAuthToken
 
 from eclair.errors import Conflict, EclairError, EngineBroken, EngineUnavailable, Refused
+from eclair.mcp_servers.sign_in_account import read_account, read_token
 from eclair.mcp_servers.sign_in_client import RedirectTarget, client_metadata
-from eclair.mcp_servers.sign_in_requests import KeptSignIn
+from eclair.mcp_servers.sign_in_requests import BASIC, KeptSignIn
 from eclair.mcp_servers.sign_in_transport import EVENT_STREAM, SignInTransport
 from eclair.network.mcp_http import UNAUTHORIZED, open_mcp_client
 from eclair.util.tasks import cancel_and_wait
 
 BEGIN_TIMEOUT_S = 30.0
 FINISH_TIMEOUT_S = 30.0
+USERINFO_TIMEOUT_S = 5.0
 
 _PROBE = {
     "jsonrpc": "2.0",
@@ -39,7 +43,10 @@ SaveSignIn = Callable[[str], Awaitable[None]]
 
 
 class McpSignInFlow:
-    """A sign-in at the server `name`. `scope` is asked for beside what the server names. Call `close` at the end."""
+    """A sign-in at the server `name`. `scope` is asked for beside what the server names. Call `close` at the end.
+
+    `client` has id and secret, which may be empty, of a client that was registered by hand.
+    """
 
     def __init__(
         self,
@@ -49,11 +56,14 @@ class McpSignInFlow:
         target: RedirectTarget,
         save: SaveSignIn,
         scope: str | None = None,
+        client: tuple[str, str] | None = None,
     ) -> None:
         self._name = name
         self._url = url
         self._http = http
         self._save = save
+        self._client = client
+        self._redirect_uri = target.redirect_uri
         loop = asyncio.get_running_loop()
         self._address: asyncio.Future[str] = loop.create_future()
         self._answer: asyncio.Future[AuthorizationCodeResult] = loop.create_future()
@@ -110,12 +120,17 @@ class McpSignInFlow:
             metadata=context.oauth_metadata,
             resource=context.get_resource_url(),
             expires=None if tokens.expires_in is None else time.time() + tokens.expires_in,
+            account=await self._find_account(tokens),
         )
         await self._save(kept.model_dump_json(exclude_none=True))
 
     async def get_client_info(self) -> OAuthClientInformationFull | None:
-        """See `TokenStorage`."""
-        return None
+        """See `TokenStorage`: the client that was registered by hand, if there is one."""
+        if self._client is None:
+            return None
+        id, secret = self._client
+        uris: Any = [self._redirect_uri]
+        return OAuthClientInformationFull(client_id=id, client_secret=secret or None, redirect_uris=uris)
 
     async def set_client_info(self, client_info: OAuthClientInformationFull) -> None:
         """See `TokenStorage`: it is kept with the tokens."""
@@ -137,7 +152,27 @@ class McpSignInFlow:
             raise self._broken("doesn't say that its sign-in knows PKCE (S256)")
         self._http.require_encryption("GET", str(metadata.authorization_endpoint))
         self._http.require_encryption("POST", str(metadata.token_endpoint))
+        if self._client is not None and self._provider.context.client_info is not None:
+            method = _choose_method(metadata.token_endpoint_auth_methods_supported, has_secret=bool(self._client[1]))
+            self._provider.context.client_info.token_endpoint_auth_method = method
         self._address.set_result(url)
+
+    async def _find_account(self, tokens: OAuthToken) -> str | None:
+        """Return how the other side calls the person, if it says so."""
+        found = read_token(self._challenge.id_token) or read_token(tokens.access_token)
+        url = self._challenge.userinfo
+        if found is not None or url is None:
+            return found
+        headers = {"Authorization": f"Bearer {tokens.access_token}", "Accept": "application/json"}
+        try:
+            self._http.require_encryption("GET", url)
+            async with asyncio.timeout(USERINFO_TIMEOUT_S):  # the client that was opened closes the transport
+                reply = await self._http.handle_async_request(httpx2.Request("GET", url, headers=headers))
+                said = await reply.aread()
+                await reply.aclose()
+            return read_account(orjson.loads(said)) if reply.status_code == 200 else None
+        except (Refused, httpx2.HTTPError, TimeoutError, ValueError):  # the sign-in is good without it
+            return None
 
     async def _wait_for_answer(self) -> AuthorizationCodeResult:
         return await self._answer
@@ -181,11 +216,15 @@ class _Challenge(httpx2.AsyncBaseTransport):
         self._is_first = True
         self.is_real = False
         """True if the server itself refused the message."""
+        self.id_token: object = None
+        self.userinfo: str | None = None
+        """The address that tells who somebody is, if a description of the authorization server names one."""
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         """See `SignInTransport`."""
         reply = await self._http.handle_async_request(request)
         if not self._is_first:
+            await self._note_account(request, reply)
             return reply
         self._is_first = False
         self.is_real = reply.status_code == UNAUTHORIZED
@@ -198,5 +237,33 @@ class _Challenge(httpx2.AsyncBaseTransport):
         said = ", ".join(f'{name}="{value}"' for name, value in fields.items() if value is not None)
         return httpx2.Response(UNAUTHORIZED, headers={"WWW-Authenticate": f"Bearer {said}"}, request=request)
 
+    async def _note_account(self, request: httpx2.Request, reply: httpx2.Response) -> None:
+        """Note what the library leaves out of descriptions and tokens."""
+        is_description = "/.well-known/" in request.url.path
+        if reply.status_code != 200 or not (is_description or request.method == "POST"):
+            return
+        if "json" not in reply.headers.get("content-type", ""):
+            return
+        await reply.aread()
+        try:
+            said = orjson.loads(reply.content)
+        except ValueError:
+            return
+        if not isinstance(said, dict):
+            return
+        fields = cast("dict[str, object]", said)
+        userinfo = fields.get("userinfo_endpoint")
+        if is_description and isinstance(userinfo, str):
+            self.userinfo = userinfo
+        if "access_token" in fields:
+            self.id_token = fields.get("id_token")
+
     async def aclose(self) -> None:
         await self._http.aclose()
+
+
+def _choose_method(offered: Sequence[str] | None, *, has_secret: bool) -> str:
+    """Return how a client says who it is at the token endpoint; without a word, servers take Basic (RFC 8414)."""
+    if not has_secret:
+        return "none"
+    return "client_secret_post" if offered and BASIC not in offered else BASIC

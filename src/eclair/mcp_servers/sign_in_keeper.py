@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+import orjson
 
 from eclair.errors import SettingsError
 from eclair.schema.principal import Principal
@@ -65,9 +68,15 @@ class SignInKeeper:
         self._store = store
         self._vault = vault
 
-    async def list_servers(self, principal: Principal) -> SignedInServers:
-        """Return at which servers somebody is signed in, and at which others are."""
-        return await self._store.list_mcp_sign_ins(principal)
+    async def list_servers(self, principal: Principal, servers: Iterable[StoredMcpServer] = ()) -> SignedInServers:
+        """Return at which servers somebody is signed in, and at which others are; of `servers` also as whom."""
+        found = await self._store.list_mcp_sign_ins(principal)
+        accounts: dict[str, str] = {}
+        for server in servers:
+            if server.id in found.mine and (kept := await self.place(principal, server).read()) is not None:
+                account = orjson.loads(kept).get("account")
+                accounts |= {server.id: account} if isinstance(account, str) else {}
+        return replace(found, accounts=accounts)
 
     def place(self, principal: Principal, server: StoredMcpServer) -> KeptPlace:
         """Return the place of somebody's sign-in at a server."""

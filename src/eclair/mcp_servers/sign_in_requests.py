@@ -27,7 +27,8 @@ BASIC = "client_secret_basic"
 class KeptSignIn(BaseModel):
     """A sign-in as it is kept: tokens, the second when they run out, and the client that Éclair is registered as.
 
-    `resource` is what the tokens are for. `wanted_scope` is what the server asked for beyond their scope.
+    `resource` is what the tokens are for. `wanted_scope` is what the server asked for beyond their scope. `account` is
+    how the other side calls the person, if it says so.
     """
 
     tokens: OAuthToken
@@ -36,6 +37,7 @@ class KeptSignIn(BaseModel):
     resource: str
     expires: float | None = None
     wanted_scope: str | None = None
+    account: str | None = None
 
 
 class SignInPlace(Protocol):

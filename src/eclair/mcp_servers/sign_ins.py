@@ -82,6 +82,7 @@ class McpSignIns:
         flow = McpSignInFlow(
             *(server.name, server.config.url, self._servers.sign_in_transport(principal, server), target, place.add),
             scope=None if kept is None else wanted_scope(kept),
+            client=self._servers.find_client(server),
         )
         try:
             address, state = await flow.begin()

@@ -17,7 +17,8 @@ class McpServerConfig:
     """A server's `command` with its arguments, or else its `url`.
 
     A command reads and writes beneath `folders` and reads beneath `readable`; only with `network` it may connect to
-    other machines. With `by_default` everybody who may use the server has it switched on.
+    other machines. With `by_default` everybody who may use the server has it switched on. `client_id` is that of
+    Éclair at the authorization server of an address, where somebody has registered it by hand.
     """
 
     command: tuple[str, ...] = ()
@@ -26,14 +27,19 @@ class McpServerConfig:
     readable: tuple[str, ...] = ()
     network: bool = False
     by_default: bool = False
+    client_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class McpSecrets:
-    """Values that are kept encrypted: variables of a command, or headers of requests to a URL."""
+    """Values that are kept encrypted: variables of a command, or headers of requests to a URL.
+
+    The `client_secret` goes with the client id of the configuration; empty if there is none.
+    """
 
     variables: Mapping[str, str] = field(default_factory=dict[str, str])
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    client_secret: str = ""
 
 
 @dataclass(frozen=True, slots=True)

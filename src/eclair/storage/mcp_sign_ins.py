@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from eclair.schema.principal import Principal
@@ -11,10 +12,14 @@ from eclair.storage.mcp_servers import StoredMcpServer
 
 @dataclass(frozen=True, slots=True)
 class SignedInServers:
-    """Ids of the servers at which a person is signed in, and of those at which others are."""
+    """Ids of the servers at which a person is signed in, and of those at which others are.
+
+    `accounts` has by id how some servers call the person.
+    """
 
     mine: frozenset[str]
     others: frozenset[str]
+    accounts: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 class McpSignInStore(Protocol):

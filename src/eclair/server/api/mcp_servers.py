@@ -33,7 +33,10 @@ SecretValues = Annotated[dict[SecretName, SecretText], Field(max_length=MAX_SECR
 
 
 class McpServerBody(RequestBody):
-    """Settings of a server; what is left out stays. A variable or header that is empty is removed."""
+    """Settings of a server; what is left out stays. A variable or header that is empty is removed.
+
+    `client_id` and `client_secret` are of a client that was registered by hand; an empty id removes both.
+    """
 
     command: Arguments | None = None
     url: Argument | None = None
@@ -43,9 +46,11 @@ class McpServerBody(RequestBody):
     readable: Arguments | None = None
     network: bool | None = None
     by_default: bool | None = None
+    client_id: Argument | None = None
+    client_secret: SecretText = ""
 
     def change(self) -> McpServerChange:
-        has_secrets = bool(self.variables or self.headers)
+        has_secrets = bool(self.variables or self.headers or self.client_secret)
         return McpServerChange(
             command=None if self.command is None else tuple(self.command),
             url=self.url,
@@ -53,7 +58,8 @@ class McpServerBody(RequestBody):
             readable=None if self.readable is None else tuple(self.readable),
             network=self.network,
             by_default=self.by_default,
-            secrets=McpSecrets(self.variables, self.headers) if has_secrets else None,
+            client_id=self.client_id,
+            secrets=McpSecrets(self.variables, self.headers, self.client_secret) if has_secrets else None,
         )
 
 
@@ -119,7 +125,8 @@ class McpServerReport(BaseModel):
     """A server. `state` is `ready`, `unseen` until somebody allows its tools, `held` since they changed, or `down`.
 
     `secrets` are the names of its variables or headers, `log` the last lines that it wrote. `approved` are the tools as
-    they were allowed, `seen` as they were last asked for. `wants_sign_in` if the caller has to sign in there first.
+    they were allowed, `seen` as they were last asked for. `wants_sign_in` if the caller has to sign in there first;
+    `signed_in_as` is how the server's side calls them, if it says so.
     `resources` and `prompts` say if it has any.
     """
 
@@ -138,7 +145,9 @@ class McpServerReport(BaseModel):
     fault: str | None
     on: bool
     may_change: bool
+    client_id: str | None
     signed_in: bool
+    signed_in_as: str | None
     wants_sign_in: bool
     approved: McpListingReport | None
     seen: McpListingReport | None
@@ -166,7 +175,9 @@ class McpServerReport(BaseModel):
             fault=server.fault,
             on=server.is_on,
             may_change=server.may_change,
+            client_id=config.client_id,
             signed_in=server.signed_in,
+            signed_in_as=server.signed_in_as,
             wants_sign_in=server.wants_sign_in,
             approved=None if server.approved is None else McpListingReport.from_listing(name, server.approved),
             seen=None if server.seen is None else McpListingReport.from_listing(name, server.seen),
