@@ -21,8 +21,6 @@ from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.settings import Settings
 from eclair.storage.runs import RunRecord
 
-Show = Callable[[Event], None]
-
 
 async def ask_in_conversation(
     settings: Settings,
@@ -33,7 +31,7 @@ async def ask_in_conversation(
     libraries: Sequence[str],
     project: str | None,
     servers: Sequence[str],
-    show: Show,
+    show: Callable[[Event], None],
     terminal: Terminal,
 ) -> int:
     """Ask, show the answer as it comes, and have the person decide on its calls; return an exit code.

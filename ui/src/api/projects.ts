@@ -10,7 +10,7 @@ export type ProjectChanges = Body<"/api/projects/{id}", "patch">;
 
 /** A conversation that its author shows to the members of a project; `author` is null for one’s own. */
 export type ShownConversation = Reply<"/api/project-conversations", "get">["conversations"][number];
-export type ReadConversation = Omit<Reply<"/api/project-conversations/{id}", "get">, "messages"> & { readonly messages: readonly Message[] };
+export type ShownThread = Omit<Reply<"/api/project-conversations/{id}", "get">, "messages"> & { readonly messages: readonly Message[] };
 
 export class ProjectCalls extends Resource {
   list(): Promise<readonly Project[]> {
@@ -53,7 +53,7 @@ export class ProjectCalls extends Resource {
     return this.client.call("DELETE", `/api/project-conversations/${conversation}`);
   }
 
-  readShown(conversation: string): Promise<ReadConversation> {
+  readShown(conversation: string): Promise<ShownThread> {
     return this.client.call("GET", `/api/project-conversations/${conversation}`);
   }
 

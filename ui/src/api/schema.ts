@@ -3358,7 +3358,7 @@ export interface paths {
                         readonly [name: string]: unknown;
                     };
                     content: {
-                        readonly "application/json": components["schemas"]["ReadConversation"];
+                        readonly "application/json": components["schemas"]["ShownThread"];
                     };
                 };
             };
@@ -13782,12 +13782,6 @@ export interface components {
         readonly RatingList: {
             readonly ratings: readonly components["schemas"]["RatedAnswer"][];
         };
-        /** @description A shown conversation: the messages of its thread, without ids and whatever else the page doesn't show. */
-        readonly ReadConversation: {
-            readonly title: string;
-            readonly author: string | null;
-            readonly messages: readonly components["schemas"]["Message"][];
-        };
         /** @description The results of all checks. `message` is the first failed one's sentence. */
         readonly ReadinessReport: {
             /** @enum {string} */
@@ -14273,6 +14267,12 @@ export interface components {
         };
         readonly ShownConversationList: {
             readonly conversations: readonly components["schemas"]["ShownConversationBody"][];
+        };
+        /** @description A shown conversation: the messages of its thread, without ids and whatever else the page doesn't show. */
+        readonly ShownThread: {
+            readonly title: string;
+            readonly author: string | null;
+            readonly messages: readonly components["schemas"]["Message"][];
         };
         /** @description A name and a password; `code` is that of the authenticator, or for recovery, where it is asked for. */
         readonly SignInBody: {

@@ -40,7 +40,7 @@ class ShownConversationList(BaseModel):
     conversations: list[ShownConversationBody]
 
 
-class ReadConversation(BaseModel):
+class ShownThread(BaseModel):
     """A shown conversation: the messages of its thread, without ids and whatever else the page doesn't show."""
 
     title: str
@@ -79,10 +79,10 @@ def router(app: App) -> APIRouter:
         await app.shown_conversations.hide(principal, id)
 
     @api.get("/{id}")
-    async def read_shown(principal: Caller, id: str, response: Response) -> ReadConversation:
+    async def read_shown(principal: Caller, id: str, response: Response) -> ShownThread:
         shown, conversation, messages = await app.shown_conversations.read(principal, id)
         response.headers["Cache-Control"] = "no-store"
-        return ReadConversation(
+        return ShownThread(
             title=conversation.title,
             author=await author_of(SubjectNames(app.storage), principal, shown.owner),
             messages=[without_ids(shown_message(message)) for message in messages if not message.is_open],
