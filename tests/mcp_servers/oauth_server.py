@@ -8,7 +8,7 @@ import secrets
 import socket
 import threading
 import time
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Generator, Mapping
 from concurrent.futures import Future
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
@@ -57,7 +57,7 @@ class Authorizing(OAuthAuthorizationServerProvider[AuthorizationCode, RefreshTok
     renewed: int = 0
     lies: dict[str, Lie] = field(default_factory=dict[str, Lie])
     wanted_scope: str | None = None
-    userinfo: dict[str, object] = field(default_factory=dict[str, object])
+    userinfo: Mapping[str, object] = field(default_factory=dict[str, object])
     """Claims of whoever signs in."""
     requests: list[tuple[str, Headers]] = field(default_factory=list[tuple[str, Headers]])
 
@@ -161,7 +161,7 @@ class Lying:
             challenge = f'Bearer error="insufficient_scope", scope="{wanted}"'
             return await Response(status_code=403, headers={"WWW-Authenticate": challenge})(scope, receive, send)
         if path == "/userinfo":
-            return await JSONResponse(self._provider.userinfo)(scope, receive, send)
+            return await JSONResponse(dict(self._provider.userinfo))(scope, receive, send)
         if path in self._provider.lies:
             return await self._lie(scope, receive, send, self._provider.lies[path])
         return await self._inner(scope, receive, send)
