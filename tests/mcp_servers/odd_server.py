@@ -23,15 +23,16 @@ MODES = (
     "huge",
 )
 PICTURE = "picture"
+BOMB = "bomb"
 
 
-def png() -> bytes:
-    """A picture of 2 × 2 pixels with a text in it that nobody is to keep."""
+def png(side: int = 2) -> bytes:
+    """A picture of 2 × 2 pixels with a text in it that nobody is to keep; it may claim to be larger."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
-    header = struct.pack(">IIBBBBB", 2, 2, 8, 2, 0, 0, 0)
+    header = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
     rows = b"".join(b"\0" + b"\xff\0\0" * 2 for _ in range(2))
     return (
         b"\x89PNG\r\n\x1a\n"
@@ -94,6 +95,8 @@ def call(mode: str, name: str, arguments: Any) -> Any:
             pass
     if text == PICTURE:
         return [{"type": "image", "data": base64.b64encode(png()).decode(), "mimeType": "image/png"}]
+    if text == BOMB:
+        return [{"type": "image", "data": base64.b64encode(png(60_000)).decode(), "mimeType": "image/png"}]
     if text == "page":
         page = "<html><head><title>t</title></head><script>evil()</script><p>Seen &amp; read</p></html>"
         return [{"type": "resource", "resource": {"uri": "x://a", "mimeType": "text/html", "text": page}}]

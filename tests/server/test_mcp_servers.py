@@ -104,6 +104,15 @@ async def test_a_picture_is_re_encoded_and_kept_with_the_conversation(server: Se
     await server.call("DELETE", path)
 
 
+async def test_a_picture_that_would_fill_memory_is_left_out_and_said(server: Server) -> None:
+    path = await added(server)
+    done = await say(server, 'odd__read{"text":"bomb"}')
+    (result,) = results(done)
+    assert (done["status"], "- picture 1, which can't be shown" in result) == ("finished", True), result
+    assert (await server.get(f"/api/conversations/{done['conversation']}/workspace")).body["files"] == []
+    await server.call("DELETE", path)
+
+
 async def test_a_resource_is_attached_read_and_cited(server: Server) -> None:
     path = await added(server)
     assert ((shown := (await server.get(path)).body)["resources"], shown["prompts"]) == (True, True)
