@@ -43,9 +43,14 @@ def page(opening: Opening, several: Served) -> Page:
 
 
 def choose(page: Page, *, blind: bool = False) -> None:
-    """Choose both models for the next message."""
-    model_button(page).click()
-    page.get_by_role("button", name="Compare models…").click()
+    """Choose both models for the next message: blind by way of the palette, else from the list of models."""
+    if blind:
+        page.keyboard.press("Control+K")
+        page.get_by_role("combobox", name="Command palette").fill("Compare models")
+        page.keyboard.press("Enter")
+    else:
+        model_button(page).click()
+        page.get_by_role("button", name="Compare models…").click()
     dialog = page.get_by_role("dialog", name="Compare models")
     done = dialog.get_by_role("button", name="Done")
     for name in (SMALL, BIG):

@@ -85,6 +85,12 @@ export const ACTIONS: readonly Action[] = [
     enabled: always,
   },
   {
+    id: "compare",
+    label: "compareModels",
+    run: (app) => void (app.overlay = "compare"),
+    enabled: (app) => app.page === "chat" && app.models.length > 1 && !app.current.temporary,
+  },
+  {
     id: "answers",
     label: "answerSettings",
     slash: true,

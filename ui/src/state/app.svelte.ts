@@ -56,7 +56,7 @@ interface ChatStart {
 type Page = "chat" | Place;
 
 /** A list of commands or shortcuts over the page. */
-export type Overlay = "palette" | "models" | "shortcuts" | { readonly retry: Message };
+export type Overlay = "palette" | "models" | "compare" | "shortcuts" | { readonly retry: Message };
 
 /** A dialog over the page, and what it is about. */
 export type Dialog =
