@@ -329,6 +329,11 @@ class App:
 
     async def _open_sources(self, stack: AsyncExitStack) -> None:
         live, storage, rights, ask = self.live_settings, self.storage, self.rights, self.ledger.ask
+        self.speech_parts = await stack.enter_async_context(open_speech_parts(self.settings, self.changes, self.gate))
+        self.speaking = await stack.enter_async_context(open_speaking(self.speech_parts, self.ledger))
+        self.transcription = await stack.enter_async_context(
+            open_transcription(self.settings, self.speech_parts, self.ledger)
+        )
         documents = await stack.enter_async_context(
             open_documents(
                 self.settings,
@@ -342,6 +347,7 @@ class App:
                 gate=self.gate,
                 work=self.work,
                 at_once=self._at_once,
+                recognizer=self.transcription.recognizer,
             )
         )
         self.ingestor, self.blobs, self.search = documents.ingestor, documents.blobs, documents.search
@@ -361,11 +367,6 @@ class App:
         self.provenance, self.images = await stack.enter_async_context(open_image_generation(live, *drawing, rights))
         self.python = await stack.enter_async_context(
             open_python(self.settings, storage, documents.blobs, self.changes, self.gate)
-        )
-        self.speech_parts = await stack.enter_async_context(open_speech_parts(self.settings, self.changes, self.gate))
-        self.speaking = await stack.enter_async_context(open_speaking(self.speech_parts, self.ledger))
-        self.transcription = await stack.enter_async_context(
-            open_transcription(self.settings, self.speech_parts, self.ledger)
         )
 
     def _open_tools(self, stack: AsyncExitStack) -> None:

@@ -58,6 +58,7 @@ from eclair.python.data_tools import DataTools
 from eclair.python.python_service import PythonService
 from eclair.schema.jobs import ALL_WORK, WorkKind
 from eclair.settings import Settings
+from eclair.speech.listening_parts import ListeningParts
 from eclair.speech.recognition import SpeechRecognizer
 from eclair.speech.speech_parts import SpeechParts
 from eclair.speech.speech_request import SpeakingService
@@ -130,17 +131,24 @@ async def open_documents(
     gate: OutboundGate = CLOSED_GATE,
     work: Collection[WorkKind] | None = None,
     at_once: int = 1,
+    recognizer: SpeechRecognizer | None = None,
 ) -> AsyncGenerator[DocumentComponents]:
     """Open the document services and begin the reading and embedding that is left to this process.
 
     `models_dir` is the data folder of the models, if it is another; `find_owner` says for whom a document is embedded.
-    `work` is as the settings say unless given; `at_once` documents are read at once. Raises StoreError.
+    `work` is as the settings say unless given; `at_once` documents are read at once. Without a `recognizer`, it has one
+    of its own for recordings. Raises StoreError.
     """
     work = background_work(settings) if work is None else work
     async with AsyncExitStack() as stack:
         blobs = open_blobs(settings, FILES, gate)
+        if recognizer is None:
+            recognizer = SpeechRecognizer(ListeningParts(models_dir or settings.data_dir), settings.speech_threads)
+            stack.push_async_callback(recognizer.close)
         # one sandbox more, so that what somebody waits for is read beside the rest
-        parser = Parser(workers=at_once + 1, labels=classifier_file(models_dir or settings.data_dir))
+        parser = Parser(
+            workers=at_once + 1, labels=classifier_file(models_dir or settings.data_dir), recognizer=recognizer
+        )
         stack.push_async_callback(parser.close)
         embedder = choose_embedder(settings, registry, ledger.reading_for_caller)
         if embedder is not None:

@@ -51,9 +51,9 @@ async def add(server: Door, text: str | bytes = TOWER, name: str = "tower.md", l
     return dict(reply.body)
 
 
-async def ready(server: Door, file: JSON) -> JSON:
+async def ready(server: Door, file: JSON, seconds: float = 60) -> JSON:
     """The file once nothing more happens to it."""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(seconds):
         while True:
             file = dict((await server.get(f"/api/files/{file['id']}")).body)
             if file["state"] in ("ready", "failed"):

@@ -3,8 +3,9 @@
 import assert from "node:assert/strict";
 import { test } from "vitest";
 import type { DocumentPage, PageBlock } from "../src/api/files.ts";
-import { characterCount, pageName, readingProgress, utf16Offset } from "../src/lib/documents.ts";
+import { characterCount, formatMoment, pageName, readingProgress, utf16Offset } from "../src/lib/documents.ts";
 import { fileIcon } from "../src/components/fileIcon.ts";
+import { ReadingPace } from "../src/lib/readingPace.ts";
 import { textSegments } from "../src/features/sources/textSegments.ts";
 
 function page(blocks: readonly (readonly [PageBlock["kind"], string, string?])[], start = 0): DocumentPage {
@@ -51,6 +52,18 @@ test("offsets count characters, pages have names and files icons", () => {
   assert.deepEqual([utf16Offset("a🧀b", 2), utf16Offset("ab", 9), characterCount("a🧀b")], [3, 2, 3]);
   assert.deepEqual([pageName(4, null), pageName(4, "xii"), pageName(1, "Sales 2024")], ["page 4", "page xii", "Sales 2024"]);
   assert.deepEqual(["a.PDF", "b.xlsx", "c.eml", "d"].map(fileIcon), ["page", "sheet", "mail", "page"]);
+});
+
+test("a recording is heard by minutes, and says how long that takes", () => {
+  const file = { id: "a", name: "talk.mp3", size: 1, media: "", created: 0, library: null, pages: 62, pages_read: 11, chunks: 0, embedded: 0, fault: null, remarks: [], state: "reading" } as const;
+  assert.equal(readingProgress(file), "listening, minute 12 of 62");
+  assert.equal(readingProgress({ ...file, pages: null }), "listening, minute 11");
+  assert.deepEqual([0, 59.9, 760, 3725].map(formatMoment), ["0:00", "0:59", "12:40", "1:02:05"]);
+  assert.equal(fileIcon("talk.opus"), "sound");
+  const pace = new ReadingPace();
+  assert.equal(pace.left(file, 100), null);
+  assert.equal(pace.left({ ...file, pages_read: 12 }, 102), null);
+  assert.equal(pace.left({ ...file, pages_read: 21 }, 120), 82);
 });
 
 test("a file that is read says how much of it can be searched by meaning", () => {

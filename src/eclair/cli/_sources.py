@@ -123,6 +123,15 @@ def describe_progress(name: str, document: DocumentState) -> str:
     """Describe a file's progress, as in `Reading report.pdf, page 120 of 300…`."""
     if document.state == "ready":
         return f"Preparing {name} for search by meaning, {document.embedded:,} of {document.chunks:,} passages…"
+    if sound_name(name):
+        of = f" of {document.pages:,}" if document.pages else ""
+        return f"Listening to {name}, minute {document.pages_read:,}{of}…"
     if document.pages:
         return f"Reading {name}, page {document.pages_read:,} of {document.pages:,}…"
     return f"Reading {name}, page {document.pages_read:,}…" if document.pages_read else f"Reading {name}…"
+
+
+def sound_name(name: str) -> bool:
+    """Return whether a file is a recording or a film, by its name."""
+    media = mimetypes.guess_type(name)[0] or ""
+    return media.startswith(("audio/", "video/")) or name.lower().endswith((".opus", ".m4a", ".weba", ".flac"))

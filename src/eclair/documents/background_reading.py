@@ -18,7 +18,9 @@ from dataclasses import dataclass, field
 from eclair.documents.background_embedding import BackgroundEmbedder
 from eclair.documents.chunking import Chunker
 from eclair.documents.document_parser import Parser
-from eclair.errors import Conflict, NotFound, StoreError, UnreadableFile, UserError
+from eclair.documents.readers.file_type import SOUND_TYPES
+from eclair.documents.speech_pages import heard_until
+from eclair.errors import Conflict, NotFound, SpeechPartMissing, StoreError, UnreadableFile, UserError
 from eclair.schema.documents import Chunk, Opened, Page, UnreadPart
 from eclair.schema.jobs import Job
 from eclair.schema.messages import Fault
@@ -34,6 +36,9 @@ RETRY_DELAY_S = 5.0
 """After a failure, such as a full disk. Each attempt at a document after the first waits so much longer."""
 MAX_ATTEMPTS = 3
 """Attempts at a document without a further page, after which it can't be read."""
+
+RECORDING_DELAY_S = 15.0
+"""The time for which a recording waits while another one is heard in its turn."""
 
 log = logging.getLogger(__name__)
 
@@ -57,8 +62,20 @@ class _PageBatch:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class _Turn:
+    """The turn of a document to be read.
+
+    A recording takes minutes, for which others needn't wait: it sets `is_recording`, and its reading goes on by itself
+    if it `may_go_on`; otherwise another one does, and its turn comes later.
+    """
+
+    may_go_on: bool
+    is_recording: asyncio.Event = field(default_factory=asyncio.Event)
+
+
 class BackgroundReader:
-    """Reads what waits to be read, by priority; each `run` reads one document at a time.
+    """Reads what waits to be read, by priority; each `run` reads one document at a time, and a recording beside it.
 
     `announce` is called when a document has more pages, with True once nothing more will be read of it.
     """
@@ -76,7 +93,7 @@ class BackgroundReader:
         self._parser = parser
         self._embedding = embedding
         self._announce = announce
-        self._readers: dict[str, asyncio.Task[None]] = {}
+        self._readers: dict[str, asyncio.Task[bool]] = {}
         self._woken = asyncio.Event()
         self._is_draining = False
         self.error: str | None = None
@@ -99,22 +116,45 @@ class BackgroundReader:
 
     async def run(self, *, min_priority: int = 0) -> None:
         """Read documents of that priority at least, until cancelled or drained."""
-        while not self._is_draining:
-            woken = self._woken
-            try:
-                job = await self._storage.jobs.claim_reading(min_priority=min_priority)
-            except StoreError as error:
-                self._wait(error)
-                await asyncio.sleep(RETRY_DELAY_S)
-                continue
-            if job is None:
-                await woken.wait()
-            else:
-                await self._attempt(job)
+        recording: asyncio.Task[None] | None = None
+        try:
+            while not self._is_draining:
+                woken = self._woken
+                try:
+                    job = await self._storage.jobs.claim_reading(min_priority=min_priority)
+                except StoreError as error:
+                    self._wait(error)
+                    await asyncio.sleep(RETRY_DELAY_S)
+                    continue
+                if job is None:
+                    await woken.wait()
+                else:
+                    recording = await self._take_turn(job, recording)
+            if recording is not None:
+                await recording
+        finally:
+            await _cancel(recording)
 
-    async def _attempt(self, job: Job) -> None:
+    async def _take_turn(self, job: Job, recording: asyncio.Task[None] | None) -> asyncio.Task[None] | None:
+        """Read a document to its end, unless it is a recording that goes on by itself; return the one that does."""
+        turn = _Turn(may_go_on=recording is None or recording.done())
+        attempt = asyncio.create_task(self._attempt(job, turn), name="attempt a document")
+        is_recording = asyncio.create_task(turn.is_recording.wait(), name="wait for a recording")
+        try:
+            await asyncio.wait([attempt, is_recording], return_when=asyncio.FIRST_COMPLETED)
+        except asyncio.CancelledError:
+            await _cancel(attempt)
+            raise
+        finally:
+            is_recording.cancel()
+        if not attempt.done() and turn.may_go_on:
+            return attempt
+        await attempt
+        return recording
+
+    async def _attempt(self, job: Job, turn: _Turn) -> None:
         """Read a document in a task of its own, and say what became of that."""
-        task = self._readers[job.subject] = asyncio.create_task(self._read_document(job), name="read a document")
+        task = self._readers[job.subject] = asyncio.create_task(self._read_document(job, turn), name="read a document")
         try:
             await asyncio.wait([task])
         except asyncio.CancelledError:
@@ -127,7 +167,10 @@ class BackgroundReader:
             del self._readers[job.subject]
         while True:
             try:
-                await self._end(job, None if task.cancelled() else task.exception())
+                if not task.cancelled() and task.exception() is None and task.result():
+                    await self._storage.jobs.put_back(job, RECORDING_DELAY_S)
+                else:
+                    await self._end(job, None if task.cancelled() else task.exception())
                 break
             except StoreError as error:
                 self._wait(error)
@@ -154,8 +197,11 @@ class BackgroundReader:
         self.error = error.message
         log.warning("documents wait to be read: %s", error.message)
 
-    async def _read_document(self, job: Job) -> None:
-        """Read the remaining pages of a document. Raises NotFound, Conflict and StoreError."""
+    async def _read_document(self, job: Job, turn: _Turn) -> bool:
+        """Read the remaining pages of a document; return True for a recording whose turn comes later.
+
+        Raises NotFound, Conflict and StoreError.
+        """
         documents, sha256 = self._storage.documents, job.subject
         try:
             if job.attempts > MAX_ATTEMPTS:
@@ -165,28 +211,35 @@ class BackgroundReader:
                 )
             state = await documents.get_state(sha256)
             if state.state in ("queued", "reading"):
-                await self._read_pages(job, state)
+                return await self._read_pages(job, state, turn)
         except (NotFound, Conflict):
             raise
-        except UserError as error:
+        except (UserError, SpeechPartMissing) as error:
             message = without_name(error.message, await self._storage.files.get_name(sha256))
             await documents.mark_failed(sha256, Fault(error.code, message), job)
+        return False
 
-    async def _read_pages(self, job: Job, state: DocumentState) -> None:
+    async def _read_pages(self, job: Job, state: DocumentState, turn: _Turn) -> bool:
         sha256 = state.sha256
         self._embedding.wake()
         chunker = Chunker(sha256)
         batch = _PageBatch()
+        heard_s = 0.0
         for stored in await self._storage.documents.list_pages(sha256):
             batch.chunks += chunker.add(stored.page)
+            heard_s = heard_until(stored.page)
         name = await self._storage.files.get_name(sha256)
         async with (
             self._blobs.open_path(sha256, check=False) as path,
-            aclosing(self._parser.read(path, name, after=state.pages_read)) as pieces,
+            aclosing(self._parser.read(path, name, after=state.pages_read, heard_s=heard_s)) as pieces,
         ):
             async for piece in pieces:
                 match piece:
-                    case Opened(pages=pages):
+                    case Opened(media=media, pages=pages):
+                        if media in SOUND_TYPES:
+                            turn.is_recording.set()
+                            if not turn.may_go_on:
+                                return True
                         await self._storage.documents.mark_reading(sha256, pages)
                     case UnreadPart(message=message):
                         await self._storage.documents.add_remark(sha256, without_name(message, name))
@@ -197,11 +250,19 @@ class BackgroundReader:
                     batch = _PageBatch()
         batch.chunks += chunker.finish()
         await self._save(job, batch, finished=True)
+        return False
 
     async def _save(self, job: Job, batch: _PageBatch, *, finished: bool = False) -> None:
         await self._storage.documents.add_pages(job.subject, batch.pages, batch.chunks, finished=finished, job=job)
         self.error = None
         await self._announce(False)
+
+
+async def _cancel(task: asyncio.Task[None] | None) -> None:
+    """Cancel a task, and wait until it has ended."""
+    if task is not None and not task.done():
+        task.cancel()
+        await asyncio.wait([task])
 
 
 def without_name(message: str, name: str) -> str:

@@ -77,7 +77,7 @@ class Chunker:
 
     def add(self, page: Page) -> list[Chunk]:
         """Return the chunks that this page completes. An unfinished sentence waits for the next page."""
-        location = (page.member, page.label if page.width is None else None)
+        location = (page.member, page.label if page.width is None and page.read != "speech" else None)
         if self._location is not None and location != self._location:
             self._end_paragraph()
             self._flush()
@@ -110,7 +110,9 @@ class Chunker:
                 self._add_heading(block)
             case "paragraph" if first and self._open is not None:
                 self._open = (self._open[0], block.end)
-            case "paragraph":
+            case "speech" if self._open is not None and not self._has_ended(self._open):
+                self._open = (self._open[0], block.end)
+            case "paragraph" | "speech":
                 self._end_paragraph()
                 self._open = span
             case "list":
@@ -136,6 +138,10 @@ class Chunker:
         self._path.append((level, title))
         units = _make_units([(block.start, block.end)], self._text, self._base, block.end - block.start)
         self._add_units(replace(unit, heading=True) for unit in units)
+
+    def _has_ended(self, spoken: tuple[int, int]) -> bool:
+        """Return whether a sentence of a recording has ended. Speech without full stops is cut as it comes."""
+        return _ENDED.search(self._slice(spoken)) is not None or _size(spoken) > self._max_chars
 
     def _end_paragraph(self) -> None:
         """End the open paragraph."""

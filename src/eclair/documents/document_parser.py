@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import os
 from collections.abc import AsyncGenerator
+from dataclasses import replace
 from pathlib import Path
 
 from eclair.documents.limits import Limits
@@ -23,20 +24,27 @@ from eclair.documents.parse_protocol import (
     RenderPage,
     ServedPage,
 )
+from eclair.documents.readers.file_type import SOUND_TYPES
+from eclair.documents.speech_pages import speech_pages
 from eclair.errors import NotFound, TooLarge, UnreadableFile, UserError
 from eclair.sandbox.pool import SandboxPool, SandboxWorker
 from eclair.sandbox.protocol import Rejected, SandboxError
 from eclair.schema.documents import About, Opened, Page, Prepared, UnreadPart
+from eclair.speech.recognition import RecognitionOptions, SpeechRecognizer
+from eclair.speech.recognition_protocol import RecognitionResult
 from eclair.util.frames import FrameError
 
 READER_VERSION = 2
 """Raised when files are read differently than before, so that known files are read again."""
 
+LISTENING = RecognitionOptions(in_background=True)
+"""The way in which recordings are heard: after their first minute only while nothing else computes."""
+
 
 class Parser:
     """Parses `workers` files at once in sandboxes that run `module`, and renders pages beside that.
 
-    `labels` is the network that labels photos, if it is there.
+    `labels` is the network that labels photos, if it is there; `recognizer` writes what is said in recordings.
     """
 
     def __init__(
@@ -45,8 +53,10 @@ class Parser:
         workers: int = 1,
         module: str = PROTOCOL.module,
         labels: Path | None = None,
+        recognizer: SpeechRecognizer | None = None,
     ) -> None:
         self._limits = limits
+        self._recognizer = recognizer
         self._labels = os.fspath(labels) if labels is not None else None
         self._sandboxes = SandboxPool(
             PROTOCOL.served_by(module),
@@ -57,17 +67,36 @@ class Parser:
         self._readings = asyncio.Semaphore(workers)
         self._pictures = asyncio.Semaphore(1)
 
-    async def read(self, path: Path, name: str, *, after: int = 0) -> AsyncGenerator[Opened | Page | UnreadPart]:
+    @property
+    def can_hear(self) -> bool:
+        """True while recordings can be read."""
+        return self._recognizer is not None and self._recognizer.is_ready
+
+    async def read(
+        self, path: Path, name: str, *, after: int = 0, heard_s: float = 0.0
+    ) -> AsyncGenerator[Opened | Page | UnreadPart]:
         """Yield the file's pages as they are read, `Opened` first; the first `after` pages are skipped.
 
-        Closing the generator ends the work at once. Raises UnreadableFile and TooLarge with a sentence that calls the
-        file `name`.
+        A recording goes on at `heard_s` seconds. Closing the generator ends the work at once. Raises UnreadableFile and
+        TooLarge with a sentence that calls the file `name`, and SpeechPartMissing.
         """
         request = ReadDocument(os.fspath(path), name, self._limits, after, labels=self._labels)
+        sound: str | None = None
         async with contextlib.aclosing(self._pieces(request)) as pieces:
             async for piece in pieces:
                 if not isinstance(piece, About):
                     yield piece
+                if isinstance(piece, Opened) and piece.media in SOUND_TYPES:
+                    sound = piece.media
+        if sound is not None:
+            async with contextlib.aclosing(self._recognize(path, name, heard_s)) as results:
+                async for page in speech_pages(results, name, sound, after):
+                    yield page
+
+    def _recognize(self, path: Path, name: str, heard_s: float) -> AsyncGenerator[RecognitionResult]:
+        if self._recognizer is None:
+            raise UnreadableFile(f"{name} is a recording, and none is read here.")
+        return self._recognizer.recognize(path, name, replace(LISTENING, after_s=heard_s))
 
     async def read_web_page(self, path: Path, name: str, served: ServedPage) -> tuple[str, About, tuple[Page, ...]]:
         """Return the media type, metadata and pages of a web page that was `served` into a file.

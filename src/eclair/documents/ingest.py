@@ -19,7 +19,7 @@ from eclair.documents.background_embedding import BackgroundEmbedder, FindOwner,
 from eclair.documents.background_reading import BackgroundReader
 from eclair.documents.document_parser import READER_VERSION, Parser
 from eclair.documents.embeddings import Embedder
-from eclair.errors import Conflict, EclairError, InvalidInput, NotFound, StoreError, TooLarge
+from eclair.errors import Conflict, EclairError, InvalidInput, NotFound, SpeechPartMissing, StoreError, TooLarge
 from eclair.schema.ids import Clock, new_id
 from eclair.schema.jobs import ALL_WORK, WorkKind
 from eclair.schema.principal import Principal
@@ -88,6 +88,7 @@ class Ingestor:
         self._deleting = asyncio.Lock()
         self._notified = 0.0
         self._released = 0.0
+        self._could_hear = False
         self.embedding = BackgroundEmbedder(storage, embedder, idle, lambda ended: self._notify(now=ended), find_owner)
         self._reading = BackgroundReader(storage, blobs, parser, self.embedding, self._announce_progress)
 
@@ -99,6 +100,7 @@ class Ingestor:
     async def start(self) -> None:
         """Begin to read, to embed and to erase, as far as that is left to this process. Raises StoreError."""
         await asyncio.to_thread(self._blobs.remove_partial)
+        await self._queue_unheard()
         works: list[Coroutine[Any, Any, None]] = [self._watch()]
         if "read" in self._work:
             await self._storage.documents.erase_orphans()
@@ -292,10 +294,25 @@ class Ingestor:
         if time.monotonic() - self._released >= RELEASE_INTERVAL_S:
             self._released = time.monotonic()
             await free_dead_claims(jobs, self._storage.processes)
+        if self._parser.can_hear != self._could_hear:
+            await self._queue_unheard()
         if "read" in self._work and await jobs.has_unread():
             self._reading.wake()
         if "embed" in self._work:
             await self.embedding.look_for_chunks()
+
+    async def _queue_unheard(self) -> None:
+        """Queue the recordings that wait for the parts that recognize speech, once these are installed.
+
+        Raises StoreError.
+        """
+        self._could_hear = self._parser.can_hear
+        if not self._could_hear:
+            return
+        for sha256 in await self._storage.documents.list_failed(SpeechPartMissing.code):
+            with contextlib.suppress(NotFound):  # it has just been deleted
+                await self._storage.documents.requeue(sha256, READER_VERSION)
+            self._notify(now=True)
 
     async def _sweep_forever(self) -> None:
         """Delete files that have expired, or are in no message and no library, again and again."""

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 
 from eclair.documents.document_search import FoundChunk
 from eclair.schema.documents import Chunk
-from eclair.schema.messages import PageBreak, Passage
+from eclair.schema.messages import Passage
 from eclair.storage.base import Storage
-from eclair.storage.documents import StoredPage
+from eclair.storage.documents import StoredPage, cut_breaks
 from eclair.storage.files import FileState, StoredFile
 
 MAX_CHUNKS = 10_000
@@ -45,21 +44,21 @@ async def load_passages(storage: Storage, file: FileState, limit: int = MAX_CHUN
 def file_passages(file: StoredFile, chunks: Sequence[Chunk], pages: Sequence[StoredPage]) -> list[Passage]:
     """Return the passages of a file, unnumbered; `pages` are all pages that the chunks are on."""
     first = {stored.page.number: stored.page for stored in pages}
-    breaks = [PageBreak(stored.page.number, stored.page.label, stored.start) for stored in pages]
-    starts = [each.start for each in breaks]
+    breaks = [each for stored in pages for each in stored.breaks]
     return [
         Passage(
             number=0,
             file=file.id,
             name=file.name,
             page=chunk.page,
-            label=first[chunk.page].label,
+            label=label,
             heading=chunk.heading,
             start=chunk.start,
             end=chunk.end,
             text=chunk.text,
             member=first[chunk.page].member,
-            breaks=tuple(breaks[bisect_right(starts, chunk.start) : bisect_left(starts, chunk.end)]),
+            breaks=later,
         )
         for chunk in chunks
+        for label, later in [cut_breaks(breaks, chunk.start, chunk.end)]
     ]

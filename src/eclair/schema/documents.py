@@ -10,12 +10,13 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Literal, NamedTuple
 
-BlockKind = Literal["heading", "paragraph", "list", "table", "row", "code", "furniture"]
+BlockKind = Literal["heading", "paragraph", "list", "table", "row", "code", "furniture", "speech"]
 """`row` belongs to a sheet, and its text repeats each column's name; `furniture` repeats on every page, such as running
-heads and page numbers, and is not part of the content.
+heads and page numbers, and is not part of the content; `speech` is about a sentence of a recording.
 """
 
-Read = Literal["text", "ocr"]
+Read = Literal["text", "ocr", "speech"]
+"""The way in which a page was read. A page that was heard is a minute of a recording."""
 Wall = Literal["pay", "consent", "script"]
 Shed = Literal["place", "serial", "name"]
 """Revealing metadata of a photo: the place, a camera's serial number, a person's name."""
@@ -40,7 +41,8 @@ class Word(NamedTuple):
 class Block:
     """Characters `start` to `end` of a page's text.
 
-    `level` is a heading's, from 1; `ref` the cells of a row or table, such as `A2:F2`.
+    `level` is a heading's, from 1; `ref` the cells of a row or table, such as `A2:F2`, or the seconds of speech, such
+    as `t=760.2,768.9` (W3C Media Fragments).
     """
 
     kind: BlockKind
@@ -49,14 +51,22 @@ class Block:
     level: int = 0
     ref: str | None = None
 
+    @property
+    def seconds(self) -> tuple[float, float] | None:
+        """The beginning and end of speech in its recording, in seconds; None for what isn't speech."""
+        if self.kind != "speech" or self.ref is None:
+            return None
+        begin, end = self.ref.removeprefix("t=").split(",")
+        return float(begin), float(end)
+
 
 @dataclass(frozen=True, slots=True)
 class Page:
     """One page, slide, sheet or archived file, numbered from 1.
 
-    `label` is the page's own name, such as `xii` or a sheet's name, None if that is its number, and empty if the file
-    has no pages. `member` is the archived file that contains it. `width` and `height` are in points; None without a
-    fixed layout, and then the page has no picture and no words either.
+    `label` is the page's own name, such as `xii`, a sheet's name or the moment `12:00` of a recording, None if that is
+    its number, and empty if the file has no pages. `member` is the archived file that contains it. `width` and `height`
+    are in points; None without a fixed layout, and then the page has no picture and no words either.
     """
 
     number: int

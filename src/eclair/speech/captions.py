@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Protocol
 
-from eclair.speech.recognition_protocol import SpokenSegment
+
+class Caption(Protocol):
+    """A text, from `start` to `end` in seconds."""
+
+    @property
+    def start(self) -> float: ...
+
+    @property
+    def end(self) -> float: ...
+
+    @property
+    def text(self) -> str: ...
 
 
-def write_srt(segments: Iterable[SpokenSegment]) -> str:
+def write_srt(segments: Iterable[Caption]) -> str:
     """Return the segments as SubRip."""
     blocks = [
         f"{number}\n{_time(segment.start, ',')} --> {_time(segment.end, ',')}\n{_caption(segment)}\n"
@@ -16,7 +28,7 @@ def write_srt(segments: Iterable[SpokenSegment]) -> str:
     return "\n".join(blocks)
 
 
-def write_vtt(segments: Iterable[SpokenSegment]) -> str:
+def write_vtt(segments: Iterable[Caption]) -> str:
     """Return the segments as WebVTT."""
     blocks = [
         f"{_time(segment.start, '.')} --> {_time(segment.end, '.')}\n{_caption(segment)}\n" for segment in segments
@@ -24,14 +36,7 @@ def write_vtt(segments: Iterable[SpokenSegment]) -> str:
     return "\n".join(["WEBVTT\n", *blocks])
 
 
-def format_moment(seconds: float) -> str:
-    """Return a moment of a recording as people write it, such as 12:40 or 1:02:05."""
-    whole = int(seconds)
-    hours, minutes = whole // 3600, whole // 60 % 60
-    return f"{hours}:{minutes:02}:{whole % 60:02}" if hours else f"{minutes}:{whole % 60:02}"
-
-
-def _caption(segment: SpokenSegment) -> str:
+def _caption(segment: Caption) -> str:
     return segment.text.replace("-->", "→")
 
 

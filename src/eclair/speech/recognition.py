@@ -39,7 +39,7 @@ LANGUAGES = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class RecognitionOptions:
-    """Wishes for a recognition; `RecognizeSpeech` explains them."""
+    """Wishes for a recognition; `RecognizeSpeech` explains them. One in the background has a process of its own."""
 
     language: str | None = None
     task: RecognitionTask = "transcribe"
@@ -75,17 +75,11 @@ class SpeechRecognizer:
         self._parts = parts
         self._threads = threads
         readable = (os.fspath(parts.folder),)
-        self._waited_for, self._background = (
-            SandboxPool(
-                PROTOCOL,
-                max_processes=1,
-                linger=True,
-                readable=readable,
-                host_idle_s=IDLE_S,
-                worker_idle_s=IDLE_S,
-            )
-            for _ in range(2)
+        self._waited_for = SandboxPool(
+            PROTOCOL, max_processes=1, linger=True, readable=readable, host_idle_s=IDLE_S, worker_idle_s=IDLE_S
         )
+        # A process that has lowered its priority can't raise it again for the next recording.
+        self._background = SandboxPool(PROTOCOL, max_processes=2, readable=readable, reuse=False)
 
     @property
     def is_ready(self) -> bool:

@@ -27,7 +27,10 @@ MEMORY_BYTES = 6 << 30
 """Address space, most of which is never touched."""
 STRETCH_CPU_S = 240.0
 """Processor time for half a minute of sound, on slow machines too."""
-BACKGROUND_NICENESS = 10
+PROMPT_S = 60.0
+"""Seconds of a recording in the background that are heard at once; the rest only while nothing else computes."""
+IDLE_NICENESS = 19
+"""For systems without processes that run only when nothing else does."""
 TEMPERATURES = (0.0, 0.4, 0.8)
 """Tried in turn while a reading repeats itself or is unlikely."""
 
@@ -42,8 +45,6 @@ def recognize(request: RecognizeSpeech) -> Iterator[RecognitionResult]:
     """Yield what is said in a file. Raises Rejected."""
     if request.packages not in sys.path:
         sys.path.append(request.packages)
-    if request.in_background:
-        os.nice(BACKGROUND_NICENESS)
     from eclair.speech.sound_decoding import open_sound
     from eclair.speech.voice_activity import SAMPLE_RATE, SpeechCutter, VoiceActivity
 
@@ -53,12 +54,23 @@ def recognize(request: RecognizeSpeech) -> Iterator[RecognitionResult]:
     network = Path(request.packages) / FASTER_WHISPER / "assets" / "silero_vad_v6.onnx"
     language = request.language
     samples = _without_beginning(samples, round(request.after_s * SAMPLE_RATE))
+    is_idle = False
     for offset_s, stretch in SpeechCutter(VoiceActivity(network)).cut(samples):
         start_s = offset_s + request.after_s
         if len(stretch):
             segments, language = _read(model, stretch, request, language)
             yield from (_moved(segment, start_s) for segment in segments)
         yield SoundHeard(start_s + len(stretch) / SAMPLE_RATE)
+        if request.in_background and not is_idle and offset_s > PROMPT_S:
+            is_idle = True
+            _run_only_when_idle()
+
+
+def _run_only_when_idle() -> None:
+    if sys.platform == "linux":
+        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+    else:
+        os.nice(IDLE_NICENESS)
 
 
 def _without_beginning(pieces: Iterator[Any], count: int) -> Iterator[Any]:

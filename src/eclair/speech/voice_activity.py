@@ -21,6 +21,9 @@ _BATCH_WINDOWS = 320
 THRESHOLD = 0.5
 """Windows at least as likely as this are speech."""
 
+SILENT_PEAK = 0.0005
+"""Ten seconds that are nowhere louder than this (-66 dB) are silent, and the network isn't asked."""
+
 _PADDING_WINDOWS = 6
 """Windows around speech that belong to it: 0.2 s."""
 _PAUSE_WINDOWS = 62
@@ -61,6 +64,9 @@ class VoiceActivity:
     def probabilities(self, samples: MonoSound) -> MonoSound:
         """Return the probability of speech in each window; `samples` are whole windows."""
         windows = samples.reshape(-1, WINDOW)
+        if np.max(np.abs(samples)) < SILENT_PEAK:
+            self.reset()
+            return np.zeros(len(windows), np.float32)
         contexts = np.vstack([self._context[None], windows[:-1, -_CONTEXT:]])
         self._context = windows[-1, -_CONTEXT:].copy()
         rows = np.concatenate([contexts, windows], axis=1)
@@ -82,18 +88,12 @@ class SpeechCutter:
     def cut(self, pieces: Iterable[MonoSound]) -> Iterator[tuple[float, MonoSound]]:
         """Yield each stretch of speech with the second at which it begins; an empty one says how far it has heard."""
         self._activity.reset()
-        waiting: MonoSound = np.zeros(0, np.float32)
         count = 0
-        for piece in pieces:
-            count += len(piece)
-            waiting = np.concatenate([waiting, piece])
-            while len(waiting) >= _BATCH_WINDOWS * WINDOW:
-                self._take(waiting[: _BATCH_WINDOWS * WINDOW])
-                waiting = waiting[_BATCH_WINDOWS * WINDOW :]
-                yield from self._finished_stretches()
-                yield self._begin / SAMPLE_RATE, waiting[:0]
-        if len(waiting):
-            self._take(np.pad(waiting, (0, -len(waiting) % WINDOW)))
+        for batch in _batches(pieces):
+            count += len(batch)
+            self._take(np.pad(batch, (0, -len(batch) % WINDOW)))
+            yield from self._finished_stretches()
+            yield self._begin / SAMPLE_RATE, batch[:0]
         yield from self._finished_stretches(is_end=True)
         yield count / SAMPLE_RATE, self._held[:0]
 
@@ -122,6 +122,25 @@ class SpeechCutter:
         self._held = self._held[windows * WINDOW :]
         self._likely = self._likely[windows:]
         self._begin += windows * WINDOW
+
+
+def _batches(pieces: Iterable[MonoSound]) -> Iterator[MonoSound]:
+    """Gather pieces into batches that are looked at together; the last one may be shorter."""
+    size = _BATCH_WINDOWS * WINDOW
+    waiting: list[MonoSound] = []
+    count = 0
+    for piece in pieces:
+        waiting.append(piece)
+        count += len(piece)
+        if count < size:
+            continue
+        gathered = np.concatenate(waiting)
+        while len(gathered) >= size:
+            yield gathered[:size]
+            gathered = gathered[size:]
+        waiting, count = [gathered], len(gathered)
+    if count:
+        yield np.concatenate(waiting)
 
 
 def _stretch_end(likely: MonoSound, *, is_end: bool) -> int | None:

@@ -7,13 +7,15 @@ A document is there as long as a file has it. Chunks and vectors are in `storage
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from eclair.schema.documents import Chunk, Page
 from eclair.schema.jobs import Job
-from eclair.schema.messages import Fault
+from eclair.schema.messages import Fault, PageBreak
+from eclair.util.humanize import format_moment
 
 FILE_NAME_MARK = "\ufffc"
 """Stands for the file's name in faults and remarks: the files that share a document may have different names."""
@@ -49,6 +51,26 @@ class StoredPage:
     start: int
     page: Page
 
+    @property
+    def breaks(self) -> list[PageBreak]:
+        """The places that citations name: the page, or each moment of a recording at which a sentence begins."""
+        moments = [
+            PageBreak(self.page.number, format_moment(block.seconds[0]), self.start + block.start)
+            for block in self.page.blocks
+            if block.seconds is not None
+        ]
+        return moments or [PageBreak(self.page.number, self.page.label, self.start)]
+
+
+def cut_breaks(breaks: Sequence[PageBreak], start: int, end: int) -> tuple[str | None, tuple[PageBreak, ...]]:
+    """Return the label at character `start` of a document, and the breaks behind it up to `end`.
+
+    `breaks` are in order; the first one is at `start` or before.
+    """
+    starts = [each.start for each in breaks]
+    begun = max(1, bisect_right(starts, start))
+    return breaks[begun - 1].label, tuple(breaks[begun : bisect_left(starts, end)])
+
 
 class DocumentStore(Protocol):
     """Documents by the SHA-256 of their bytes. They have no owner: the files of several people can share one.
@@ -66,6 +88,10 @@ class DocumentStore(Protocol):
 
     async def list_outdated(self, reader: int) -> list[str]:
         """List the SHA-256 of documents that an older version of the reader read or failed to read."""
+        ...
+
+    async def list_failed(self, code: str) -> list[str]:
+        """List the SHA-256 of documents whose fault has this code, oldest first."""
         ...
 
     async def requeue(self, sha256: str, reader: int, *, is_outdated: bool = False) -> DocumentState:

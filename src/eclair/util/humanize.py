@@ -21,3 +21,10 @@ def format_duration(milliseconds: float) -> str:
     if seconds < 59.95:
         return f"{seconds:.1f} s"
     return f"{int(seconds // 60)} min {int(seconds % 60)} s"
+
+
+def format_moment(seconds: float) -> str:
+    """Return a moment of a recording as people write it, such as 12:40 or 1:02:05."""
+    whole = int(seconds)
+    hours, minutes = whole // 3600, whole // 60 % 60
+    return f"{hours}:{minutes:02}:{whole % 60:02}" if hours else f"{minutes}:{whole % 60:02}"

@@ -1,5 +1,6 @@
 // Files and their pages. The server counts characters where JavaScript counts UTF-16 units.
 
+import { toAddress } from "./address.ts";
 import { Resource } from "./resource.ts";
 import type { Reply } from "./wire.ts";
 
@@ -17,6 +18,9 @@ export type PageBlock = DocumentPage["blocks"][number];
 
 /** The position of quoted words, as shares of a page's width and height. */
 export type Box = Reply<"/api/files/{id}/boxes", "get">[number];
+
+/** About a sentence of a recording: its times in seconds, and its characters `first` to `last` in the document. */
+export type HeardSentence = Reply<"/api/files/{id}/transcript", "get">["sentences"][number];
 
 export class FileCalls extends Resource {
   /** Upload a file, for a message or for the library that is named. */
@@ -52,6 +56,16 @@ export class FileCalls extends Resource {
 
   page(file: string, page: number, signal: AbortSignal): Promise<DocumentPage> {
     return this.client.call("GET", `/api/files/${file}/pages/${page}`, undefined, signal);
+  }
+
+  /** What is said in a recording, as far as it was heard. */
+  transcript(file: string, signal: AbortSignal): Promise<{ readonly sentences: readonly HeardSentence[] }> {
+    return this.client.call("GET", `/api/files/${file}/transcript`, undefined, signal);
+  }
+
+  /** The address that plays a recording; browsers whose key is needed can't play from there. */
+  soundAddress(file: string): string {
+    return toAddress(`/api/files/${file}/sound`);
   }
 
   /** The image of a page, `width` pixels wide. */

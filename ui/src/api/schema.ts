@@ -5367,6 +5367,80 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/api/files/{id}/sound": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path: {
+                    readonly id: string;
+                };
+                readonly cookie?: never;
+            };
+            readonly requestBody?: never;
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/files/{id}/transcript": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get: {
+            readonly parameters: {
+                readonly query?: {
+                    readonly format?: "json" | "text" | "srt" | "vtt";
+                };
+                readonly header?: never;
+                readonly path: {
+                    readonly id: string;
+                };
+                readonly cookie?: never;
+            };
+            readonly requestBody?: never;
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["TranscriptBody"];
+                    };
+                };
+            };
+        };
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/api/files/{id}/boxes": {
         readonly parameters: {
             readonly query?: never;
@@ -11046,7 +11120,7 @@ export interface components {
         };
         readonly BlockBody: {
             /** @enum {string} */
-            readonly kind: "heading" | "paragraph" | "list" | "table" | "row" | "code" | "furniture";
+            readonly kind: "heading" | "paragraph" | "list" | "table" | "row" | "code" | "furniture" | "speech";
             readonly start: number;
             readonly end: number;
             readonly level: number;
@@ -12067,6 +12141,15 @@ export interface components {
             readonly engines: {
                 readonly [key: string]: components["schemas"]["Health"];
             };
+        };
+        /** @description About a sentence, from `start` to `end` in seconds: characters `first` to `last` of the document. */
+        readonly HeardSentenceBody: {
+            readonly start: number;
+            readonly end: number;
+            readonly text: string;
+            readonly page: number;
+            readonly first: number;
+            readonly last: number;
         };
         /** @description A message found by a search. In `excerpt`, matches stand between U+E000 and U+E001. */
         readonly Hit: {
@@ -13190,7 +13273,7 @@ export interface components {
             readonly text: string;
             readonly blocks: readonly components["schemas"]["BlockBody"][];
             /** @enum {string} */
-            readonly read: "text" | "ocr";
+            readonly read: "text" | "ocr" | "speech";
             readonly picture: string | null;
         };
         /** @description The start of page `page`, labeled `label` as in `Passage`: character `start`. */
@@ -14563,6 +14646,10 @@ export interface components {
         };
         readonly ToolPermissionList: {
             readonly permissions: readonly components["schemas"]["ToolPermission"][];
+        };
+        /** @description The sentences of a recording, as far as it was heard. */
+        readonly TranscriptBody: {
+            readonly sentences: readonly components["schemas"]["HeardSentenceBody"][];
         };
         /**
          * @description One option that was tried. `gain` is the old time of a typical exchange over the new.

@@ -15,6 +15,7 @@ export function readingProgress(file: FileState | null | undefined): string {
     case "queued":
       return t("fileQueued");
     case "reading":
+      if (isRecording(file.name)) return hearingProgress(file);
       return file.pages === null
         ? t("fileReading", { page: file.pages_read })
         : t("fileReadingOf", { page: Math.min(file.pages_read + 1, file.pages), pages: file.pages });
@@ -25,6 +26,26 @@ export function readingProgress(file: FileState | null | undefined): string {
     case "failed":
       return t("fileFailed");
   }
+}
+
+/** How far a recording was heard: its pages are minutes. */
+function hearingProgress({ pages, pages_read: minute }: FileState): string {
+  return pages === null ? t("fileHearing", { minute }) : t("fileHearingOf", { minute: Math.min(minute + 1, pages), minutes: pages });
+}
+
+const RECORDING = /\.(wav|mp3|m4[ab]|og[gav]|opus|weba|webm|flac|aac|aiff?|amr|wma|mp4|m4v|mov|mkv|avi|mpe?g|caf|3gp)$/i;
+
+/** True for the file name of a recording or a film. */
+export function isRecording(name: string): boolean {
+  return RECORDING.test(name);
+}
+
+/** A moment of a recording, such as 12:40 or 1:02:05. */
+export function formatMoment(seconds: number): string {
+  const whole = Math.floor(seconds);
+  const parts = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60];
+  const shown = parts[0] === 0 ? parts.slice(1) : parts;
+  return shown.map((part, i) => (i === 0 ? String(part) : String(part).padStart(2, "0"))).join(":");
 }
 
 const IMAGE = /\.(png|jpe?g|gif|webp|tiff?|bmp|hei[cf]|avif|svg)$/i;

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from eclair.documents.limits import Limits
 from eclair.documents.readers.base import Reader, ReadPiece, SourceFile, UnpackBudget
-from eclair.documents.readers.file_type import DOCX, EPUB, ODP, ODS, ODT, PPTX, XLSX, sniff
+from eclair.documents.readers.file_type import DOCX, EPUB, ODP, ODS, ODT, PPTX, SOUND_TYPES, XLSX, sniff
 from eclair.schema.documents import Page, UnreadPart
 
 READERS: dict[str, str] = {
@@ -44,6 +44,7 @@ READERS: dict[str, str] = {
     "application/vnd.ms-excel": "legacy_office",
     "application/vnd.ms-powerpoint": "legacy_office",
     "application/vnd.ms-outlook": "legacy_office",
+    **dict.fromkeys(SOUND_TYPES, "sound"),
 }
 """Module for each media type; each has a function `read`."""
 

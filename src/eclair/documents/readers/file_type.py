@@ -30,6 +30,28 @@ _MAGIC: tuple[tuple[bytes, str], ...] = (
     (b"MM\0*", "image/tiff"),
     (b"BM", "image/bmp"),
 )
+_SOUNDS: tuple[tuple[bytes, str], ...] = (
+    (b"OggS", "audio/ogg"),
+    (b"ID3", "audio/mpeg"),
+    (b"fLaC", "audio/flac"),
+    (b"caff", "audio/x-caf"),
+    (b"#!AMR", "audio/amr"),
+    (b"\x1aE\xdf\xa3", "video/webm"),
+    (b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", "audio/x-ms-wma"),
+    (b"FLV\x01", "video/x-flv"),
+    (b"\0\0\1\xba", "video/mpeg"),
+    *((bytes([0xFF, second]), "audio/mpeg") for second in (0xFA, 0xFB, 0xF2, 0xF3, 0xE2, 0xE3, 0xFC, 0xFD)),
+    *((bytes([0xFF, second]), "audio/aac") for second in (0xF0, 0xF1, 0xF8, 0xF9)),
+)
+_RIFF_SOUNDS = {b"WAVE": "audio/wav", b"AVI ": "video/x-msvideo"}
+_ISO_IMAGES = {b"jxl ", b"jpx ", b"jp2 ", b"crx ", b"mif1", b"msf1"}
+"""Brands of ISO files that are images which nothing here reads."""
+SOUND_TYPES = frozenset(
+    {media for _, media in _SOUNDS}
+    | set(_RIFF_SOUNDS.values())
+    | {"audio/mp4", "video/mp4", "video/quicktime", "audio/aiff", "audio/basic", "video/mp2t"}
+)
+"""Types of recordings, films among them."""
 _RTF = b"{\\rtf"
 _UNSUPPORTED: tuple[tuple[bytes, str], ...] = (
     (b"7z\xbc\xaf\x27\x1c", "a 7z archive; unpack it and send the files in it"),
@@ -42,10 +64,6 @@ _UNSUPPORTED: tuple[tuple[bytes, str], ...] = (
     (b"MZ", "a program; send a document"),
     (b"\xca\xfe\xba\xbe", "a program; send a document"),
     (b"SQLite format 3", "a database; export what you need as CSV and send that"),
-    (b"OggS", "a sound recording; send its text"),
-    (b"ID3", "a sound recording; send its text"),
-    (b"fLaC", "a sound recording; send its text"),
-    (b"\x1aE\xdf\xa3", "a film; send its text"),
 )
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _OLE_KINDS: tuple[tuple[str, str], ...] = (
@@ -109,17 +127,34 @@ def sniff(path: Path, name: str) -> str:
     for magic, what in _UNSUPPORTED:
         if head.startswith(magic):
             raise Rejected(f"{name} is {what}.")
+    if (sound := sound_type(head)) is not None:
+        return sound
     if head[4:8] == b"ftyp":
-        raise Rejected(
-            f"{name} is a film, a sound recording or an image of a kind that is not read; "
-            "save an image as PNG or JPEG and send that."
-        )
+        raise Rejected(f"{name} is an image of a kind that is not read; save it as PNG or JPEG and send that.")
     return _text_type(head, name)
 
 
 def image_type(head: bytes) -> str | None:
     """Return the type of an image by its first HEAD_BYTES; None for other files."""
     return _image_type(head) or ("image/svg+xml" if _SVG.match(head.removeprefix(codecs.BOM_UTF8)) else None)
+
+
+def sound_type(head: bytes) -> str | None:
+    """Return the type of a recording or a film by its first HEAD_BYTES; None for other files."""
+    if head[:4] in (b"RIFF", b"RF64"):
+        return _RIFF_SOUNDS.get(head[8:12])
+    if head[:4] == b"FORM" and head[8:12] in (b"AIFF", b"AIFC"):
+        return "audio/aiff"
+    if head[4:8] == b"ftyp":
+        brand = head[8:12]
+        if brand in _ISO_IMAGES:
+            return None
+        return "audio/mp4" if brand[:3] in (b"M4A", b"M4B") else "video/quicktime" if brand == b"qt  " else "video/mp4"
+    if head[:4] == b".snd" and len(head) > 24:
+        return "audio/basic"
+    if head[:1] == b"G" and head[188:189] == b"G" and head[376:377] == b"G":
+        return "video/mp2t"
+    return next((media for magic, media in _SOUNDS if head.startswith(magic)), None)
 
 
 def _image_type(head: bytes) -> str | None:

@@ -10,9 +10,12 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, Field
 from starlette.requests import ClientDisconnect
+from starlette.responses import PlainTextResponse
 
 from eclair.app import App
 from eclair.documents.ingest import limit_size
+from eclair.documents.readers.file_type import sound_type
+from eclair.documents.transcripts import heard_sentences
 from eclair.errors import InvalidInput, NotFound
 from eclair.schema.documents import BlockKind, Read
 from eclair.schema.messages import Fault
@@ -21,12 +24,16 @@ from eclair.server.blob_response import BlobResponse
 from eclair.server.numbers import Ordinal, Position
 from eclair.server.principal import Caller
 from eclair.server.request_body import RequestBody
+from eclair.speech.captions import write_srt, write_vtt
 from eclair.storage.documents import StoredPage
 from eclair.storage.files import FileState, StoredFile
 
 FileName = Annotated[str, Query(min_length=1, max_length=255, pattern=r"^[^/\\\x00-\x1f]+$")]
 MAX_PAGE_IMAGE_PIXELS = 2000
 """Width of a page's image."""
+
+SOUND_HEAD_BYTES = 512
+"""Enough to tell the type of a recording."""
 
 _BODY: dict[str, Any] = {
     "requestBody": {
@@ -122,6 +129,26 @@ class BoxBody(BaseModel):
     bottom: float
 
 
+class HeardSentenceBody(BaseModel):
+    """About a sentence, from `start` to `end` in seconds: characters `first` to `last` of the document."""
+
+    start: float
+    end: float
+    text: str
+    page: int
+    first: int
+    last: int
+
+
+class TranscriptBody(BaseModel):
+    """The sentences of a recording, as far as it was heard."""
+
+    sentences: list[HeardSentenceBody]
+
+
+TranscriptFormat = Literal["json", "text", "srt", "vtt"]
+
+
 def router(app: App) -> APIRouter:
     api = APIRouter(prefix="/api/files", tags=["files"])
     storage = app.storage
@@ -180,6 +207,35 @@ def router(app: App) -> APIRouter:
         file = (await storage.files.get_file(principal, id)).file
         png = await app.ingestor.render_page(file, number, width)
         return Response(png, media_type="image/png", headers={"Cache-Control": "private, max-age=3600"})
+
+    @api.get("/{id}/sound", response_class=BlobResponse)
+    async def sound(principal: Caller, id: str) -> BlobResponse:
+        file = (await storage.files.get_file(principal, id)).file
+        found = await app.blobs.find(file.sha256)
+        async with aclosing(found.stream(0, SOUND_HEAD_BYTES)) as pieces:
+            media = sound_type(b"".join([piece async for piece in pieces]))
+        if media is None:
+            raise NotFound(f"{file.name} is no recording.")
+        return BlobResponse(
+            found,
+            media_type=media,
+            headers={"Cache-Control": "private, max-age=3600", "X-Content-Type-Options": "nosniff"},
+        )
+
+    @api.get("/{id}/transcript", response_model=TranscriptBody)
+    async def transcript(principal: Caller, id: str, format: TranscriptFormat = "json") -> TranscriptBody | Response:
+        file = (await storage.files.get_file(principal, id)).file
+        sentences = heard_sentences(await storage.documents.list_pages(file.sha256))
+        match format:
+            case "json":
+                bodies = [HeardSentenceBody.model_validate(each, from_attributes=True) for each in sentences]
+                return TranscriptBody(sentences=bodies)
+            case "text":
+                return PlainTextResponse("".join(f"{each.text}\n" for each in sentences))
+            case "srt":
+                return PlainTextResponse(write_srt(sentences), media_type="application/x-subrip")
+            case "vtt":
+                return PlainTextResponse(write_vtt(sentences), media_type="text/vtt")
 
     @api.get("/{id}/boxes")
     async def boxes(principal: Caller, id: str, start: Position, end: Ordinal) -> list[BoxBody]:

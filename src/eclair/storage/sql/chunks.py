@@ -13,14 +13,17 @@ from eclair.schema.documents import Chunk
 from eclair.schema.messages import PageBreak
 from eclair.schema.principal import Principal
 from eclair.storage.chunks import ChunkHit, LocatedChunk, SearchScope
+from eclair.storage.documents import cut_breaks
 from eclair.storage.sql.connection import Connection
 from eclair.storage.sql.document_rows import (
     MAX_NUMBER,
     NUMBER_BITS,
+    PAGE_COLUMNS,
     find_number,
     find_state,
     id_range,
     require_number,
+    stored_page,
 )
 from eclair.storage.sql.search_scope import INSIDE, scope_values
 from eclair.storage.sql.store import SQLStore, first_row, read, write
@@ -116,7 +119,7 @@ class SQLChunkStore(SQLStore):
         ids = orjson.dumps([(hit.key << NUMBER_BITS) + hit.number for hit in hits]).decode()
         rows = db.execute(
             f"{INSIDE} SELECT document.sha256, piece.id & {MAX_NUMBER}, piece.page, piece.start, piece.stop,"
-            " piece.heading, piece.text, number, file, name, page.label, page.member"
+            " piece.heading, piece.text, number, file, name, page.label, page.member, page.read"
             f" FROM json_each(?4) AS wanted JOIN piece ON piece.id = CAST(wanted.value AS bigint)"
             f" JOIN document ON document.number = piece.id >> {NUMBER_BITS}"
             " JOIN (SELECT *, row_number() OVER (PARTITION BY document ORDER BY file) AS place FROM inside) AS inside"
@@ -124,11 +127,7 @@ class SQLChunkStore(SQLStore):
             f" LEFT JOIN page ON page.id = (document.number << {NUMBER_BITS}) + piece.page",
             (*scope_values(scope), ids),
         )
-        return {
-            (row[7], row[1]): LocatedChunk(chunk, *row[8:], breaks=_page_breaks(db, row[7], chunk))
-            for row in rows
-            for chunk in [_chunk(row[:7])]
-        }
+        return {(row[7], row[1]): _located(db, row) for row in rows}
 
 
 def indexed_chunk(chunk: Chunk) -> IndexedChunk:
@@ -181,6 +180,25 @@ def _list_chunks(db: Connection, ids: tuple[int, int]) -> list[Chunk]:
 def _chunk(row: Sequence[Any]) -> Chunk:
     sha256, number, page, start, stop, heading, text = row
     return Chunk(sha256, number, page, start, stop, decode_list(heading), text)
+
+
+def _located(db: Connection, row: Sequence[Any]) -> LocatedChunk:
+    chunk = _chunk(row[:7])
+    document, file, name, label, member, read = row[7:]
+    if read == "speech":
+        label, breaks = cut_breaks(_moments(db, document, chunk), chunk.start, chunk.end)
+    else:
+        breaks = _page_breaks(db, document, chunk)
+    return LocatedChunk(chunk, file, name, label, member, breaks)
+
+
+def _moments(db: Connection, document: int, chunk: Chunk) -> list[PageBreak]:
+    """Return where the sentences of the minutes begin that a chunk of a recording is from."""
+    rows = db.execute(
+        f"SELECT {PAGE_COLUMNS} FROM page WHERE id BETWEEN ? AND ? ORDER BY id", id_range(document, chunk.page)
+    )
+    pages = takewhile(lambda stored: stored.start < chunk.end, map(stored_page, rows))
+    return [each for stored in pages for each in stored.breaks]
 
 
 def _page_breaks(db: Connection, document: int, chunk: Chunk) -> tuple[PageBreak, ...]:

@@ -9,9 +9,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from eclair.errors import NotFound
+from eclair.schema.documents import Page
 from eclair.schema.messages import Fault
-from eclair.storage.documents import DocumentState
+from eclair.storage.documents import DocumentState, StoredPage
 from eclair.storage.sql.connection import Connection
+from eclair.storage.sql.encoding import unpacked_blocks, unpacked_text, unpacked_words
 from eclair.storage.sql.job_rows import NOW, forget_jobs
 from eclair.storage.sql.store import first_row
 from eclair.storage.sql.stored_rows import decode_list, row_decoder
@@ -20,6 +22,8 @@ DOCUMENT_COLUMNS = (
     "document.sha256, document.state, document.reader, document.pages, document.pages_read, document.characters,"
     " document.chunks, document.embedder, document.embedded, document.fault, document.remarks"
 )
+
+PAGE_COLUMNS = "id & 0xffffff, start, text, blocks, words, width, height, label, member, read"
 
 _fault = row_decoder(lambda row: Fault(*row))
 
@@ -44,6 +48,24 @@ def document_state(row: Sequence[Any]) -> DocumentState:
         fault=None if fault is None else _fault(decode_list(fault)),
         remarks=decode_list(remarks),
     )
+
+
+@row_decoder
+def stored_page(row: tuple[Any, ...]) -> StoredPage:
+    """Return the page in a row of PAGE_COLUMNS."""
+    number, start, text, blocks, words, width, height, label, member, read = row
+    page = Page(
+        number=number,
+        text=unpacked_text(text),
+        blocks=unpacked_blocks(blocks),
+        words=unpacked_words(words),
+        width=width,
+        height=height,
+        label=label,
+        member=member,
+        read=read,
+    )
+    return StoredPage(start, page)
 
 
 def find_state(db: Connection, sha256: str) -> DocumentState:

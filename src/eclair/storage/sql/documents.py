@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import Any
 
 import orjson
 
@@ -18,28 +17,26 @@ from eclair.storage.sql.connection import Connection, Database
 from eclair.storage.sql.document_rows import (
     DOCUMENT_COLUMNS,
     NUMBER_BITS,
+    PAGE_COLUMNS,
     document_state,
     find_state,
     id_range,
     queue_document,
     require_number,
+    stored_page,
 )
 from eclair.storage.sql.encoding import (
     packed_blocks,
     packed_text,
     packed_words,
-    unpacked_blocks,
     unpacked_text,
-    unpacked_words,
 )
 from eclair.storage.sql.job_rows import end_reading, forget_jobs, note_progress, require_claim
 from eclair.storage.sql.store import SQLStore, read, write
-from eclair.storage.sql.stored_rows import decode_rows, row_decoder
+from eclair.storage.sql.stored_rows import decode_rows
 
 MAX_ROWS_PER_ERASURE = 200
 """Rows that are erased in one transaction, so that no other write waits for long."""
-
-_PAGE_COLUMNS = "id & 0xffffff, start, text, blocks, words, width, height, label, member, read"
 
 
 class SQLDocumentStore(SQLStore):
@@ -67,6 +64,15 @@ class SQLDocumentStore(SQLStore):
             "SELECT sha256 FROM document WHERE state IN ('ready', 'failed') AND reader < ? AND sha256 IS NOT NULL"
             " ORDER BY number",
             (reader,),
+        )
+        return [sha256 for (sha256,) in rows]
+
+    @read
+    def list_failed(self, db: Connection, code: str) -> list[str]:
+        rows = db.execute(
+            "SELECT sha256 FROM document WHERE state = 'failed' AND fault LIKE ? AND sha256 IS NOT NULL"
+            " ORDER BY number",
+            (f'["{code}",%',),
         )
         return [sha256 for (sha256,) in rows]
 
@@ -164,19 +170,19 @@ class SQLDocumentStore(SQLStore):
     @read
     def list_pages(self, db: Connection, sha256: str, first: int = 1, last: int | None = None) -> list[StoredPage]:
         rows = db.execute(
-            f"SELECT {_PAGE_COLUMNS} FROM page WHERE id BETWEEN ? AND ? ORDER BY id",
+            f"SELECT {PAGE_COLUMNS} FROM page WHERE id BETWEEN ? AND ? ORDER BY id",
             id_range(require_number(db, sha256), first, last),
         )
-        return [_page(row) for row in rows]
+        return [stored_page(row) for row in rows]
 
     @read
     def list_pages_at(self, db: Connection, sha256: str, start: int, end: int) -> list[StoredPage]:
         rows = db.execute(
-            f"SELECT {_PAGE_COLUMNS} FROM page"
+            f"SELECT {PAGE_COLUMNS} FROM page"
             " WHERE id BETWEEN ? AND ? AND start < ? AND start + length >= ? ORDER BY id",
             (*id_range(require_number(db, sha256)), max(end, start + 1), start),
         )
-        return [_page(row) for row in rows]
+        return [stored_page(row) for row in rows]
 
     @read
     def read_text(self, db: Connection, sha256: str, start: int, end: int) -> str:
@@ -236,20 +242,3 @@ def _add_page(db: Connection, number: int, start: int, page: Page) -> None:
             packed_words(page.words),
         ),
     )
-
-
-@row_decoder
-def _page(row: tuple[Any, ...]) -> StoredPage:
-    number, start, text, blocks, words, width, height, label, member, read = row
-    page = Page(
-        number=number,
-        text=unpacked_text(text),
-        blocks=unpacked_blocks(blocks),
-        words=unpacked_words(words),
-        width=width,
-        height=height,
-        label=label,
-        member=member,
-        read=read,
-    )
-    return StoredPage(start, page)

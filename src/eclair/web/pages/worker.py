@@ -11,7 +11,7 @@ from eclair.documents.parse_protocol import ReadDocument
 from eclair.documents.readers import open_source
 from eclair.documents.readers import read as read_document
 from eclair.documents.readers.base import SourceFile, UnpackBudget
-from eclair.documents.readers.file_type import HEAD_BYTES, detect_encoding
+from eclair.documents.readers.file_type import HEAD_BYTES, SOUND_TYPES, detect_encoding
 from eclair.sandbox.descriptors import open_input
 from eclair.sandbox.protocol import Rejected
 from eclair.schema.documents import About, Opened, Page, UnreadPart
@@ -30,6 +30,8 @@ def read(request: ReadDocument) -> Iterator[Opened | Page | UnreadPart | About]:
         source = SourceFile(path, request.name, "text/html", request.limits, UnpackBudget(request.limits.unpacked))
     else:
         source = open_source(path, request.name, request.limits, request.after)
+    if source.media in SOUND_TYPES:
+        raise Rejected("it is a recording, not a page")
     if served is None or source.media != "text/html":
         for piece in read_document(source):
             yield _without_orders(piece) if isinstance(piece, Page) else piece

@@ -53,6 +53,7 @@ function displayBlock(text: readonly string[], block: PageBlock, toPieces: (span
     case "table":
       return { kind: "table", head: [], rows: lines(text, block).map((line) => ({ ref: null, cells: splitAt(text, line, " | ").map(toPieces) })) };
     case "row":
+    case "speech":
     case "paragraph":
       return { kind: "paragraph", pieces: toPieces(block) };
     default:

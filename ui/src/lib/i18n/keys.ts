@@ -178,6 +178,12 @@ export interface Placeholders {
   readonly fileQueued: never;
   readonly fileReading: "page";
   readonly fileReadingOf: "page" | "pages";
+  readonly fileHearing: "minute";
+  readonly fileHearingOf: "minute" | "minutes";
+  readonly soundText: never;
+  readonly playFrom: "time";
+  readonly soundUnplayable: never;
+  readonly soundSilent: never;
   readonly fileReady: never;
   readonly fileFailed: never;
   readonly fileGone: never;

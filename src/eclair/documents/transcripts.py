@@ -1,0 +1,36 @@
+"""The speech of a recording that was read: its sentences with their times, and their places in the document."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from eclair.storage.documents import StoredPage
+
+
+@dataclass(frozen=True, slots=True)
+class HeardSentence:
+    """About a sentence, from `start` to `end` in seconds: characters `first` to `last` of the document."""
+
+    start: float
+    end: float
+    text: str
+    page: int
+    first: int
+    last: int
+
+
+def heard_sentences(pages: Iterable[StoredPage]) -> list[HeardSentence]:
+    """Return what is said on the pages; nothing for those of other documents."""
+    return [
+        HeardSentence(
+            *block.seconds,
+            stored.page.text[block.start : block.end],
+            stored.page.number,
+            stored.start + block.start,
+            stored.start + block.end,
+        )
+        for stored in pages
+        for block in stored.page.blocks
+        if block.seconds is not None
+    ]

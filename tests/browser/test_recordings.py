@@ -1,0 +1,67 @@
+"""A recording in the page: a citation leads to the moment, and the player plays from there."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect
+
+from eclair.settings import Settings
+from tests.browser.axe import AXE, check
+from tests.browser.conftest import Opening
+from tests.browser.model_server import BIG, racked
+from tests.browser.served import Served
+from tests.browser.test_chat import answer, finished
+from tests.browser.test_documents import beside, marks
+from tests.browser.test_writing import attach, send_when_ready
+from tests.speech.conftest import lend_listening
+from tests.speech.recordings import recording, silence, spoken
+
+HEARING_MS = 90_000
+"""Time for the model to load and to recognize, while other tests compute."""
+
+
+@pytest.fixture(scope="module")
+def hearing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    folder = tmp_path_factory.mktemp("hearing")
+    lend_listening(replace(Settings(), data_dir=folder / "data"))
+    with racked() as rack:
+        rack.says = "The northern gate was closed on Tuesday."
+        served = Served(
+            folder,
+            ECLAIR_ENGINES=json.dumps({"rack": {"url": rack.url}}),
+            ECLAIR_MODEL=BIG,
+            ECLAIR_SCRIPTED="false",
+            ECLAIR_TITLES="false",
+            ECLAIR_EMBEDDER="off",
+        )
+        served.start()
+        yield served
+        served.close()
+
+
+def test_a_citation_leads_to_the_moment_and_plays_from_there(opening: Opening, hearing: Served, tmp_path: Path) -> None:
+    talk = recording(tmp_path / "talk.wav", [silence(63), spoken("english.webm")])
+    context = opening(hearing, viewport={"width": 1200, "height": 800})
+    context.add_init_script(path=AXE)
+    page = context.new_page()
+    page.goto("/")
+    attach(page, {"name": "talk.wav", "mimeType": "audio/wav", "buffer": talk.read_bytes()})
+    expect(page.get_by_role("listitem").filter(has_text="talk.wav")).to_contain_text("ready", timeout=HEARING_MS)
+    send_when_ready(page, "When was the northern gate closed?")
+    finished(page, "closed on Tuesday")
+    expect(answer(page).get_by_role("button", name="talk.wav, 1:03")).to_be_visible()
+    marks(page).first.focus()
+    page.keyboard.press("Enter")
+    pane = beside(page)
+    expect(pane.get_by_role("list", name="Transcript").locator("mark")).to_contain_text("northern gate")
+    player = pane.locator("audio")
+    page.wait_for_function("() => Math.abs(document.querySelector('audio').currentTime - 63.3) < 0.3")
+    check(page)
+    pane.get_by_role("button", name="Play from 1:03").press("Enter")
+    expect(pane.locator("[aria-current=true]")).to_contain_text("northern gate")
+    expect(player).to_have_js_property("paused", False)

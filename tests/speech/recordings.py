@@ -1,0 +1,74 @@
+"""Recordings for tests, made of the short sentences in `sounds`."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import wave
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eclair.speech.sound_decoding import PYAV
+from tests.speech.conftest import SOUNDS, installed_listening
+
+RATE = 16_000
+Samples = NDArray[np.int16]
+
+
+@contextmanager
+def _pyav() -> Generator[Any]:
+    """PyAV, which is among the parts that recognize speech."""
+    packages = str(installed_listening())
+    sys.path.append(packages)
+    try:
+        yield importlib.import_module(PYAV)
+    finally:
+        sys.path.remove(packages)
+
+
+def spoken(name: str) -> Samples:
+    """The samples of one of the sentences."""
+    with _pyav() as av, av.open(str(SOUNDS / name)) as container:
+        resampler = av.AudioResampler(format="s16", layout="mono", rate=RATE)
+        frames = [piece for frame in container.decode(audio=0) for piece in resampler.resample(frame)]
+        return np.concatenate([piece.to_ndarray()[0] for piece in (*frames, *resampler.resample(None))])
+
+
+def silence(seconds: float) -> Samples:
+    return np.zeros(round(seconds * RATE), np.int16)
+
+
+def music(seconds: float) -> Samples:
+    """A chord that swells and fades, with its overtones."""
+    time = np.arange(round(seconds * RATE)) / RATE
+    tones = [np.sin(2 * np.pi * hertz * part * time) / part for hertz in (220, 277.2, 329.6) for part in (1, 2, 3)]
+    return (np.sum(tones, axis=0) * (1 + np.sin(2 * np.pi * time / 3)) * 2000).astype(np.int16)
+
+
+def recording(path: Path, pieces: Sequence[Samples]) -> Path:
+    """Write the pieces as WAV, one after the other."""
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(RATE)
+        for piece in pieces:
+            file.writeframes(piece.tobytes())
+    return path
+
+
+def packed_recording(path: Path, pieces: Sequence[Samples]) -> Path:
+    """Write the pieces as FLAC, in which silence takes little room."""
+    with _pyav() as av, av.open(str(path), "w", format="flac") as container:
+        stream = container.add_stream("flac", rate=RATE, layout="mono")
+        for piece in pieces:
+            for start in range(0, len(piece), 60 * RATE):
+                frame = av.AudioFrame.from_ndarray(piece[start : start + 60 * RATE][None], format="s16", layout="mono")
+                frame.sample_rate = RATE
+                container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    return path
