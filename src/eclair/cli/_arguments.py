@@ -421,6 +421,16 @@ def _add_models(command: _Command) -> None:
     )
     speech.add_argument("part", nargs="?", choices=("listening", "speaking"), help="only this part")
     speech.add_argument("--json", action="store_true", help="print the status as JSON")
+    transcribe = command("transcribe", "print what is said in a recording, with times if wanted")
+    transcribe.add_argument("file", type=Path, metavar="FILE", help="a recording, or a film with sound")
+    transcribe.add_argument(
+        "--format",
+        choices=("text", "srt", "vtt", "json"),
+        default="text",
+        help="text by default; others have times",
+    )
+    transcribe.add_argument("--language", metavar="CODE", help="the spoken language, such as fr; else recognized")
+    transcribe.add_argument("--translate", action="store_true", help="write it in English")
     models = command("models", "list the available models", _local_option())
     models.add_argument("--json", action="store_true", help="print the list as JSON")
     models.add_argument("--all", action="store_true", help="list the whole catalog")
