@@ -330,9 +330,11 @@ class App:
     async def _open_sources(self, stack: AsyncExitStack) -> None:
         live, storage, rights, ask = self.live_settings, self.storage, self.rights, self.ledger.ask
         self.speech_parts = await stack.enter_async_context(open_speech_parts(self.settings, self.changes, self.gate))
-        self.speaking = await stack.enter_async_context(open_speaking(self.speech_parts, self.ledger))
+        self.speaking = await stack.enter_async_context(
+            open_speaking(self.settings, self.speech_parts, self.ledger, self.registry)
+        )
         self.transcription = await stack.enter_async_context(
-            open_transcription(self.settings, self.speech_parts, self.ledger)
+            open_transcription(self.settings, self.speech_parts, self.ledger, self.registry)
         )
         documents = await stack.enter_async_context(
             open_documents(

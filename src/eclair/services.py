@@ -58,6 +58,7 @@ from eclair.python.data_tools import DataTools
 from eclair.python.python_service import PythonService
 from eclair.schema.jobs import ALL_WORK, WorkKind
 from eclair.settings import Settings
+from eclair.speech.engine_recognition import choose_recognizer
 from eclair.speech.listening_parts import ListeningParts
 from eclair.speech.recognition import SpeechRecognizer
 from eclair.speech.speech_parts import SpeechParts
@@ -145,9 +146,10 @@ async def open_documents(
         if recognizer is None:
             recognizer = SpeechRecognizer(ListeningParts(models_dir or settings.data_dir), settings.speech_threads)
             stack.push_async_callback(recognizer.close)
+        hearing = choose_recognizer(settings, registry, recognizer, ledger.reading_for_caller)
         # one sandbox more, so that what somebody waits for is read beside the rest
         parser = Parser(
-            workers=at_once + 1, labels=classifier_file(models_dir or settings.data_dir), recognizer=recognizer
+            workers=at_once + 1, labels=classifier_file(models_dir or settings.data_dir), recognizer=hearing
         )
         stack.push_async_callback(parser.close)
         embedder = choose_embedder(settings, registry, ledger.reading_for_caller)
@@ -327,23 +329,25 @@ async def open_speech_parts(settings: Settings, changes: ChangeFeed, gate: Outbo
 
 
 @asynccontextmanager
-async def open_speaking(parts: SpeechParts, ledger: UsageLedger) -> AsyncGenerator[SpeakingService]:
+async def open_speaking(
+    settings: Settings, parts: SpeechParts, ledger: UsageLedger, registry: Registry
+) -> AsyncGenerator[SpeakingService]:
     """Open what speaks; its process starts with the first sentence."""
     synthesizer = SpeechSynthesizer(parts.speaking)
     try:
-        yield SpeakingService(synthesizer, ledger.reading)
+        yield SpeakingService(synthesizer, ledger.reading, registry, settings.speaker)
     finally:
         await synthesizer.close()
 
 
 @asynccontextmanager
 async def open_transcription(
-    settings: Settings, parts: SpeechParts, ledger: UsageLedger
+    settings: Settings, parts: SpeechParts, ledger: UsageLedger, registry: Registry
 ) -> AsyncGenerator[TranscriptionService]:
     """Open the recognition of speech; its processes start with the first sound."""
     recognizer = SpeechRecognizer(parts.listening, settings.speech_threads)
     try:
-        yield TranscriptionService(recognizer, ledger)
+        yield TranscriptionService(recognizer, ledger, registry, settings.transcriber)
     finally:
         await recognizer.close()
 

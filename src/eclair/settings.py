@@ -343,6 +343,18 @@ class Settings:
         "model of a server with `/v1/rerank`, or `off`.",
         min_length=1,
     )
+    transcriber: str = _setting(
+        "auto",
+        "Model that writes what is said in recordings: `auto` (the installed part), or a model of a server with "
+        "`/v1/audio/transcriptions`.",
+        min_length=1,
+    )
+    speaker: str = _setting(
+        "auto",
+        "Model that speaks for programs: `auto` (the installed voices), or a model of a server with "
+        "`/v1/audio/speech`.",
+        min_length=1,
+    )
     hub: Annotated[str | None, Field(pattern="^https?://[^/]")] = _setting(
         None, "Hugging-Face-compatible hub to download models from; HF_ENDPOINT if set, else huggingface.co."
     )

@@ -8,7 +8,7 @@ from pathlib import Path
 import eclair
 
 PACKAGE = Path(eclair.__file__).parent
-CALLS = frozenset({"stream", "embed", "rerank"})
+CALLS = frozenset({"stream", "embed", "rerank", "transcribe", "speak"})
 ALLOWED = {
     "generation/usage.py": "the one place",
     "generation/pipeline.py": "without a ledger, as in tests and commands without a database",
@@ -16,6 +16,8 @@ ALLOWED = {
     "documents/rerank_service.py": "within `UsageLedger.reading`",
     "documents/embeddings.py": "the embedder of documents, which serves everyone",
     "documents/reranker.py": "the reranker of documents, which serves everyone",
+    "speech/engine_recognition.py": "within `UsageLedger.reading`, or for recordings that are documents",
+    "speech/speech_request.py": "within `UsageLedger.reading`",
     "capacity/measurement.py": "`eclair plan --measure`, of which nobody asked for an answer",
     "llm/servers/endpoint_pool.py": "hands a call on to one of an engine's addresses",
     "llm/call_probe.py": "the test of how a model calls tools, of which nobody asked for an answer",

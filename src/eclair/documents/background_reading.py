@@ -20,7 +20,7 @@ from eclair.documents.chunking import Chunker
 from eclair.documents.document_parser import Parser
 from eclair.documents.readers.file_type import SOUND_TYPES
 from eclair.documents.speech_pages import heard_until
-from eclair.errors import Conflict, NotFound, SpeechPartMissing, StoreError, UnreadableFile, UserError
+from eclair.errors import Conflict, NotFound, SpeechPartMissing, StoreError, UnreadableFile, UpstreamError, UserError
 from eclair.schema.documents import Chunk, Opened, Page, UnreadPart
 from eclair.schema.jobs import Job
 from eclair.schema.messages import Fault
@@ -214,7 +214,7 @@ class BackgroundReader:
                 return await self._read_pages(job, state, turn)
         except (NotFound, Conflict):
             raise
-        except (UserError, SpeechPartMissing) as error:
+        except (UserError, SpeechPartMissing, UpstreamError) as error:
             message = without_name(error.message, await self._storage.files.get_name(sha256))
             await documents.mark_failed(sha256, Fault(error.code, message), job)
         return False

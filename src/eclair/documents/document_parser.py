@@ -30,7 +30,7 @@ from eclair.errors import NotFound, TooLarge, UnreadableFile, UserError
 from eclair.sandbox.pool import SandboxPool, SandboxWorker
 from eclair.sandbox.protocol import Rejected, SandboxError
 from eclair.schema.documents import About, Opened, Page, Prepared, UnreadPart
-from eclair.speech.recognition import RecognitionOptions, SpeechRecognizer
+from eclair.speech.recognition import RecognitionOptions, Recognizer
 from eclair.speech.recognition_protocol import RecognitionResult
 from eclair.util.frames import FrameError
 
@@ -53,7 +53,7 @@ class Parser:
         workers: int = 1,
         module: str = PROTOCOL.module,
         labels: Path | None = None,
-        recognizer: SpeechRecognizer | None = None,
+        recognizer: Recognizer | None = None,
     ) -> None:
         self._limits = limits
         self._recognizer = recognizer

@@ -307,6 +307,56 @@ class PromptCountingEngine(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class SoundUpload:
+    """A recording for an engine; `language` (ISO 639-1) and `prompt` help it, and it may `translate` into English."""
+
+    name: str
+    data: bytes = field(repr=False)
+    language: str | None = None
+    prompt: str = ""
+    translate: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class HeardSegment:
+    """A text that was said from `start` to `end`, in seconds."""
+
+    start: float
+    end: float
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class HeardSpeech:
+    """All that an engine heard. `duration_s` is 0 and `language` empty where it doesn't say."""
+
+    segments: tuple[HeardSegment, ...]
+    duration_s: float
+    language: str
+
+
+@runtime_checkable
+class HearingEngine(Protocol):
+    """An engine with models that write what is said."""
+
+    async def transcribe(self, model: str, sound: SoundUpload) -> HeardSpeech:
+        """Return what is said in a recording. Raises EngineRefused if the engine or the model doesn't do this."""
+        ...
+
+
+@runtime_checkable
+class SpeakingEngine(Protocol):
+    """An engine with models that speak."""
+
+    def speak(self, model: str, wanted: JSON) -> AsyncGenerator[bytes, None]:
+        """Yield sound as it comes; `wanted` has the fields of OpenAI's speech API.
+
+        Raises EngineRefused if the engine or the model doesn't do this.
+        """
+        ...
+
+
 class Engine(Protocol):
     """An engine. It raises subclasses of `UpstreamError` and `SetupError`."""
 

@@ -11,6 +11,7 @@ import os
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from eclair.errors import SpeechPartMissing, TooLarge, UnreadableFile, UserError
 from eclair.sandbox.pool import SandboxPool
@@ -66,6 +67,19 @@ class Transcript:
     @property
     def text(self) -> str:
         return " ".join(segment.text for segment in self.segments)
+
+
+class Recognizer(Protocol):
+    """Writes what is said in recordings."""
+
+    @property
+    def is_ready(self) -> bool: ...
+
+    def recognize(
+        self, path: Path, name: str, options: RecognitionOptions = RecognitionOptions()
+    ) -> AsyncGenerator[RecognitionResult]:
+        """Yield what is said in a file that people call `name`. Closing ends the work."""
+        ...
 
 
 class SpeechRecognizer:

@@ -7,7 +7,9 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing
 from dataclasses import dataclass
 
-from eclair.errors import InvalidInput
+from eclair.errors import EngineRefused, InvalidInput
+from eclair.llm.base import Engine, SpeakingEngine
+from eclair.llm.registry import Registry
 from eclair.schema.models import Model
 from eclair.schema.principal import Principal
 from eclair.speech.spoken_text import read_spoken_text
@@ -18,6 +20,9 @@ from eclair.text.language import identify_language
 
 SPEECH_MODEL = Model(id="kokoro", name="Kokoro", engine="speech")
 """The model that speaks, as keys and budgets know it."""
+
+OPENAI_NAMES = frozenset({"tts-1", "tts-1-hd", "gpt-4o-mini-tts"})
+"""Names that programs send by default, for which it stands in."""
 
 CountReading = Callable[[Principal, Model, Sequence[str]], AbstractAsyncContextManager[Callable[[int], None]]]
 """Counts texts that a model reads in a block (`UsageLedger.reading`)."""
@@ -43,17 +48,35 @@ class SpokenStream:
 
 
 class SpeakingService:
-    """Speaks texts. `reading` counts them for budgets."""
+    """Speaks texts with the installed voices, or with models of engines. `reading` counts them for budgets.
 
-    def __init__(self, synthesizer: SpeechSynthesizer, reading: CountReading) -> None:
+    OpenAI's names stand for the model `chosen`; `auto` is the installed voices.
+    """
+
+    def __init__(
+        self, synthesizer: SpeechSynthesizer, reading: CountReading, registry: Registry, chosen: str = "auto"
+    ) -> None:
         self.synthesizer = synthesizer
         self._reading = reading
+        self._registry = registry
+        self._chosen = chosen
+
+    @property
+    def own_model(self) -> Model | None:
+        """The model of the installed voices, if they are there."""
+        return SPEECH_MODEL if self.synthesizer.is_ready else None
 
     async def start(self, principal: Principal, model: str | None, request: SpeechRequest) -> SpokenStream:
         """Speak the first sentence, and return the sound from its beginning.
 
-        Raises InvalidInput, ModelMissing, EngineBroken, BudgetExceeded and Forbidden.
+        Raises InvalidInput, ModelMissing, NotFound, UpstreamError, BudgetExceeded and Forbidden.
         """
+        stands_in = model is not None and model in OPENAI_NAMES and self._chosen != "auto"
+        named = self._chosen if stands_in else model
+        if named is not None and named != SPEECH_MODEL.id and named not in OPENAI_NAMES:
+            spoken = self._speak_with_engine(principal, request, *await self._registry.resolve(named))
+            first = await anext(spoken, b"")
+            return SpokenStream(_prepend(first, spoken), max(1, len(request.text) // 4))
         if request.voice is not None:
             check_voice(request.voice)
         pieces = await asyncio.to_thread(_voiced_sentences, request)
@@ -70,6 +93,20 @@ class SpeakingService:
         ):
             async for sound in sounds:
                 yield sound.data
+
+    async def _speak_with_engine(
+        self, principal: Principal, request: SpeechRequest, engine: Engine, model: Model
+    ) -> AsyncGenerator[bytes, None]:
+        if not isinstance(engine, SpeakingEngine):
+            raise EngineRefused(f"The engine {engine.name} does not speak; {model.id} cannot either.", param="model")
+        wanted = {"input": request.text, "response_format": request.form, "speed": request.speed}
+        voiced = wanted if request.voice is None else {**wanted, "voice": request.voice}
+        async with (
+            self._reading(principal, model, [request.text]),
+            aclosing(engine.speak(model.id, voiced)) as sounds,
+        ):
+            async for sound in sounds:
+                yield sound
 
 
 def _voiced_sentences(request: SpeechRequest) -> list[VoicedSentence]:

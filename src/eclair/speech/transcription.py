@@ -8,8 +8,11 @@ from pathlib import Path
 
 from eclair.errors import NotFound
 from eclair.generation.usage import UsageLedger
+from eclair.llm.base import Engine
+from eclair.llm.registry import Registry
 from eclair.schema.models import Model
 from eclair.schema.principal import Principal
+from eclair.speech.engine_recognition import hear_with_engine, spoken_tokens
 from eclair.speech.recognition import RecognitionOptions, SpeechRecognizer, Transcript
 from eclair.speech.recognition_protocol import RecognitionResult, SoundHeard, SpokenSegment
 
@@ -20,11 +23,18 @@ OPENAI_NAMES = frozenset({"whisper-1", "gpt-4o-transcribe", "gpt-4o-mini-transcr
 
 
 class TranscriptionService:
-    """Transcribes sound with the model of this installation."""
+    """Transcribes sound with the model of this installation, or with those of engines.
 
-    def __init__(self, recognizer: SpeechRecognizer, ledger: UsageLedger) -> None:
+    OpenAI's names stand for the model `chosen`; `auto` is that of this installation.
+    """
+
+    def __init__(
+        self, recognizer: SpeechRecognizer, ledger: UsageLedger, registry: Registry, chosen: str = "auto"
+    ) -> None:
         self.recognizer = recognizer
         self._ledger = ledger
+        self._registry = registry
+        self._chosen = chosen
 
     @property
     def own_model(self) -> Model | None:
@@ -36,10 +46,18 @@ class TranscriptionService:
     ) -> AsyncGenerator[RecognitionResult]:
         """Yield what is said in a file that people call `name`, as it is recognized.
 
-        Raises NotFound for another model, BudgetExceeded, Forbidden, SpeechPartMissing, UnreadableFile and TooLarge.
+        Raises NotFound for another model, BudgetExceeded, Forbidden, SpeechPartMissing, UnreadableFile, TooLarge and
+        UpstreamError.
         """
-        if model != WHISPER.id and model not in OPENAI_NAMES:
-            raise NotFound(f"No model {model} recognizes speech here; use {WHISPER.id}.", param="model")
+        wanted = model if model not in OPENAI_NAMES else WHISPER.id if self._chosen == "auto" else self._chosen
+        if wanted != WHISPER.id:
+            engine, found = await self._resolve(wanted)
+            async with self._ledger.reading(principal, found, [options.prompt]) as count:
+                heard = await hear_with_engine(engine, found, path, name, options)
+                count(spoken_tokens(heard))
+            for result in heard:
+                yield result
+            return
         text = ""
         async with (
             self._ledger.reading(principal, WHISPER, [options.prompt]) as count,
@@ -50,6 +68,13 @@ class TranscriptionService:
                     text += result.text
                     count(len(text) // 4)
                 yield result
+
+    async def _resolve(self, model: str) -> tuple[Engine, Model]:
+        try:
+            return await self._registry.resolve(model)
+        except NotFound:
+            message = f"No model {model} recognizes speech here; use {WHISPER.id}, or one of a server."
+            raise NotFound(message, param="model") from None
 
     async def transcribe(
         self, principal: Principal, model: str, path: Path, name: str, options: RecognitionOptions

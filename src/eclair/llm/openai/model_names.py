@@ -11,7 +11,10 @@ from eclair.models.catalog import CatalogEntry
 _SIZE = re.compile(r"(?<![a-z0-9.])(\d+(?:\.\d+)?)b(?![a-z0-9])")
 _ACTIVE = re.compile(r"(?<![a-z0-9.])a(\d+(?:\.\d+)?)b(?![a-z0-9])")
 _EMBEDS = re.compile(r"embed|(^|[/-])(bge|gte|e5|minilm)([-_:]|$)")
-_NO_CHAT = re.compile(r"embed|rerank|whisper|(^|[/-])(tts|bge|gte|e5|minilm|ocr)([-_:]|$)|moderation|transcribe|guard")
+_NO_CHAT = re.compile(
+    r"embed|rerank|whisper|(^|[/-])(tts|bge|gte|e5|minilm|ocr|piper)([-_:]|$)|moderation|"
+    r"transcribe|guard|kokoro"
+)
 
 
 def find_entry(id: str) -> CatalogEntry | None:

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from functools import partial
@@ -13,12 +13,13 @@ from typing import Any, Unpack
 
 from eclair.errors import EngineBroken, EngineRefused, UpstreamError
 from eclair.llm import reasoning
-from eclair.llm.base import JSON, NO_TOKENS, Embeddings, Request, estimate_tokens
+from eclair.llm.base import JSON, NO_TOKENS, Embeddings, HeardSpeech, Request, SoundUpload, estimate_tokens
 from eclair.llm.openai import model_names
 from eclair.llm.openai.call_reader import CallReader, CallStreamParser, keep_tool_choice
 from eclair.llm.openai.dialects import DIALECTS, PLAIN_DIALECT, Dialect, build_body, dialect_at
 from eclair.llm.openai.infill_stream import InfillParser
 from eclair.llm.openai.queue_depth import QueueDepth
+from eclair.llm.openai.sound_forms import parse_speech, write_form
 from eclair.llm.openai.stream_parser import StreamParser, listed_tools, listed_vision, parse_embeddings, parse_ranking
 from eclair.llm.remote.continuation import text_to_continue
 from eclair.llm.remote.reply_values import ILL_TYPED
@@ -32,6 +33,8 @@ from eclair.schema.models import Model, ReasoningSupport
 from eclair.settings import CacheSaltField
 from eclair.util.lru import LruCache
 
+TRANSCRIPTION_TIMEOUT_S = 1800.0
+"""A server says nothing until it has heard a whole recording."""
 MAX_CACHED_COUNTS = 4096
 
 MAX_TEXTS_PER_REQUEST = 32
@@ -123,6 +126,28 @@ class OpenAIEngine(ServerEngine):
         """Call the server's `/rerank`; see `Engine.rerank`."""
         wanted: JSON = {"model": model, "query": query, "documents": list(texts), "top_n": len(texts)}
         return parse_ranking(self.name, await self.fetch(f"{self.url}/rerank", wanted), len(texts))
+
+    async def transcribe(self, model: str, sound: SoundUpload) -> HeardSpeech:
+        """Call the server's `/audio/transcriptions` or `/audio/translations`; see `HearingEngine`."""
+        fields = {"model": model, **({"prompt": sound.prompt} if sound.prompt else {})}
+        if sound.language is not None and not sound.translate:
+            fields["language"] = sound.language
+        url = f"{self.url}/audio/{'translations' if sound.translate else 'transcriptions'}"
+        try:
+            return await self._send_sound(url, {**fields, "response_format": "verbose_json"}, sound)
+        except EngineRefused:  # some models write text without times
+            return await self._send_sound(url, {**fields, "response_format": "json"}, sound)
+
+    async def _send_sound(self, url: str, fields: Mapping[str, str], sound: SoundUpload) -> HeardSpeech:
+        body, content_type = write_form(fields, sound.name, sound.data)
+        reply = await self.fetch(url, body, idle=TRANSCRIPTION_TIMEOUT_S, content_type=content_type)
+        return parse_speech(self.name, reply)
+
+    async def speak(self, model: str, wanted: JSON) -> AsyncGenerator[bytes, None]:
+        """Call the server's `/audio/speech`; see `SpeakingEngine`."""
+        async with self.fetch_bytes(f"{self.url}/audio/speech", {**wanted, "model": model}) as sounds:
+            async for sound in sounds:
+                yield sound
 
     async def prefill(self, request: Request) -> None:
         """Ask for one token, if the server is on this machine and caches what it reads."""

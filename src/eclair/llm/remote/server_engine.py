@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Generator, Mapping, Sequence
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, TypedDict, Unpack
@@ -37,6 +37,7 @@ from eclair.network.client import (
 from eclair.schema.models import Model
 from eclair.settings import CacheSaltField
 
+JSON_TYPE = "application/json"
 MAX_BODY_BYTES = 8 << 20
 READ_SLICE_BYTES = 8 << 10
 """Bytes parsed before other answers get their turn: some fifty tokens, 0.25 ms."""
@@ -95,6 +96,12 @@ class Exchange:
     keep_alive: bool = True
     shows_life: ShowsLife | None = None
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+async def iterate(reply: StreamedReply) -> AsyncGenerator[bytes]:
+    """Yield the bytes of a reply as they come."""
+    while data := await reply.read():
+        yield data
 
 
 class ServerEngine(ABC):
@@ -263,13 +270,16 @@ class ServerEngine(ABC):
     async def close(self) -> None:
         await self.http.close()
 
-    async def fetch(self, url: str, body: JSON | None = None, *, idle: float | None = None) -> JSON:
-        """Fetch a JSON object, by POST if there is a body. Raises UpstreamError."""
+    async def fetch(
+        self, url: str, body: JSON | bytes | None = None, *, idle: float | None = None, content_type: str = JSON_TYPE
+    ) -> JSON:
+        """Fetch a JSON object, by POST if there is a body: JSON, or bytes of another type. Raises UpstreamError."""
+        sent = orjson.dumps(body) if isinstance(body, dict) else body
         try:
             try:
-                data = await self._fetch_once(url, body, idle)
+                data = await self._fetch_once(url, sent, idle, content_type)
             except Unreachable:  # perhaps a kept-alive connection that the server was closing
-                data = await self._fetch_once(url, body, idle)
+                data = await self._fetch_once(url, sent, idle, content_type)
         except (Unreachable, TimedOut) as error:
             raise EngineUnavailable(f"The engine {self.name} cannot be reached: {error}.") from error
         except (BrokenReply, orjson.JSONDecodeError) as error:
@@ -279,6 +289,22 @@ class ServerEngine(ABC):
         if not isinstance(data, dict):
             raise EngineBroken(f"The engine {self.name} sent an invalid reply: a list at {url}.")
         return data  # pyright: ignore[reportUnknownVariableType]
+
+    @asynccontextmanager
+    async def fetch_bytes(self, url: str, body: JSON) -> AsyncGenerator[AsyncIterator[bytes]]:
+        """Ask by POST, and give the bytes of the reply as they come. Raises UpstreamError."""
+        try:
+            async with self.http.post(url, orjson.dumps(body)) as reply:
+                if reply.status != 200:
+                    content = await reply.body(MAX_BODY_BYTES)
+                    refuse(reply.status, reply.headers, content, self.name, self._key, self._setting)
+                yield iterate(reply)
+        except (Unreachable, TimedOut) as error:
+            raise EngineUnavailable(f"The engine {self.name} cannot be reached: {error}.") from error
+        except BrokenReply as error:
+            raise EngineBroken(f"The engine {self.name} sent an invalid reply: {error}.") from error
+        except Retryable as error:
+            raise error.fault from None
 
     @abstractmethod
     async def _list(self, idle: float | None = None) -> list[JSON]:
@@ -307,11 +333,11 @@ class ServerEngine(ABC):
     def _bad_list(self) -> EngineBroken:
         return EngineBroken(f"The engine {self.name} sent an invalid list of models: a value of the wrong type.")
 
-    async def _fetch_once(self, url: str, body: JSON | None, idle: float | None) -> Any:
+    async def _fetch_once(self, url: str, body: bytes | None, idle: float | None, content_type: str) -> Any:
         call = (
             self.http.get(url, idle_timeout_s=idle)
             if body is None
-            else self.http.post(url, orjson.dumps(body), idle_timeout_s=idle)
+            else self.http.post(url, body, idle_timeout_s=idle, content_type=content_type)
         )
         async with call as reply:
             content = await reply.body(MAX_BODY_BYTES)

@@ -17,15 +17,28 @@ from contextlib import ExitStack, aclosing, contextmanager
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from eclair.errors import EclairError, EngineBroken, EngineBusy, EngineUnavailable, KeyRefused, UpstreamError
+from eclair.errors import (
+    EclairError,
+    EngineBroken,
+    EngineBusy,
+    EngineRefused,
+    EngineUnavailable,
+    KeyRefused,
+    UpstreamError,
+)
 from eclair.llm.base import (
+    JSON,
     Delta,
     Embeddings,
     EngineState,
     Health,
+    HeardSpeech,
+    HearingEngine,
     PromptCountingEngine,
     PromptProgress,
     Request,
+    SoundUpload,
+    SpeakingEngine,
     best_state,
     detokenize,
 )
@@ -248,6 +261,28 @@ class EndpointPool:
     async def rerank(self, model: str, query: str, texts: Sequence[str]) -> list[float]:
         """See `Engine.rerank`."""
         return await self._try_each(model, lambda engine: engine.rerank(model, query, texts))
+
+    async def transcribe(self, model: str, sound: SoundUpload) -> HeardSpeech:
+        """See `HearingEngine`."""
+
+        async def ask(engine: ServerEngine) -> HeardSpeech:
+            if not isinstance(engine, HearingEngine):
+                raise EngineRefused(
+                    f"The engine {self.name} does not transcribe; {model} cannot either.", param="model"
+                )
+            return await engine.transcribe(model, sound)
+
+        return await self._try_each(model, ask)
+
+    async def speak(self, model: str, wanted: JSON) -> AsyncGenerator[bytes, None]:
+        """See `SpeakingEngine`."""
+        endpoint = self.order(model, None)[0]
+        if not isinstance(endpoint.engine, SpeakingEngine):
+            raise EngineRefused(f"The engine {self.name} does not speak; {model} cannot either.", param="model")
+        with endpoint.working():
+            async with aclosing(endpoint.engine.speak(model, wanted)) as sounds:
+                async for sound in sounds:
+                    yield sound
 
     async def health(self, model: str | None = None) -> Health:
         """Return the best endpoint's health, and which ones are down."""
