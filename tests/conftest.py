@@ -18,7 +18,7 @@ from eclair.settings import Settings
 from eclair.storage.base import Storage
 from eclair.storage.open import open_storage
 from tests.s3_server import S3Server, serving_s3
-from tests.support import ENDLESS, Server, serving
+from tests.support import ENDLESS, Server, lay_database, serving
 
 hypothesis.settings.register_profile("untimed", deadline=None, max_examples=60)
 hypothesis.settings.load_profile("untimed")
@@ -64,6 +64,7 @@ async def http() -> AsyncGenerator[aiohttp.ClientSession]:
 
 @pytest.fixture
 async def storage(tmp_path: Path) -> AsyncGenerator[Storage]:
+    lay_database(tmp_path / "store")
     storage = open_storage(tmp_path / "store")
     yield storage
     await storage.close()

@@ -15,6 +15,7 @@ from eclair.storage.base import Storage
 from eclair.storage.open import open_storage
 from eclair.storage.postgres.open import open_postgres
 from tests.postgres import TestDatabases, databases
+from tests.support import lay_database
 
 __all__ = ["databases"]
 
@@ -25,11 +26,16 @@ class Opener(Protocol):
     def __call__(self, name: str = "store", clock: Clock = time.time) -> Storage: ...
 
 
+def open_migrated(folder: Path, clock: Clock) -> Storage:
+    lay_database(folder)
+    return open_storage(folder, clock)
+
+
 @pytest.fixture(params=["sqlite", "postgres"])
 def opener(request: pytest.FixtureRequest, tmp_path: Path) -> Opener:
     """One implementation after another."""
     if request.param == "sqlite":
-        return lambda name="store", clock=time.time: open_storage(tmp_path / name, clock)
+        return lambda name="store", clock=time.time: open_migrated(tmp_path / name, clock)
     databases: TestDatabases = request.getfixturevalue("databases")
     urls: dict[str, str] = {}
 

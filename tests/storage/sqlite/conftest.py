@@ -10,10 +10,12 @@ import pytest
 from eclair.storage.base import Storage
 from eclair.storage.open import open_storage
 from eclair.storage.sqlite.database import SQLiteDatabase
+from tests.support import lay_database
 
 
 @pytest.fixture
 async def storage(tmp_path: Path) -> AsyncGenerator[Storage]:
+    lay_database(tmp_path / "store")
     storage = open_storage(tmp_path / "store")
     yield storage
     await storage.close()
