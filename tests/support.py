@@ -10,7 +10,6 @@ import io
 import os
 import platform
 import signal
-import socket
 import sys
 import threading
 import time
@@ -54,6 +53,7 @@ from eclair.storage.base import Storage
 from eclair.storage.runs import EventChunk, NewTurn, RunRecord
 from eclair.storage.sqlite.database import SQLiteDatabase
 from eclair.storage.sqlite.open import DATABASE_FILE
+from eclair.util.port import listen
 from eclair.web.open import REAL_ENVIRONMENT, Environment
 from tests import forked
 
@@ -225,7 +225,7 @@ async def serving(
     if settings.database_url is None:
         lay_database(settings.data_dir)
     before = asyncio.all_tasks()
-    with socket.create_server(("127.0.0.1", 0)) as listener:
+    with listen("127.0.0.1", 0) as listener:
         address = f"http://127.0.0.1:{listener.getsockname()[1]}"
         async with open_app(settings, around) as app:
             server = _Uvicorn(server_config(create_app(app, session), app.live_settings))

@@ -6,7 +6,6 @@ its questions, or `old` for that in which it is held open.
 
 from __future__ import annotations
 
-import socket
 import sys
 import threading
 from collections.abc import Generator
@@ -31,6 +30,8 @@ from mcp_types import (
 )
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from pydantic import BaseModel, Field
+
+from eclair.util.port import listen
 
 KEY = b"a key that outlives the process "
 Era = Literal["new", "old"]
@@ -134,7 +135,7 @@ def standing_asking(era: Era) -> Generator[str]:
             return
         await app(scope, receive, send)
 
-    with socket.create_server(("127.0.0.1", 0)) as listener:
+    with listen("127.0.0.1", 0) as listener:
         config = uvicorn.Config(served, log_level="error", lifespan="on", timeout_graceful_shutdown=1)
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import secrets
-import socket
 import threading
 import time
 from collections.abc import AsyncGenerator, Generator, Mapping
@@ -35,6 +34,7 @@ from starlette.datastructures import Headers
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from eclair.util.port import listen
 from tests.support import UnsignalledServer
 
 Lie = dict[str, Any]
@@ -180,7 +180,7 @@ class Lying:
 @asynccontextmanager
 async def authorizing(provider: Authorizing) -> AsyncGenerator[str]:
     """Serve both; yield the address of the MCP server."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
+    with listen("127.0.0.1", 0) as listener:
         origin = f"http://127.0.0.1:{listener.getsockname()[1]}"
         auth = AuthSettings(
             issuer_url=AnyHttpUrl(origin),

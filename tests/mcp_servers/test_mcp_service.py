@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import socket
 import sys
 import time
 from collections.abc import AsyncGenerator, Mapping
@@ -37,6 +36,7 @@ from eclair.settings import McpServerSettings, Settings
 from eclair.storage.base import Storage
 from eclair.storage.open import open_storage
 from eclair.storage.secrets import Vault
+from eclair.util.port import listen
 from tests.support import UnsignalledServer
 
 ODD = Path(__file__).with_name("odd_server.py")
@@ -353,7 +353,7 @@ async def standing_server() -> AsyncGenerator[tuple[str, list[str]]]:
             keys.append(dict(scope["headers"]).get(b"authorization", b"").decode())
         await app(scope, receive, send)
 
-    with socket.create_server(("127.0.0.1", 0)) as listener:
+    with listen("127.0.0.1", 0) as listener:
         server = UnsignalledServer(uvicorn.Config(keyed, log_level="error", lifespan="on"))
         task = asyncio.create_task(server.serve(sockets=[listener]))
         try:

@@ -12,7 +12,6 @@ import hashlib
 import math
 import random
 import re
-import socket
 from collections import Counter
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -23,6 +22,7 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
+from eclair.util.port import listen
 from tests.web.faulty_pages import odd
 from tests.web.faulty_servers import HOST, PLAIN, ROBOTS, Answer, moods, page, reset, silent, wait
 from tests.web.page_values import Made
@@ -225,7 +225,7 @@ async def internet(
     port: int = 0,
 ) -> AsyncGenerator[Internet]:
     """Serve it on a loopback port until the block is left."""
-    listener = socket.create_server(("127.0.0.1", port))
+    listener = listen("127.0.0.1", port)
     world = Internet(listener.getsockname()[1], today, weather)
     runner = web.ServerRunner(web.Server(world.answer), handle_signals=False, shutdown_timeout=0)
     await runner.setup()
