@@ -62,6 +62,7 @@ async def test_charts_are_drawn_without_matplotlib(server: Server) -> None:
     code = "sold = {'North': 270, 'A & B': -60}\nbar_chart(sold.keys(), sold.values(), title='Revenue by <region>')"
     found = await run(server, id, code)
     (chart,) = found["files"]
+    assert found["output"] == ""
     assert (chart["name"], chart["media"], chart["alt"]) == ("chart.svg", "image/svg+xml", "Revenue by <region>")
     svg = (await read(server, chart)).decode()
     assert svg.count("<title>") == 3

@@ -75,14 +75,13 @@ class _Interpreter:
             yield change
         yield run
 
-    def _save_chart(self, svg: str, name: str) -> str:
+    def _save_chart(self, svg: str, name: str) -> None:
         """Write a chart under its name, or the next free one."""
         free = (f"chart-{number}.svg" if number > 1 else "chart.svg" for number in itertools.count(1))
         name = (
             f"{PurePosixPath(name).stem}.svg" if name else next(each for each in free if not self._files.has_file(each))
         )
         self._files.write(name, svg.encode())
-        return f"{name} shows the chart"
 
     def _open(self, state: bytes | None) -> MontySession:
         pool = Monty(max_processes=1, request_timeout=TIMEOUT_S).__enter__()

@@ -20,8 +20,8 @@ MAX_TICKS = 6
 _USES_MATPLOTLIB = re.compile(r"\bplt\.|\bpyplot\.")
 _TITLE = re.compile(rb"<title>([^<]{1,300})</title>")
 
-SaveFile = Callable[[str, str], str]
-"""Keeps an SVG under a name, or one of its own, and returns what a call is worth."""
+SaveFile = Callable[[str, str], None]
+"""Keeps an SVG under a name, or one of its own."""
 
 
 _KINDS = ("bar", "line", "pie")
@@ -31,24 +31,24 @@ PRELUDE = "\n".join(
 def {kind}_chart(labels, values=None, title="", name=""):
     if values is None:
         labels, values = labels.keys(), labels.values()
-    return _{kind}_chart(list(labels), list(values), str(title), str(name))
+    _{kind}_chart(list(labels), list(values), str(title), str(name))
 """
     for kind in _KINDS
 )
 """Code that a session begins with: what it calls is given plain lists."""
 
 
-def chart_functions(save: SaveFile) -> dict[str, Callable[..., str]]:
-    """Return the functions that the prelude calls. They return what a call is worth; wrong values raise ValueError."""
+def chart_functions(save: SaveFile) -> dict[str, Callable[..., None]]:
+    """Return the functions that the prelude calls; wrong values raise ValueError."""
     return {
         f"_{kind}_chart": _function(draw, save)
         for kind, draw in zip(_KINDS, (draw_bars, draw_line, draw_pie), strict=True)
     }
 
 
-def _function(draw: Callable[[Sequence[str], Sequence[float], str], str], save: SaveFile) -> Callable[..., str]:
-    def call(labels: Any, values: Any, title: Any, name: Any) -> str:
-        return save(draw(*_read(labels, values), str(title)), str(name))
+def _function(draw: Callable[[Sequence[str], Sequence[float], str], str], save: SaveFile) -> Callable[..., None]:
+    def call(labels: Any, values: Any, title: Any, name: Any) -> None:
+        save(draw(*_read(labels, values), str(title)), str(name))
 
     return call
 
