@@ -1,0 +1,86 @@
+// Sentences that say what a call of a tool does, in the person's language.
+
+import type { Call } from "../api/events.ts";
+import { t } from "./i18n/translate.ts";
+
+const MAX_VALUE_CHARS = 160;
+
+/** Says what a call does, from its tool and `input`, its arguments as JSON; else as the server says it, in English. */
+export function callSummary(call: Call, input: string): string {
+  const given = parse(input);
+  if (given === null) return call.summary;
+  const text = (name: string) => shown(given[name]);
+  switch (call.tool) {
+    case "search_web":
+      return t("callSearchWeb", { what: text("query") });
+    case "search_documents":
+      return t("callSearchFiles", { what: text("query") });
+    case "read_page":
+      return t("callRead", { what: text("url") });
+    case "read_document":
+      return given["page"] == null
+        ? t("callRead", { what: text("file") })
+        : t("callReadPage", { what: text("file"), page: text("page") });
+    case "calculate":
+      return t("callCalculate", { what: [text("expression"), text("to")].filter((part) => part !== "").join(" → ") });
+    case "calculate_dates":
+      return t("callDates", { what: [text("date"), text("until")].filter((part) => part !== "").join(" – ") });
+    case "draw_picture":
+      return t("callDraw", { what: text("prompt") });
+    case "edit_picture":
+      return t("callEditPicture", { what: text("prompt") });
+    case "look_at_picture":
+      return t("callLook", { what: text("question") });
+    case "remember":
+      return t("callRemember", { what: text("text") });
+    case "forget":
+      return t("callForget", { what: text("text") });
+    case "run_python":
+      return t("callPython");
+    case "run_skill_script":
+      return t("callScript", { what: text("script"), skill: text("skill") });
+    case "read_skill":
+      return given["file"] == null
+        ? t("callSkill", { skill: text("skill") })
+        : t("callSkillFile", { what: text("file"), skill: text("skill") });
+    case "open_canvas":
+      return t("callOpenCanvas", { what: text("title") });
+    case "edit_canvas": {
+      const what = /“(.*)”$/su.exec(call.summary)?.[1] ?? ""; // the arguments have its id alone
+      const { changes } = given;
+      return t(Array.isArray(changes) && changes.length > 0 ? "callEditCanvas" : "callReadCanvas", { what });
+    }
+    default:
+      return summaryOfServer(call, given);
+  }
+}
+
+/** Says what a call of a tool of an MCP server does: such a tool is called `server__tool`. */
+function summaryOfServer(call: Call, given: Readonly<Record<string, unknown>>): string {
+  const at = call.tool.indexOf("__");
+  if (at < 1) return call.summary;
+  const server = call.tool.slice(0, at);
+  const tool = call.tool.slice(at + 2);
+  if (tool === "resources") {
+    const what = shown(given["uri"]);
+    return what === "" ? t("callMcpList", { server }) : t("callMcpRead", { what, server });
+  }
+  const values = Object.entries(given).map(([name, value]) => `${name}: ${shown(value)}`);
+  return [t("callMcp", { what: tool, server }), ...(values.length > 0 ? [values.join(", ")] : [])].join(" · ");
+}
+
+function parse(input: string): Readonly<Record<string, unknown>> | null {
+  try {
+    const found: unknown = JSON.parse(input);
+    return typeof found === "object" && found !== null && !Array.isArray(found) ? (found as Record<string, unknown>) : null;
+  } catch {
+    return null;
+  }
+}
+
+/** A value on one line, cut where it is long. */
+function shown(value: unknown): string {
+  if (value == null) return "";
+  const text = (typeof value === "string" ? value : JSON.stringify(value)).trim().replace(/\s+/gu, " ");
+  return text.length > MAX_VALUE_CHARS ? `${text.slice(0, MAX_VALUE_CHARS).trimEnd()}…` : text;
+}

@@ -1,0 +1,54 @@
+import assert from "node:assert/strict";
+import { test } from "vitest";
+import type { Call } from "../src/api/events.ts";
+import { callSummary } from "../src/lib/callSummary.ts";
+
+function call(tool: string, summary = "As the server says it"): Call {
+  return {
+    call: "call_1",
+    tool,
+    access: "read",
+    summary,
+    needs_approval: false,
+    scope: "",
+    decision: null,
+    decided_by: null,
+    has_begun: false,
+    outcome: null,
+    milliseconds: null,
+    sent_bytes: 0,
+    passages: [],
+    agent: null,
+    elicitations: [],
+  };
+}
+
+test.each([
+  ["search_web", { query: "tides  in\nGent" }, "Search the web for “tides in Gent”"],
+  ["read_page", { url: "https://example.org" }, "Read https://example.org"],
+  ["read_document", { file: "a.pdf", page: null, start: 1 }, "Read a.pdf"],
+  ["read_document", { file: "a.pdf", page: 3 }, "Read a.pdf, page 3"],
+  ["calculate", { expression: "3 km", to: "m" }, "Calculate 3 km → m"],
+  ["calculate_dates", { operation: "describe", date: "today" }, "Calculate with the date today"],
+  ["run_python", { code: "1 + 1" }, "Run Python code"],
+  ["read_skill", { skill: "minutes", file: "form.md" }, "Read form.md of the skill minutes"],
+  ["files__read_file", { path: "/a", lines: [1, 2] }, "Use “read_file” of the MCP server files · path: /a, lines: [1,2]"],
+  ["files__resources", { uri: "" }, "List the resources of the MCP server files"],
+  ["some_new_tool", { a: 1 }, "As the server says it"],
+])("%s says what it does", (tool, input, expected) => {
+  assert.equal(callSummary(call(tool), JSON.stringify(input)), expected);
+});
+
+test("a canvas is named by the server's sentence", () => {
+  const change = call("edit_canvas", "Change the canvas “Letter “draft””");
+  assert.equal(callSummary(change, '{"canvas": "canv_1", "changes": [{"find": "a"}]}'), "Change the canvas “Letter “draft””");
+  assert.equal(callSummary(change, '{"canvas": "canv_1", "changes": []}'), "Read the canvas “Letter “draft””");
+});
+
+test("arguments that are no object leave the server's sentence", () => {
+  for (const input of ["", "{", "[1]", "null", '"text"']) {
+    assert.equal(callSummary(call("search_web"), input), "As the server says it");
+  }
+  const long = callSummary(call("search_web"), JSON.stringify({ query: "x".repeat(500) }));
+  assert.ok(long.length < 200 && long.includes("…"));
+});
