@@ -94,7 +94,7 @@ async def test_text_goes_with_the_last_file_that_has_it(storage: Storage, tmp_pa
 async def test_a_deletion_that_was_cut_short_is_finished(storage: Storage, database: SQLiteDatabase) -> None:
     texts = [f"page {i}" for i in range(300)]
     await read(storage, texts)
-    documents = SQLDocumentStore(database)
+    documents = SQLDocumentStore(database, storage.processes.current)
     files = SQLFileStore(database, documents)
     assert await files._delete(Principal("me"), "file_a") == SHA  # pyright: ignore[reportPrivateUsage]
     assert not await documents._erase_some(1, 100)  # pyright: ignore[reportPrivateUsage]
