@@ -132,7 +132,7 @@ def test_the_question_for_the_key(opening: Opening, starting: Starting, watches:
 def test_the_api_reference(look: Callable[..., Page]) -> None:
     page = look()
     page.goto("/docs")
-    page.get_by_role("heading", name="conversations").get_by_role("button").click(timeout=20_000)
+    page.get_by_role("heading", name="conversations").get_by_role("button").click(timeout=60_000)
     expect(page.get_by_text("/api/conversations/{id}/turns").first).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 

@@ -195,5 +195,5 @@ def test_the_api_reference_lists_the_calls(opening: Opening, shared: Served) -> 
     page = opening(shared).new_page()
     page.goto("/docs")
     for group, call in (("conversations", "/api/conversations/{id}/turns"), ("OpenAI", "/v1/chat/completions")):
-        page.get_by_role("link", name=group, exact=True).click(timeout=20_000)
+        page.get_by_role("link", name=group, exact=True).click(timeout=60_000)
         expect(page.get_by_text(call).first).to_be_visible()
