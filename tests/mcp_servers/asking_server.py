@@ -31,8 +31,6 @@ from mcp_types import (
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from pydantic import BaseModel, Field
 
-from eclair.util.port import listen
-
 KEY = b"a key that outlives the process "
 Era = Literal["new", "old"]
 FORM: dict[str, Any] = {
@@ -134,6 +132,8 @@ def standing_asking(era: Era) -> Generator[str]:
             await send({"type": "http.response.body", "body": b"Unknown protocol version"})
             return
         await app(scope, receive, send)
+
+    from eclair.util.port import listen  # as a command in the sandbox it has no Éclair to import
 
     with listen("127.0.0.1", 0) as listener:
         config = uvicorn.Config(served, log_level="error", lifespan="on", timeout_graceful_shutdown=1)

@@ -616,9 +616,9 @@ async def test_the_owner_sees_there_what_the_stranger_does_not(house: House) -> 
                 break
         else:
             silent.append(route)
-    # a text has no pages with pictures, and no MCP server answers
+    # a text has no pages with pictures and no sound, and no MCP server answers
     mcp = {f"/api/mcp-servers/{{id}}/{kind}" for kind in ("resources", "prompts")}
-    textual = {*mcp, "/api/project-conversations/{id}/pictures/{picture}"}
+    textual = {*mcp, "/api/files/{id}/sound", "/api/project-conversations/{id}/pictures/{picture}"}
     assert [route for route in silent if not route.endswith("/picture") and route not in textual] == []
 
 
