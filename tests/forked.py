@@ -36,7 +36,7 @@ def start(arguments: tuple[str, ...], env: Mapping[str, str], stdin: IO[bytes], 
 
 
 def run(
-    arguments: tuple[str, ...], env: Mapping[str, str], stdin: bytes = b"", timeout_s: float = 60
+    arguments: tuple[str, ...], env: Mapping[str, str], stdin: bytes = b"", timeout_s: float = 240
 ) -> subprocess.CompletedProcess[str]:
     """Run `eclair` to its end. Raises TimeoutError."""
     with TemporaryFile() as given, TemporaryFile() as out, TemporaryFile() as err:

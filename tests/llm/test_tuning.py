@@ -42,6 +42,8 @@ from tests.support import Server, environment, serving
 
 MODEL = "babbler-q4_1"
 
+pytestmark = pytest.mark.timeout(300)  # a whole measurement takes a minute beside other work
+
 
 def babbler(folder: Path) -> Settings:
     """A small model that runs, in a data folder of its own."""
