@@ -27,8 +27,6 @@ _JSON_OBJECTS = (
     *(("api_response", dict), ("api_item", dict)),
 )
 """Tables whose `body` is all there is to a row, and its type."""
-_WITHOUT_ROWIDS = {"chunk": ("run", "run"), "api_event": ("response", "api_response")}
-"""Tables whose rows have no number: the column that says what they belong to, and the table of that."""
 _OF_CONVERSATIONS = ("message", "run", "share", "web_page", "picture", "canvas", "workspace_file", "python_state")
 
 _MESSAGE = TypeAdapter(Message)
@@ -261,12 +259,18 @@ class Mender:
             self._db.execute('SELECT "table", rowid FROM pragma_foreign_key_check WHERE "table" <> \'picture\'')
         ):
             for table in {str(table) for table, _ in rows}:
-                if (holder := _WITHOUT_ROWIDS.get(table)) is not None:
-                    column, parent = holder
-                    self._db.execute(f"DELETE FROM {table} WHERE {column} NOT IN (SELECT id FROM {parent})")
-                    self.lost[table] += self._db.changes()
+                numbers = [rowid for name, rowid in rows if name == table]
+                if None in numbers:
+                    self._remove_orphans(table)
                 else:
-                    self._remove(table, [rowid for name, rowid in rows if name == table])
+                    self._remove(table, numbers)
+
+    def _remove_orphans(self, table: str) -> None:
+        """Remove the rows of a table without row numbers of which any owner is lost."""
+        owners = list(self._db.execute('SELECT "from", "table", "to" FROM pragma_foreign_key_list(?)', (table,)))
+        for column, parent, key in owners:
+            self._db.execute(f"DELETE FROM {table} WHERE {column} NOT IN (SELECT {key or 'id'} FROM {parent})")
+            self.lost[table] += self._db.changes()
 
     def _remove(self, table: str, rowids: Iterable[int]) -> None:
         for rowid in set(rowids):
