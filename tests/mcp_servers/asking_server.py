@@ -134,10 +134,11 @@ def standing_asking(era: Era) -> Generator[str]:
         await app(scope, receive, send)
 
     from eclair.util.port import listen  # as a command in the sandbox it has no Éclair to import
+    from tests.support import UnsignalledServer
 
     with listen("127.0.0.1", 0) as listener:
         config = uvicorn.Config(served, log_level="error", lifespan="on", timeout_graceful_shutdown=1)
-        server = uvicorn.Server(config)
+        server = UnsignalledServer(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
         try:

@@ -66,4 +66,7 @@ def test_every_code_of_the_error_tree_is_among_the_types() -> None:
     found = re.findall(r'"(\w+)"', generate().partition("ErrorCode =")[2].partition(";")[0])
     assert set(found) == {kind.code for kind in kinds}
     assert len(found) == len(set(found)), "two errors have one code"
-    assert {kind.__module__ for kind in kinds} == {"eclair.errors"}, "an error outside the tree has no sentence"
+    known = {
+        kind.__module__ for kind in kinds if not kind.__name__.startswith("_")
+    }  # a module's own is told as its base
+    assert known == {"eclair.errors"}, "an error outside the tree has no sentence"

@@ -18,7 +18,7 @@ from openai.types import Batch
 
 from eclair.chat import batches
 from eclair.llm.scripted import prose
-from eclair.llm.servers import engines
+from eclair.llm.servers import server_api
 from eclair.llm.servers.jurisdiction import ServerLocation
 from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.settings import Settings
@@ -230,7 +230,7 @@ async def test_an_answer_does_not_interrupt_a_server_elsewhere(
     def locate(url: str, stated: str | None) -> ServerLocation:
         return ServerLocation("country", "FR", stated=True)
 
-    monkeypatch.setattr(engines, "locate", locate)
+    monkeypatch.setattr(server_api, "locate", locate)
     async with standing_in() as standin:
         rack = Waiting(standin)
         assert (await server.post("/api/engines", {"name": "rack", "url": rack.url})).status == 201

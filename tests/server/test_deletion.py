@@ -98,7 +98,7 @@ async def test_what_was_deleted_is_gone_and_can_be_brought_back(fresh: Server) -
     before = await fresh.tree(id)
     assert (await fresh.call("DELETE", f"/api/conversations/{id}")).status == 204
     await missing(fresh, id, answer["run"])
-    assert (await fresh.get("/api/search?q=zebra")).body == {"names": [], "hits": []}
+    assert (await fresh.get("/api/search?q=zebra")).body == {"names": [], "hits": [], "passages": []}
     assert (await fresh.post("/api/conversations", {"id": id})).status == 409
     restored = await fresh.post(f"/api/conversations/{id}/restore")
     assert (restored.status, restored.body) == (200, before["conversation"])
