@@ -31,7 +31,7 @@ ROUTES = (
     *("audit", "audit/verify"),
 )
 
-KEYS = {"chunk": "last", "spent": "model"}
+KEYS = {"chunk": "last", "job": "subject", "spent": "model", "worker": "process"}
 """Columns that identify the rows of tables without rowids."""
 
 
@@ -129,7 +129,7 @@ async def test_no_damaged_value_is_a_fault_of_eclair(
                     assert reply.error["code"] in ("damaged", "store")
             for key, former in rows:
                 db.execute(f"UPDATE {table} SET {column} = ? WHERE {KEYS.get(table, 'rowid')} = ?", (former, key))
-    assert wrong == [], caplog.text[-6000:]
+    assert wrong == [], (wrong, caplog.text[-6000:])
 
 
 def edit(server: Server, statement: str, *values: object) -> None:

@@ -16,7 +16,7 @@ from eclair.storage.conversations import ProjectScope
 from eclair.storage.sql.connection import Connection
 from eclair.storage.sql.sharing import FILE_THERE, LIBRARIES, OWNED, describe
 from eclair.storage.sql.store import first_row, snapshot
-from eclair.storage.sql.stored_rows import decode_list, decode_rows, row_decoder
+from eclair.storage.sql.stored_rows import DECODING_ERRORS, decode_list, decode_rows, row_decoder
 from eclair.storage.sql.text_index import NameSource, TextIndex
 from eclair.text.name_match import NameQuery
 
@@ -54,7 +54,7 @@ def find_names(
             *decode_rows(index.select_names(db, _FILES, searcher, query), _file_decoder(query), note),
         ]
         found.sort(key=lambda each: (each.score, each.moment), reverse=True)
-        return list(islice((hit for each in found if (hit := _locate(db, each)) is not None), limit))
+        return list(islice((hit for each in found if (hit := _locate(db, each, note)) is not None), limit))
 
 
 _EVERYWHERE = "?1 ->> 'project' IS NULL"
@@ -80,6 +80,7 @@ _FILES = NameSource(
 
 
 def _conversation_decoder(query: NameQuery) -> Callable[[Any], _Ranked]:
+    @row_decoder
     def decode(row: Any) -> _Ranked:
         moment, id, title, tags = row
         tag = max((tag for tag in decode_list(tags) if isinstance(tag, str)), key=query.score, default="")
@@ -91,6 +92,7 @@ def _conversation_decoder(query: NameQuery) -> Callable[[Any], _Ranked]:
 
 
 def _library_decoder(query: NameQuery) -> Callable[[Any], _Ranked]:
+    @row_decoder
     def decode(row: Any) -> _Ranked:
         moment, id, name = row
         return _Ranked(query.score(name), moment, _hit(("library", name, None, "", None, id)))
@@ -99,6 +101,7 @@ def _library_decoder(query: NameQuery) -> Callable[[Any], _Ranked]:
 
 
 def _file_decoder(query: NameQuery) -> Callable[[Any], _Ranked]:
+    @row_decoder
     def decode(row: Any) -> _Ranked:
         moment, id, name, library = row
         return _Ranked(query.score(name), moment, _hit(("file", name, None, "", None, library)), id)
@@ -111,11 +114,23 @@ def _hit(values: Any) -> NameHit:
     return NameHit(*values)
 
 
-def _locate(db: Connection, ranked: _Ranked) -> NameHit | None:
-    """Complete the hit of a file: the library that has it, or the latest message; None where neither does."""
+def _locate(db: Connection, ranked: _Ranked, note: Callable[[], None]) -> NameHit | None:
+    """Complete the hit of a file: the library that has it, or the latest message; None where neither does.
+
+    Calls `note` for a damaged one, which is left out.
+    """
     hit = ranked.hit
     if not ranked.file:
         return hit
+    try:
+        return _located_file(db, ranked)
+    except DECODING_ERRORS:
+        note()
+        return None
+
+
+def _located_file(db: Connection, ranked: _Ranked) -> NameHit | None:
+    hit = ranked.hit
     if hit.library is not None:
         row = first_row(db, "SELECT name FROM library WHERE id = ?", (hit.library,))
         return None if row is None else _hit(("file", hit.name, None, row[0], None, hit.library))
