@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import socket
 import time
 from collections.abc import AsyncGenerator
@@ -48,6 +49,7 @@ from eclair.documents.ingest import Ingestor
 from eclair.documents.rerank_service import RerankService
 from eclair.documents.service import DocumentService
 from eclair.documents.vision import VisionService
+from eclair.errors import StoreError
 from eclair.generation.pipeline import AnswerPipeline
 from eclair.generation.usage import UsageLedger
 from eclair.identity.providers import IdentityProviders
@@ -132,6 +134,8 @@ from eclair.web.web_settings import WebSettingsService, overlay_of
 
 if TYPE_CHECKING:
     from eclair.network.telemetry import Telemetry
+
+log = logging.getLogger(__name__)
 
 
 DRAIN_POLL_S = 0.1
@@ -467,7 +471,14 @@ class App:
         kinds: tuple[WorkKind, ...] = tuple(kind for kind in WORK_KINDS if kind in self.work)
         began = int(time.time() * 1000)
         await jobs.add_worker(BackgroundWorker(process, socket.gethostname(), kinds, self._at_once, began))
-        stack.push_async_callback(jobs.remove_worker, process)
+        stack.push_async_callback(self._end_work, process)
+
+    async def _end_work(self, process: str) -> None:
+        """Tell the others that this process works no more; if that can't be stored, they see it by its lease."""
+        try:
+            await self.storage.jobs.remove_worker(process)
+        except StoreError as error:
+            log.warning("the end of background work here could not be stored: %s", error.message)
 
     @property
     def settings(self) -> Settings:
