@@ -53,12 +53,12 @@ async def say(engine: EndpointPool, text: str = "Hello?") -> str:
 async def test_a_conversation_stays_where_its_beginning_was_read(racks: list[SpeakingVllm]) -> None:
     async with pooled([rack.url for rack in racks]) as engine:
         assert [model.id for model in await engine.models()] == ["muse"]
-        for question in range(12):
+        for question in range(40):  # where each goes is a matter of chance
             for _ in range(3):
                 assert await say(engine, f"Question {question}?") == "fine indeed"
     asked = [{call.json["messages"][-1]["content"] for call in rack.asked} for rack in racks]
     assert all(asked)
-    assert sum(map(len, asked)) == 12
+    assert sum(map(len, asked)) == 40
     assert not asked[0] & asked[1]
 
 

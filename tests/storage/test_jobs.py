@@ -63,6 +63,8 @@ async def test_what_is_read_or_has_failed_has_no_claim(storage: Storage) -> None
     assert two is not None
     await storage.documents.add_pages(one.subject, paged(["one"]), cut(["one"], one.subject), finished=True, job=one)
     await storage.documents.mark_failed(two.subject, Fault("unreadable_file", "No."), two)
+    assert await storage.documents.list_failed("unreadable_file") == [two.subject]
+    assert await storage.documents.list_failed("other") == []
     assert await storage.jobs.list_processes() == []
     assert await storage.jobs.list_queues(None) == [JobQueue("read", 0, 0)]
     with pytest.raises(Conflict):  # it has ended already

@@ -21,10 +21,6 @@ RETRY_DELAY_S = 5.0
 class JobStore(Protocol):
     """Jobs of everybody. Of several processes that want to claim something, one gets it."""
 
-    async def claim(self, kind: WorkKind, subject: str) -> Job | None:
-        """Claim a subject; None while another has it, or after a failure until it is due again."""
-        ...
-
     def hold(self, kind: WorkKind, subject: str) -> AbstractAsyncContextManager[bool]:
         """Claim a subject for the block, and finish the claim after it; False where another process has it."""
         ...

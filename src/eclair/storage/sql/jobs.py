@@ -36,12 +36,12 @@ class SQLJobStore(SQLStore):
         self._left: list[Job] = []
 
     @write
-    def claim(self, db: Connection, kind: WorkKind, subject: str) -> Job | None:
+    def _claim(self, db: Connection, kind: WorkKind, subject: str) -> Job | None:
         return claim_job(db, self._process, kind, subject)
 
     @contextlib.asynccontextmanager
     async def hold(self, kind: WorkKind, subject: str) -> AsyncGenerator[bool]:
-        job = await self.claim(kind, subject)
+        job = await self._claim(kind, subject)
         try:
             yield job is not None
         finally:
