@@ -36,7 +36,12 @@ test.each([
   ["files__resources", { uri: "" }, "List the resources of the MCP server files"],
   ["some_new_tool", { a: 1 }, "As the server says it"],
 ])("%s says what it does", (tool, input, expected) => {
-  assert.equal(callSummary(call(tool), JSON.stringify(input)), expected);
+  const summary = tool.includes("__") ? "Use “it”" : "As the server says it";
+  assert.equal(callSummary(call(tool, summary), JSON.stringify(input)), expected);
+});
+
+test("a tool that is not there is told as the server tells it", () => {
+  assert.equal(callSummary(call("files__read_file", "Call files__read_file"), '{"path": "/a"}'), "Call files__read_file");
 });
 
 test("a canvas is named by the server's sentence", () => {

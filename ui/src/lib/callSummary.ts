@@ -58,7 +58,7 @@ export function callSummary(call: Call, input: string): string {
 /** Says what a call of a tool of an MCP server does: such a tool is called `server__tool`. */
 function summaryOfServer(call: Call, given: Readonly<Record<string, unknown>>): string {
   const at = call.tool.indexOf("__");
-  if (at < 1) return call.summary;
+  if (at < 1 || !/^(Use “|List |Read )/u.test(call.summary)) return call.summary; // it isn't there, or switched off
   const server = call.tool.slice(0, at);
   const tool = call.tool.slice(at + 2);
   if (tool === "resources") {
