@@ -97,6 +97,7 @@ def test_the_settings_say_what_is_installed(opening: Opening, tooled: Served, pa
     page.goto("/settings/models")
     expect(page.get_by_role("heading", name="Data tools for Python")).to_be_visible()
     expect(page.get_by_role("button", name="Install the data tools (570 MB, about 2 minutes)")).to_be_visible()
+    page.goto("/settings/speech")
     speech = page.get_by_role("region", name="Speech recognition")
     expect(speech.get_by_role("button", name=re.compile(r"^Install \(\d+ MB\)$"))).to_be_visible()
     there = opening(tooled).new_page()

@@ -362,7 +362,7 @@ def test_a_temporary_chat_is_stored_nowhere(page: Page) -> None:
     assert "between us" not in kept
     assert "secret" not in kept
     found = page.request.get("/api/search?q=between+us").json()
-    assert found == {"names": [], "hits": []}
+    assert found == {"names": [], "hits": [], "passages": []}
     page.get_by_role("button", name="New chat").first.click()
     expect(composer(page)).to_have_value("")
     page.go_back()
