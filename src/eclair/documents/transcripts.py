@@ -10,7 +10,7 @@ from eclair.storage.documents import StoredPage
 
 @dataclass(frozen=True, slots=True)
 class HeardSentence:
-    """About a sentence, from `start` to `end` in seconds: characters `first` to `last` of the document."""
+    """A sentence or so, from `start` to `end` in seconds: characters `first` to `last` of the document."""
 
     start: float
     end: float

@@ -5367,6 +5367,46 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/api/files/{id}/boxes": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get: {
+            readonly parameters: {
+                readonly query: {
+                    readonly start: number;
+                    readonly end: number;
+                };
+                readonly header?: never;
+                readonly path: {
+                    readonly id: string;
+                };
+                readonly cookie?: never;
+            };
+            readonly requestBody?: never;
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": readonly components["schemas"]["BoxBody"][];
+                    };
+                };
+            };
+        };
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/api/files/{id}/sound": {
         readonly parameters: {
             readonly query?: never;
@@ -5429,46 +5469,6 @@ export interface paths {
                     };
                     content: {
                         readonly "application/json": components["schemas"]["TranscriptBody"];
-                    };
-                };
-            };
-        };
-        readonly put?: never;
-        readonly post?: never;
-        readonly delete?: never;
-        readonly options?: never;
-        readonly head?: never;
-        readonly patch?: never;
-        readonly trace?: never;
-    };
-    readonly "/api/files/{id}/boxes": {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path?: never;
-            readonly cookie?: never;
-        };
-        readonly get: {
-            readonly parameters: {
-                readonly query: {
-                    readonly start: number;
-                    readonly end: number;
-                };
-                readonly header?: never;
-                readonly path: {
-                    readonly id: string;
-                };
-                readonly cookie?: never;
-            };
-            readonly requestBody?: never;
-            readonly responses: {
-                /** @description Successful Response */
-                readonly 200: {
-                    headers: {
-                        readonly [name: string]: unknown;
-                    };
-                    content: {
-                        readonly "application/json": readonly components["schemas"]["BoxBody"][];
                     };
                 };
             };
@@ -12142,8 +12142,8 @@ export interface components {
                 readonly [key: string]: components["schemas"]["Health"];
             };
         };
-        /** @description About a sentence, from `start` to `end` in seconds: characters `first` to `last` of the document. */
-        readonly HeardSentenceBody: {
+        /** @description A sentence or so, from `start` to `end` in seconds: characters `first` to `last` of the document. */
+        readonly HeardSentence: {
             readonly start: number;
             readonly end: number;
             readonly text: string;
@@ -14647,9 +14647,9 @@ export interface components {
         readonly ToolPermissionList: {
             readonly permissions: readonly components["schemas"]["ToolPermission"][];
         };
-        /** @description The sentences of a recording, as far as it was heard. */
+        /** @description The sentences of a recording that have been transcribed so far. */
         readonly TranscriptBody: {
-            readonly sentences: readonly components["schemas"]["HeardSentenceBody"][];
+            readonly sentences: readonly components["schemas"]["HeardSentence"][];
         };
         /**
          * @description One option that was tried. `gain` is the old time of a typical exchange over the new.

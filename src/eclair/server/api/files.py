@@ -15,7 +15,7 @@ from starlette.responses import PlainTextResponse
 from eclair.app import App
 from eclair.documents.ingest import limit_size
 from eclair.documents.readers.file_type import sound_type
-from eclair.documents.transcripts import heard_sentences
+from eclair.documents.transcripts import HeardSentence, heard_sentences
 from eclair.errors import InvalidInput, NotFound
 from eclair.schema.documents import BlockKind, Read
 from eclair.schema.messages import Fault
@@ -129,21 +129,10 @@ class BoxBody(BaseModel):
     bottom: float
 
 
-class HeardSentenceBody(BaseModel):
-    """About a sentence, from `start` to `end` in seconds: characters `first` to `last` of the document."""
-
-    start: float
-    end: float
-    text: str
-    page: int
-    first: int
-    last: int
-
-
 class TranscriptBody(BaseModel):
-    """The sentences of a recording, as far as it was heard."""
+    """The sentences of a recording that have been transcribed so far."""
 
-    sentences: list[HeardSentenceBody]
+    sentences: list[HeardSentence]
 
 
 TranscriptFormat = Literal["json", "text", "srt", "vtt"]
@@ -208,6 +197,30 @@ def router(app: App) -> APIRouter:
         png = await app.ingestor.render_page(file, number, width)
         return Response(png, media_type="image/png", headers={"Cache-Control": "private, max-age=3600"})
 
+    @api.get("/{id}/boxes")
+    async def boxes(principal: Caller, id: str, start: Position, end: Ordinal) -> list[BoxBody]:
+        file = (await storage.files.get_file(principal, id)).file
+        return [
+            box
+            for stored in await storage.documents.list_pages_at(file.sha256, start, end)
+            for box in _boxes(stored, start, end)
+        ]
+
+    async def _stored(principal: Principal, id: str, number: int) -> StoredPage:
+        file = (await storage.files.get_file(principal, id)).file
+        found = await storage.documents.list_pages(file.sha256, number, number)
+        if not found:
+            raise NotFound(f"{file.name} has no page {number}, or it has not been read yet.")
+        return found[0]
+
+    _add_recordings(api, app)
+    return api
+
+
+def _add_recordings(api: APIRouter, app: App) -> None:
+    """Add the routes of recordings: their sound, and what was said."""
+    storage = app.storage
+
     @api.get("/{id}/sound", response_class=BlobResponse)
     async def sound(principal: Caller, id: str) -> BlobResponse:
         file = (await storage.files.get_file(principal, id)).file
@@ -228,32 +241,13 @@ def router(app: App) -> APIRouter:
         sentences = heard_sentences(await storage.documents.list_pages(file.sha256))
         match format:
             case "json":
-                bodies = [HeardSentenceBody.model_validate(each, from_attributes=True) for each in sentences]
-                return TranscriptBody(sentences=bodies)
+                return TranscriptBody(sentences=sentences)
             case "text":
                 return PlainTextResponse("".join(f"{each.text}\n" for each in sentences))
             case "srt":
                 return PlainTextResponse(write_srt(sentences), media_type="application/x-subrip")
             case "vtt":
                 return PlainTextResponse(write_vtt(sentences), media_type="text/vtt")
-
-    @api.get("/{id}/boxes")
-    async def boxes(principal: Caller, id: str, start: Position, end: Ordinal) -> list[BoxBody]:
-        file = (await storage.files.get_file(principal, id)).file
-        return [
-            box
-            for stored in await storage.documents.list_pages_at(file.sha256, start, end)
-            for box in _boxes(stored, start, end)
-        ]
-
-    async def _stored(principal: Principal, id: str, number: int) -> StoredPage:
-        file = (await storage.files.get_file(principal, id)).file
-        found = await storage.documents.list_pages(file.sha256, number, number)
-        if not found:
-            raise NotFound(f"{file.name} has no page {number}, or it has not been read yet.")
-        return found[0]
-
-    return api
 
 
 async def download(app: App, file: StoredFile) -> BlobResponse:
