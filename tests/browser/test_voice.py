@@ -193,7 +193,7 @@ def test_a_conversation_by_voice_goes_on_by_itself_and_can_be_interrupted(openin
     button.click()
     expect(state(page, "Listening…")).to_be_visible()
     axe.check(page)
-    # What is said follows what was written.
+    # Speech comes after the text that it reads.
     composer(page).fill("script: words=300 rate=4\n")
     page.evaluate("say()")
     asked = page.get_by_role("article", name="You")

@@ -30,7 +30,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 @pytest.fixture(autouse=True, scope="module")
 def is_heard_at_once() -> Iterator[None]:
-    """What runs only while nothing else does would wait for the tests beside these."""
+    """Run recognition at normal priority: at idle priority it would wait for other tests."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(document_parser, "LISTENING", RecognitionOptions())
         yield

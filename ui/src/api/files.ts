@@ -58,7 +58,7 @@ export class FileCalls extends Resource {
     return this.client.call("GET", `/api/files/${file}/pages/${page}`, undefined, signal);
   }
 
-  /** What is said in a recording, as far as it was heard. */
+  /** The transcript of a recording, as far as it has been transcribed. */
   transcript(file: string, signal: AbortSignal): Promise<{ readonly sentences: readonly HeardSentence[] }> {
     return this.client.call("GET", `/api/files/${file}/transcript`, undefined, signal);
   }

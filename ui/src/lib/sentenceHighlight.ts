@@ -4,7 +4,7 @@
 const NAME = "spoken";
 /** Letters of 16 bits; others are passed over on both sides. */
 const LETTER = /[\p{L}\p{N}]/u;
-/** What is on the page and isn't said: marks of sources, code and formulas. */
+/** Elements that are shown but not spoken: source marks, code and formulas. */
 const UNSAID = ".source, pre, .math, .table-tools";
 
 export class SentenceHighlight {

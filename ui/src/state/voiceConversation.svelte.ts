@@ -22,7 +22,7 @@ const PAUSE_MS = 300;
 const END_MS = 700;
 /** Silence that ends the conversation. */
 const NOTHING_MS = 60_000;
-/** What is heard before the onset of speech, in seconds: a busy machine records a little late. */
+/** Seconds of sound kept from before speech begins: a busy machine records a little late. */
 const LEAD_S = 1;
 /** Silence at the beginning of a recording that is worth leaving out, in seconds. */
 const MAX_SILENCE_S = 10;
@@ -134,7 +134,7 @@ export class VoiceConversation {
     if (listening.state !== "ready") return "listening";
     if (speaking.state !== "ready" && speaking.state !== "unsupported") return "speaking";
     const problem = await this.#microphone.open(() => !signal.aborted);
-    // What speaks is loaded while the person does; a failure shows when there is something to say.
+    // Voices are loaded while the person speaks; a failure shows when there is something to say.
     if (problem === null && speaking.state === "ready") readAloud.warm(preferences.now.speech_language).catch(() => null);
     return problem;
   }

@@ -40,7 +40,7 @@ def require_claim(db: Connection, process: str, job: Job) -> None:
 
 
 def note_progress(db: Connection, job: Job) -> None:
-    """Count attempts anew: those before led to something."""
+    """Reset the count of attempts, since this one has made progress."""
     db.execute("UPDATE job SET attempts = 1 WHERE kind = ? AND subject = ? AND attempts > 1", (job.kind, job.subject))
 
 
