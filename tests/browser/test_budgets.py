@@ -11,7 +11,7 @@ from playwright.sync_api import expect
 
 from tests.browser.accounts import admin_command, set_up
 from tests.browser.axe import AXE, check
-from tests.browser.conftest import Opening
+from tests.browser.conftest import Opening, Starting
 from tests.browser.served import Served
 from tests.browser.test_chat import send
 
@@ -84,22 +84,18 @@ def test_budgets_are_set_for_people_groups_and_keys_by_name(house: Served, openi
     check(page)
 
 
-def test_works_council_mode_says_what_it_hides(tmp_path: Path, opening: Opening) -> None:
-    served = Served(tmp_path, ECLAIR_ACCOUNTS="on", ECLAIR_WORKS_COUNCIL="true")
-    served.start()
-    try:
-        page = set_up(opening(served), served)
-        admin_command(served, "people", "add", "ben")
-        page.goto("/admin/budgets")
-        page.get_by_role("form", name="Set budget").get_by_label("Amount").fill("5000")
-        page.get_by_role("button", name="Set budget").click()
-        budgets = page.get_by_role("list", name="Budgets")
-        expect(budgets).to_contain_text("5,000 · Not shown: works-council mode")
-        expect(budgets.get_by_role("meter")).to_have_count(0)
-        page.goto("/admin/people")
-        expect(page.get_by_role("list", name="People")).not_to_contain_text("never")
-        page.get_by_role("link", name="ben").click()
-        expect(page.get_by_text("Not shown: works-council mode")).to_be_visible()
-        expect(page.get_by_role("button", name="End all sessions")).to_be_visible()
-    finally:
-        served.close()
+def test_works_council_mode_says_what_it_hides(opening: Opening, starting: Starting) -> None:
+    served = starting(ECLAIR_ACCOUNTS="on", ECLAIR_WORKS_COUNCIL="true")
+    page = set_up(opening(served), served)
+    admin_command(served, "people", "add", "ben")
+    page.goto("/admin/budgets")
+    page.get_by_role("form", name="Set budget").get_by_label("Amount").fill("5000")
+    page.get_by_role("button", name="Set budget").click()
+    budgets = page.get_by_role("list", name="Budgets")
+    expect(budgets).to_contain_text("5,000 · Not shown: works-council mode")
+    expect(budgets.get_by_role("meter")).to_have_count(0)
+    page.goto("/admin/people")
+    expect(page.get_by_role("list", name="People")).not_to_contain_text("never")
+    page.get_by_role("link", name="ben").click()
+    expect(page.get_by_text("Not shown: works-council mode")).to_be_visible()
+    expect(page.get_by_role("button", name="End all sessions")).to_be_visible()

@@ -11,8 +11,8 @@ import signal
 import subprocess
 import sys
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
+from typing import Any
 
 import orjson
 import pytest
@@ -21,12 +21,12 @@ from eclair.errors import Conflict
 from eclair.llm.base import Finish, PromptMessage, Request
 from eclair.llm.local import profile
 from eclair.llm.local.local_engine import LocalEngine
-from eclair.llm.local.profile import TuningChoice
+from eclair.llm.local.profile import Tuning, TuningChoice
 from eclair.llm.tuning.auto import AutoTuner
 from eclair.llm.tuning.bandwidth import measure_bandwidth
 from eclair.llm.tuning.measure import draft_cost
 from eclair.llm.tuning.quality import ExamAnswers, compare, find_loss
-from eclair.llm.tuning.tune import KERNEL_TRIALS, TuningStep, tune
+from eclair.llm.tuning.tune import KERNEL_TRIALS, ReportTuningStep, TuningStep, tune
 from eclair.models import catalog
 from eclair.models import installed as installed_models
 from eclair.models.gguf.layouts import ORIGINAL_LAYOUT
@@ -257,12 +257,18 @@ async def test_the_api_tells_what_was_found(tuned_once: Done) -> None:
         assert all(row["expected"] is None for id, row in catalogued.items() if id not in rows)
 
 
+async def tune_at_once(model: InstalledModel, settings: Settings, report: ReportTuningStep, **options: Any) -> Tuning:
+    """Tune with one round at normal priority: at the lowest it would wait for other tests."""
+    assert options.pop("nice") == 19
+    return await tune(model, settings, report, rounds=1, **options)
+
+
 async def test_a_calm_machine_tunes_what_has_answered_and_gives_way(
     home: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("os.getloadavg", lambda: (0.0, 0.0, 0.0))
     monkeypatch.setattr("eclair.llm.tuning.tune.MAX_DRIFT", math.inf)
-    monkeypatch.setattr("eclair.llm.tuning.auto.tune", partial(tune, rounds=1))
+    monkeypatch.setattr("eclair.llm.tuning.auto.tune", tune_at_once)
     idle, engine = IdleScheduler(), LocalEngine.start(home)
     tuner = AutoTuner(home, engine, idle, calm=0.2)
     record = profile.tuning_folder(home.data_dir, MODEL) / profile.PROFILE_FILE
@@ -281,7 +287,7 @@ async def test_a_calm_machine_tunes_what_has_answered_and_gives_way(
             assert not record.exists()
             with profile.tuning_lock(home.data_dir):
                 pass
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(120):
             while not record.exists():  # noqa: ASYNC110
                 await asyncio.sleep(0.1)
     finally:

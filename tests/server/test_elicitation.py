@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -44,15 +44,12 @@ def program(era: Era) -> JSON:
 @asynccontextmanager
 async def standing(server: Server, era: Era, way: str) -> AsyncGenerator[None]:
     """The server by command or by address."""
-    if way == "command":
-        path = await add(server, program(era))
-        yield
-        await server.call("DELETE", path)
-        return
-    with standing_asking(era) as url:
-        path = await add(server, {"url": url})
-        yield
-        await server.call("DELETE", path)
+    with nullcontext() if way == "command" else standing_asking(era) as url:
+        path = await add(server, program(era) if url is None else {"url": url})
+        try:
+            yield
+        finally:
+            await server.call("DELETE", path)
 
 
 async def until_asking(door: Door, run: str, count: int = 1) -> JSON:

@@ -146,10 +146,15 @@ async def test_a_recording_waits_for_what_recognizes_speech(
 
 
 @pytest.mark.timeout(300)
-async def test_hours_go_on_where_they_stopped(settings: Settings, tmp_path: Path) -> None:
-    """Three hours with a sentence at the beginning, in the middle and at the end; Éclair is restarted in between."""
+def three_hours(path: Path) -> Path:
+    """A packed recording with a sentence at its beginning, in its middle and at its end."""
     talk, rest = spoken("english.webm"), silence(5400)
-    hours = packed_recording(tmp_path / "hours.flac", [talk, rest[len(talk) :], talk, rest[2 * len(talk) :], talk])
+    return packed_recording(path, [talk, rest[len(talk) :], talk, rest[2 * len(talk) :], talk])
+
+
+async def test_hours_go_on_where_they_stopped(settings: Settings, tmp_path: Path) -> None:
+    """Éclair is restarted while it hears three hours."""
+    hours = await asyncio.to_thread(three_hours, tmp_path / "hours.flac")
     async with hearing(settings) as (server, _):
         file = await add(server, hours.read_bytes(), "hours.flac")
         assert (await begun(server, file))["pages"] == 180

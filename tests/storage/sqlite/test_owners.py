@@ -35,7 +35,7 @@ OWNERLESS: dict[str, frozenset[str]] = {
             "messages.insert_message",
             "messages.require_message",
             "messages.update_message",
-            "name_search._locate",
+            "name_search._located_file",
             "responses.SQLResponseStore.is_running",
             "responses.SQLResponseStore.list_cancelled",
             "responses.SQLResponseStore.list_events",
