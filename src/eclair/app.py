@@ -455,7 +455,7 @@ class App:
                 *(live, storage, data, self.preferences, self.accounts), is_left_to_others="erase" not in self.work
             )
         )
-        archives = ArchiveImporter(storage, self.ingestor, self.gallery, self.preferences, self.servers)
+        archives = ArchiveImporter(storage, self.ingestor, self.gallery, self.preferences, self.servers, self.skills)
         self.imports = ImportService(storage, archives, self.settings.data_dir / "imports", self.changes)
         stack.callback(self.imports.close)
         following = (self.web, self.rights, self.budgets, self.compliance_settings, self.changes)

@@ -16,14 +16,20 @@ from PIL import Image
 
 from eclair.schema.images import GeneratedImage
 from eclair.schema.principal import LOCAL_PRINCIPAL
+from eclair.schema.skills import MAX_SKILL_ZIP_BYTES
 from eclair.settings import Settings
-from eclair.transfer.archive import ArchivedFile, ArchivedProject, dump_record, load_record
+from eclair.skills.service import pack_skill
+from eclair.transfer.archive import ArchivedFile, ArchivedProject, ArchivedSkill, dump_record, load_record
 from tests.server.test_transfer import carry_out, upload
 from tests.support import JSON, Server, serving
 from tests.transfer.support import zipped
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
+SKILL_FILES = {
+    "SKILL.md": b"---\nname: greeting\ndescription: Greets people. Use it to greet.\n---\nSay assets/word.txt.\n",
+    "assets/word.txt": b"Bonjour\n",
+}
 FEED = "https://feeds.example.org/news.xml"
 
 
@@ -84,6 +90,8 @@ async def filled(server: Server) -> None:
     told = {"text": "Bikes are called velos", "project_id": project}
     assert (await server.post("/api/memories", told)).status == 201
     further = [{"url": "https://lab2.example.org/v1", "weight": 2}]
+    skill = pack_skill("greeting", SKILL_FILES)
+    assert (await server.post("/api/skills", data=skill, headers={"Content-Type": "application/zip"})).status == 201
     added = {"name": "lab", "url": "https://lab.example.org/v1", "key": "s3cret", "endpoints": further}
     assert (await server.post("/api/engines", added)).status == 201
 
@@ -101,6 +109,7 @@ async def described(server: Server) -> dict[str, Any]:
     files = (await server.get("/api/files")).body["files"]
     preferences = (await server.get("/api/preferences")).body
     engines = (await server.get("/api/engines")).body["engines"]
+    skills = [each for each in (await server.get("/api/skills")).body["skills"] if not each["is_packaged"]]
     return {
         "conversations": trees,
         "files": [
@@ -114,6 +123,8 @@ async def described(server: Server) -> dict[str, Any]:
         "preferences": {**preferences, "version": 1},
         "feeds": [(feed["url"], feed["title"]) for feed in (await server.get("/api/feeds")).body],
         "memories": (await server.get("/api/memories")).body["memories"],
+        "skills": [(each["name"], each["is_on"]) for each in skills],
+        "folders": [(await server.get(f"/api/skills/{each['id']}/export")).raw for each in skills],
         "engines": [(each["name"], each["url"]) for each in engines if each["origin"] == "added"],
     }
 
@@ -141,6 +152,7 @@ async def test_everything_goes_out_and_into_an_empty_eclair_and_only_once(taken:
         "feeds": (1, 0),
         "memories": (2, 0),
         "servers": (1, 0),
+        "skills": (1, 0),
     }
     finished = (await carry_out(fresh, read.body["id"]))[-1]["finished"]
     assert finished["problems"] == []
@@ -230,3 +242,27 @@ async def test_a_damaged_file_is_left_out_and_the_rest_comes(fresh: Server) -> N
     assert [file["name"] for file in (await fresh.get("/api/files")).body["files"]] == ["2.txt"]
     with zipfile.ZipFile(io.BytesIO((await fresh.get("/api/export")).raw)) as whole:
         assert whole.read(files[1].member) == good
+
+
+async def test_skills_that_lie_are_told_in_a_sentence_each_and_change_none(fresh: Server) -> None:
+    own = b"---\nname: greeting\ndescription: Greets as I like it.\n---\nSay hello.\n"
+    kept = await fresh.post("/api/skills", data=own, headers={"Content-Type": "text/markdown"})
+    assert kept.status == 201, kept
+    packed = pack_skill("greeting", SKILL_FILES)
+    lies = [
+        (b"PK no zip", 9, "The zip is damaged"),
+        (packed, 4, "not as long as the file says"),
+        (packed, MAX_SKILL_ZIP_BYTES + 1, "8 MB at most"),
+        (packed, len(packed), "a skill 'greeting' already"),
+    ]
+    records = [ArchivedSkill("skill_" + str(n) * 26, f"lie-{n}", size) for n, (_, size, _) in enumerate(lies)]
+    index = orjson.dumps([orjson.loads(dump_record(record)) for record in records])
+    members = {record.member: data for record, (data, _, _) in zip(records, lies, strict=True)}
+    read = await upload(fresh, zipped({"everything.json": index, **members}), "eclair.zip")
+    finished = (await carry_out(fresh, read.body["id"]))[-1]["finished"]
+    assert len(finished["problems"]) == len(lies)
+    for n, (problem, (_, _, sentence)) in enumerate(zip(finished["problems"], lies, strict=True)):
+        assert problem.startswith(f"The skill 'lie-{n}' was left out: ")
+        assert sentence in problem
+    skills = (await fresh.get("/api/skills")).body["skills"]
+    assert [each["description"] for each in skills if not each["is_packaged"]] == ["Greets as I like it."]

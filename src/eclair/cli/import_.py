@@ -21,7 +21,9 @@ from eclair.images.open import open_gallery
 from eclair.llm.servers.service import ServerService
 from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.settings import Settings
+from eclair.skills.service import SkillService
 from eclair.storage.base import Storage
+from eclair.storage.change_feed import ChangeFeed
 from eclair.transfer.archive_importer import ArchiveImporter, ItemKind
 from eclair.transfer.import_service import compare_import, open_staging_folder, store_import
 from eclair.transfer.normalize import ImportKind
@@ -61,6 +63,7 @@ ITEMS: dict[ItemKind, str] = {
     "images": "images",
     "prompts": "prompts",
     "assistants": "assistants",
+    "skills": "skills",
     "settings": "settings",
     "feeds": "feeds",
     "servers": "servers, without keys",
@@ -86,7 +89,8 @@ async def _import(settings: Settings, path: Path, terminal: Terminal, *, check: 
             await gallery.start()
             stack.push_async_callback(gallery.close)
             preferences, servers = PreferenceService(storage.preferences), ServerService(settings, storage)
-            archives = ArchiveImporter(storage, documents.ingestor, gallery, preferences, servers)
+            skills = SkillService(storage.skills, ChangeFeed(storage.processes))
+            archives = ArchiveImporter(storage, documents.ingestor, gallery, preferences, servers, skills)
             if len(staged.index):
                 for items in await compare_import(storage, archives, LOCAL_PRINCIPAL, staged):
                     here = f", of which {items.here:,} are here already" if items.here else ""

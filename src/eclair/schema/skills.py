@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 MAX_SKILLS = 50
@@ -19,6 +20,7 @@ MAX_SKILL_PATH_BYTES = 120
 SKILL_FILE = "SKILL.md"
 PACKAGED_PREFIX = "packaged-"
 """The ids of skills that come with Éclair begin so."""
+_NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +73,11 @@ class Skill:
     def scripts(self) -> tuple[str, ...]:
         """The paths of its Python scripts."""
         return tuple(file.path for file in self.files if is_script(file.path))
+
+
+def is_skill_name(name: str) -> bool:
+    """Tell if a skill can have that name: small letters and digits, with single hyphens between them."""
+    return len(name) <= MAX_SKILL_NAME_CHARS and _NAME.fullmatch(name) is not None
 
 
 def is_script(path: str) -> bool:

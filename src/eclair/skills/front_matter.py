@@ -19,13 +19,13 @@ from eclair.schema.skills import (
     MAX_SKILL_TEXT_BYTES,
     SKILL_FILE,
     SkillHead,
+    is_skill_name,
 )
 
 MAX_HEAD_CHARS: Final = 16_000
 MAX_METADATA: Final = 50
 MAX_DEPTH: Final = 20
 """Lists and mappings within each other; YAML's parser takes quadratic time for them."""
-_NAME: Final = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*+")
 _FENCE: Final = re.compile(r"---[ \t]*")
 _PLAIN_VALUE: Final = re.compile(r"([A-Za-z-]{1,40}):[ \t]+([^\s\"'|>\[{&!*].*)")
 
@@ -113,7 +113,7 @@ def _quote_plain_values(head: str) -> str:
 
 def _head(fields: Mapping[str, Any]) -> SkillHead:
     name = _text(fields, "name", MAX_SKILL_NAME_CHARS)
-    if name is None or _NAME.fullmatch(name) is None:
+    if name is None or not is_skill_name(name):
         raise Rejected("The skill's name must be of a–z, 0–9 and single hyphens between them; change `name`.")
     description = _text(fields, "description", MAX_SKILL_DESCRIPTION_CHARS)
     if description is None:

@@ -8,7 +8,7 @@ import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from eclair.errors import Forbidden, InvalidInput, NotFound
+from eclair.errors import Conflict, Forbidden, InvalidInput, NotFound
 from eclair.sandbox.pool import SandboxPool
 from eclair.sandbox.protocol import Rejected, SandboxError
 from eclair.schema.ids import Clock, new_id
@@ -76,14 +76,17 @@ class SkillService:
             return await self._skills.read_skill_files(principal, id)
         return read_packaged((await self.get(principal, id)).id)
 
-    async def import_skill(self, principal: Principal, data: bytes) -> Skill:
+    async def import_skill(self, principal: Principal, data: bytes, *, replaces: bool = True) -> Skill:
         """Add the skill of a zip, or of a SKILL.md alone, switched off; one's own of that name is replaced.
 
-        Raises InvalidInput and Conflict.
+        Without `replaces`, one's own stays, and Conflict is raised. Raises InvalidInput, and Conflict where there
+        are MAX_SKILLS.
         """
         if len(data) > MAX_SKILL_ZIP_BYTES:
             raise InvalidInput(TOO_LARGE)
         unpacked = await _unpack(data)
+        if not replaces and unpacked.name in {each.name for each in await self._skills.list_skills(principal)}:
+            raise Conflict(f"There is a skill {unpacked.name!r} already; delete it first.")
         now = int(self._clock() * 1000)
         files = {file.path: file.data for file in unpacked.files}
         listed = tuple(SkillFile(path, len(each)) for path, each in sorted(files.items()))

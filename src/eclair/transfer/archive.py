@@ -20,6 +20,7 @@ from eclair.schema.ids import derived_id
 from eclair.schema.images import GeneratedImage
 from eclair.schema.memories import MAX_MEMORY_CHARS, MemoryMaker
 from eclair.schema.messages import Web
+from eclair.schema.skills import is_skill_name
 from eclair.settings import EndpointSettings, EngineApi
 from eclair.storage.projects import MAX_PROJECT_INSTRUCTIONS_CHARS, MAX_PROJECT_NAME_CHARS, MemoryScope
 from eclair.storage.prompts import MAX_PROMPT_CHARS, PROMPT_NAME_PATTERN
@@ -28,14 +29,27 @@ INDEX_NAME = "everything.json"
 PERSONAL_FOLDER = "personal/"
 """Beneath it are rows of what else a person has, for reading alone."""
 MAX_NAME_CHARS = 255
-_MEMBER = re.compile(r"files/[0-9a-f]{64}|(?:pictures|thumbnails)/pic_[0-9a-z]{26}(?:\.[a-z]{3,4})?")
+_MEMBER = re.compile(
+    r"files/[0-9a-f]{64}|(?:pictures|thumbnails)/pic_[0-9a-z]{26}(?:\.[a-z]{3,4})?|skills/skill_[0-9a-z]{26}\.zip"
+)
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-_ID = re.compile(r"(?:asst|canv|file|fold|lib|mem|pic|proj|prompt)_[0-9a-z]{26}")
+_ID = re.compile(r"(?:asst|canv|file|fold|lib|mem|pic|proj|prompt|skill)_[0-9a-z]{26}")
 _NAME = re.compile(r"[^/\\\x00-\x1f]+")
 _IMAGE_MEDIA = {"image/png", "image/webp", "image/jpeg"}
 
 RecordKind = Literal[
-    "library", "file", "image", "preferences", "feed", "server", "project", "canvas", "prompt", "memory", "assistant"
+    "library",
+    "file",
+    "image",
+    "preferences",
+    "feed",
+    "server",
+    "project",
+    "canvas",
+    "prompt",
+    "memory",
+    "assistant",
+    "skill",
 ]
 
 
@@ -137,6 +151,19 @@ class ArchivedAssistant:
 
 
 @dataclass(frozen=True, slots=True)
+class ArchivedSkill:
+    """A skill, whose folder is a zip of `size` bytes in the archive."""
+
+    id: str
+    name: str
+    size: int
+
+    @property
+    def member(self) -> str:
+        return f"skills/{self.id}.zip"
+
+
+@dataclass(frozen=True, slots=True)
 class ArchivedMemory:
     """A memory; `conversation` and `message` say where it is from, and `project` where alone it is used."""
 
@@ -177,6 +204,7 @@ ArchiveRecord = (
     | ArchivedPrompt
     | ArchivedMemory
     | ArchivedAssistant
+    | ArchivedSkill
 )
 
 _KINDS: Mapping[RecordKind, type[ArchiveRecord]] = {
@@ -191,6 +219,7 @@ _KINDS: Mapping[RecordKind, type[ArchiveRecord]] = {
     "prompt": ArchivedPrompt,
     "memory": ArchivedMemory,
     "assistant": ArchivedAssistant,
+    "skill": ArchivedSkill,
 }
 _NAMES = {kind: name for name, kind in _KINDS.items()}
 _OLDER_PROMPTS = TypeAdapter(list[dict[Literal["name", "text"], str]])
@@ -215,6 +244,7 @@ class ArchiveIndex:
     prompts: list[ArchivedPrompt] = field(default_factory=list[ArchivedPrompt])
     memories: list[ArchivedMemory] = field(default_factory=list[ArchivedMemory])
     assistants: list[ArchivedAssistant] = field(default_factory=list[ArchivedAssistant])
+    skills: list[ArchivedSkill] = field(default_factory=list[ArchivedSkill])
 
     def add(self, record: ArchiveRecord) -> None:
         match record:
@@ -241,12 +271,14 @@ class ArchiveIndex:
                 self.memories.append(record)
             case ArchivedAssistant():
                 self.assistants.append(record)
+            case ArchivedSkill():
+                self.skills.append(record)
 
     @property
     def records(self) -> Sequence[ArchiveRecord]:
         own = [self.preferences] if self.preferences is not None else []
         rest = (*self.feeds, *self.servers, *self.projects, *self.canvases, *self.prompts, *self.memories)
-        return [*self.libraries, *self.files, *self.images, *own, *rest, *self.assistants]
+        return [*self.libraries, *self.files, *self.images, *own, *rest, *self.assistants, *self.skills]
 
     def __len__(self) -> int:
         return len(self.records)
@@ -313,6 +345,8 @@ def _is_sound(record: ArchiveRecord) -> bool:
             return bool(_ID.fullmatch(record.id)) and bool(fits) and "\0" not in record.text
         case ArchivedAssistant():
             return bool(_ID.fullmatch(record.id)) and _is_profile(record.profile)
+        case ArchivedSkill():
+            return bool(_ID.fullmatch(record.id)) and is_skill_name(record.name) and record.size > 0
         case ArchivedMemory():
             return (
                 bool(_ID.fullmatch(record.id))

@@ -19,6 +19,8 @@ from eclair.schema.assistants import Assistant
 from eclair.schema.ids import new_id
 from eclair.schema.memories import Memory
 from eclair.schema.principal import Principal
+from eclair.schema.skills import MAX_SKILL_ZIP_BYTES
+from eclair.skills.service import SkillService
 from eclair.storage.base import Storage
 from eclair.storage.feeds import StoredFeed
 from eclair.storage.libraries import Library
@@ -33,6 +35,7 @@ from eclair.transfer.archive import (
     ArchivedMemory,
     ArchivedPrompt,
     ArchivedServer,
+    ArchivedSkill,
 )
 from eclair.transfer.import_protocol import MemberBytes
 from eclair.transfer.project_import import import_project
@@ -51,6 +54,7 @@ ItemKind = Literal[
     "servers",
     "memories",
     "assistants",
+    "skills",
 ]
 MEMBERS_PER_READING = 200
 MAX_IMAGE_BYTES = 64 << 20
@@ -84,12 +88,14 @@ class ArchiveImporter:
         gallery: Gallery,
         preferences: PreferenceService,
         servers: ServerService,
+        skills: SkillService,
     ) -> None:
         self._storage = storage
         self._ingestor = ingestor
         self._gallery = gallery
         self._preferences = preferences
         self._servers = servers
+        self._skills = skills
 
     async def compare(self, principal: Principal, staged: StagedImport) -> tuple[ImportItems, ...]:
         """Count what an archive holds besides conversations, and what of it is here; kinds without any are left out."""
@@ -104,6 +110,7 @@ class ArchiveImporter:
         own, archived = await self._preferences.read(principal), self._archived_preferences(staged)
         prompts = await self._prompt_names(principal)
         assistants = await self._assistant_names(principal)
+        skills = {each.name for each in await self._storage.skills.list_skills(principal)}
         canvases = {canvas.id for canvas in await self._storage.canvases.list_canvases(principal)}
         found = (
             ImportItems("canvases", len(index.canvases), sum(each.canvas.id in canvases for each in index.canvases)),
@@ -116,6 +123,7 @@ class ArchiveImporter:
             ImportItems(
                 "assistants", len(index.assistants), sum(e.profile.name in assistants for e in index.assistants)
             ),
+            ImportItems("skills", len(index.skills), sum(each.name in skills for each in index.skills)),
             ImportItems("settings", int(archived is not None), int(own.version > 0)),
             ImportItems("feeds", len(index.feeds), sum(feed.url in feeds for feed in index.feeds)),
             ImportItems("memories", len(index.memories), sum(each.text in memories for each in index.memories)),
@@ -190,6 +198,8 @@ class ArchiveImporter:
             yield await self._add_memory(principal, memory, projects.get(memory.project or ""))
         for assistant in staged.index.assistants:
             yield await self._add_assistant(principal, assistant, staged.index.libraries)
+        for skill in staged.index.skills:
+            yield await self._add_skill(principal, staged, skill)
 
     async def _add_library(self, principal: Principal, library: ArchivedLibrary, places: dict[str, str]) -> ImportStep:
         known = await self._libraries(principal)
@@ -366,6 +376,20 @@ class ArchiveImporter:
         except Conflict as conflict:
             return ImportStep("assistants", added=False, problem=f"{new.name!r} was left out: {conflict.message}")
         return ImportStep("assistants", added=True)
+
+    async def _add_skill(self, principal: Principal, staged: StagedImport, archived: ArchivedSkill) -> ImportStep:
+        """Add a skill, switched off as every one from outside is."""
+        if archived.name in {each.name for each in await self._storage.skills.list_skills(principal)}:
+            return ImportStep("skills", added=False)
+        try:
+            if archived.size > MAX_SKILL_ZIP_BYTES:
+                raise InvalidInput(f"A skill has {MAX_SKILL_ZIP_BYTES >> 20} MB at most.")
+            pieces = [piece.data async for piece in staged.read_members([(archived.member, archived.size)])]
+            await self._skills.import_skill(principal, b"".join(pieces), replaces=False)
+        except (Conflict, InvalidInput) as error:
+            problem = f"The skill {archived.name!r} was left out: {error.message}"
+            return ImportStep("skills", added=False, problem=problem)
+        return ImportStep("skills", added=True)
 
     async def _assistant_names(self, principal: Principal) -> set[str]:
         found = await self._storage.assistants.list_assistants(principal)

@@ -19,6 +19,7 @@ from eclair.images.gallery import Gallery
 from eclair.network.policy import strip_login
 from eclair.schema.images import GeneratedImage
 from eclair.schema.principal import Principal
+from eclair.skills.service import pack_skill
 from eclair.storage.base import Storage
 from eclair.storage.blobs import Blobs
 from eclair.storage.conversations import ConversationCursor
@@ -38,6 +39,7 @@ from eclair.transfer.archive import (
     ArchivedProject,
     ArchivedPrompt,
     ArchivedServer,
+    ArchivedSkill,
     ArchiveRecord,
     dump_record,
     without_place,
@@ -120,6 +122,10 @@ class ArchiveWriter:
                 progress(min(done, size.items), size.items)
                 if chunk := out.drain():
                     yield chunk
+            async for skill in self._add_skills(principal, archive, damaged):
+                records.append(skill)
+                if chunk := out.drain():
+                    yield chunk
             async for name, lines in self._list_rows(principal):
                 await asyncio.to_thread(archive.writestr, name, lines)
                 if chunk := out.drain():
@@ -175,6 +181,23 @@ class ArchiveWriter:
             except (StoreError, OSError) as error:
                 damaged.append(f"{image.id}: {error}")
             yield 1
+
+    async def _add_skills(
+        self, principal: Principal, archive: zipfile.ZipFile, damaged: list[str]
+    ) -> AsyncGenerator[ArchivedSkill, None]:
+        """Add the folder of each skill as a zip, and yield its record."""
+        for skill in await self._storage.skills.list_skills(principal):
+            try:
+                files = await self._storage.skills.read_skill_files(principal, skill.id)
+            except NotFound:
+                continue
+            except StoreError as error:
+                damaged.append(f"{skill.name}: {error.message}")
+                continue
+            packed = await asyncio.to_thread(pack_skill, skill.name, files)
+            record = ArchivedSkill(skill.id, skill.name, len(packed))
+            archive.writestr(zipfile.ZipInfo(record.member, _zip_time(skill.changed)), packed)
+            yield record
 
     async def _list_rows(self, principal: Principal) -> AsyncGenerator[tuple[str, bytes], None]:
         """Yield the files with what else there is of a person, one line of JSON for each row, and not for importing."""

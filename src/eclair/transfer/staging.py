@@ -103,7 +103,7 @@ async def stage(
     try:
         index = ArchiveIndex()
         preview = await _copy(file, name, out, index, now, progress)
-        source = os.fdopen(os.dup(file.fileno()), "rb") if index.files or index.images else None
+        source = os.fdopen(os.dup(file.fileno()), "rb") if index.files or index.images or index.skills else None
         return StagedImport(out, preview, index, source, name)
     except OSError as error:
         out.close()

@@ -12354,7 +12354,7 @@ export interface components {
         /** @description Things of one kind in an export; `here` of them are here already. */
         readonly ImportItemsBody: {
             /** @enum {string} */
-            readonly kind: "conversations" | "canvases" | "libraries" | "files" | "images" | "prompts" | "settings" | "feeds" | "servers" | "memories" | "assistants";
+            readonly kind: "conversations" | "canvases" | "libraries" | "files" | "images" | "prompts" | "settings" | "feeds" | "servers" | "memories" | "assistants" | "skills";
             readonly count: number;
             readonly here: number;
         };
