@@ -33,7 +33,7 @@ async def test_it_finds_that_they_hold_until_a_bit_is_changed(tmp_path: Path) ->
             changed.append(tmp_path / f"changed-{how}.{form}")
             changed[-1].write_bytes(marked[:-1000] + bytes([marked[-1000] ^ 1]) + marked[-999:])
     await marks.close()
-    found = await asyncio.to_thread(_validated, [*whole, *changed])
+    found = await asyncio.to_thread(validate_with_c2pa_ts, [*whole, *changed])
     assert [each["holds"] for each in found] == [True] * len(whole) + [False] * len(changed)
     for each in found[: len(whole)]:
         assert {"claimSignature.validated", "assertion.hashedURI.match", "assertion.dataHash.match"} <= set(
@@ -42,7 +42,8 @@ async def test_it_finds_that_they_hold_until_a_bit_is_changed(tmp_path: Path) ->
     assert all("assertion.dataHash.mismatch" in each["codes"] for each in found[len(whole) :])
 
 
-def _validated(paths: list[Path]) -> list[JSON]:
+def validate_with_c2pa_ts(paths: list[Path]) -> list[JSON]:
+    """Say of PNG, JPEG and MP3 files whether their credentials hold."""
     done = subprocess.run(
         [NODE, "--input-type=module", "-", *paths],
         cwd=UI,

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from eclair.errors import InvalidInput, ModelMissing
 from eclair.models.npm_registry import find_registry
+from eclair.provenance.sound_marks import SOUND_NOTICE
 from eclair.speech.pronunciation_rules import RULE_LANGUAGES, pronounce_by_rules
-from eclair.speech.sound_encoder import SYNTHETIC_NOTICE, SoundEncoder
+from eclair.speech.sound_encoder import SoundEncoder
 from eclair.speech.speaking_parts import SPEAKING, join_kokoro
 from eclair.speech.synthesis_worker import MAX_PHONEMES, split_phonemes
 from eclair.speech.voices import SPOKEN_LANGUAGES, check_voice, choose_voice
@@ -63,7 +64,7 @@ def test_a_wav_says_that_its_voice_is_synthetic() -> None:
     encoder = SoundEncoder("wav")
     data = encoder.add(np.ones(100, np.int16)) + encoder.add(np.ones(100, np.int16)) + encoder.finish()
     head, _, sound = data.partition(b"data")
-    assert SYNTHETIC_NOTICE.encode() in head
+    assert SOUND_NOTICE.encode() in head
     assert len(sound) == 4 + 400
 
 

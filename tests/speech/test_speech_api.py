@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import wave
 from collections.abc import AsyncGenerator
@@ -12,6 +13,8 @@ import pytest
 import pytest_asyncio
 
 from eclair.settings import Settings
+from tests.provenance.test_validator import validate_with_c2pa_ts
+from tests.server.test_provenance import RAW
 from tests.server.test_v1 import client_of
 from tests.speech.conftest import lend_speaking
 from tests.support import Server, serving
@@ -78,6 +81,9 @@ async def test_events_carry_the_sound_too(speaking: Server) -> None:
         ({"input": "Dzień dobry, jak się masz, czy to jest dobre?"}, "input", "No voice speaks Polish"),
         ({"speed": 9}, "speed", ""),
         ({"tempo": 1}, "tempo", ""),
+        ({"signed": True, "response_format": "opus"}, "signed", "mp3, wav, flac"),
+        ({"signed": True, "stream_format": "sse"}, "signed", "Events can't be signed"),
+        ({"signed": True, "model": "scripted"}, "signed", "isn't signed here"),
     ],
 )
 async def test_what_cannot_be_spoken_says_why(
@@ -109,3 +115,31 @@ async def test_an_answers_sentences_have_voices_and_sound(speaking: Server) -> N
     assert (rest["text"], rest["voice"]) == ("And the rest.", "bm_george")
     sound = await speaking.post("/api/speech/sound", {"text": found[0]["text"], "voice": "pico_de", "language": "de"})
     assert (sound.headers["Content-Type"], sound.raw[:3]) == ("audio/mpeg", b"ID3")
+
+
+@pytest.mark.parametrize("form", ["mp3", "wav", "flac"])
+async def test_whole_sounds_are_signed_and_a_change_shows(speaking: Server, form: str, tmp_path: Path) -> None:
+    body = {"model": "kokoro", "input": "Ja. Nein.", "voice": "pico_de", "response_format": form}
+    plain = (await speaking.post("/v1/audio/speech", body)).raw
+    assert await made_by(speaking, plain) == ("absent", None, "created")
+    reply = await speaking.post("/v1/audio/speech", {**body, "signed": True})
+    assert (reply.status, reply.headers["X-Eclair-Synthetic-Voice"]) == (200, "true")
+    assert await made_by(speaking, reply.raw) == ("found", "own", "created")
+    changed = reply.raw[:-5000] + bytes([reply.raw[-5000] ^ 1]) + reply.raw[-4999:]
+    assert (await made_by(speaking, changed))[0] == "altered"
+    if form == "wav":
+        with wave.open(io.BytesIO(reply.raw)) as file:
+            assert file.getnframes() * 2 == len(plain.partition(b"data")[2]) - 4
+    if form == "mp3":
+        paths = [tmp_path / "signed.mp3", tmp_path / "changed.mp3"]
+        for path, data in zip(paths, (reply.raw, changed), strict=True):
+            path.write_bytes(data)
+        found = await asyncio.to_thread(validate_with_c2pa_ts, paths)
+        assert [each["holds"] for each in found] == [True, False]
+
+
+async def made_by(server: Server, sound: bytes) -> tuple[str, str | None, str | None]:
+    """Credentials, whose they are, and the comment, as the page of marks reports them."""
+    report = (await server.post("/api/marks/check?name=sound", data=sound, headers=RAW)).body
+    assert report["media"].startswith("audio/")
+    return report["credentials"]["state"], report["credentials"]["trust"], report["metadata"]["how"]

@@ -2,7 +2,7 @@
 
 A picture gets three marks that fail in different ways: signed credentials, in which a change shows; IPTC metadata,
 which every program reads; and a watermark, which survives saving. Untrusted bytes are read in a sandbox; the key never
-goes there.
+goes there. PDFs and speech that are made here get credentials too.
 """
 
 from __future__ import annotations
@@ -78,12 +78,12 @@ class Provenance:
         marked = await self._run(request, MarkedImage, "The image")
         return await _sign(marked.data, marked.media, origin, certificate)
 
-    async def sign_document(self, document: bytes, media: str, models: Sequence[str]) -> bytes:
-        """Return a document of ours with signed credentials that name the models. Raises SettingsError."""
+    async def sign_file(self, data: bytes, media: str, models: Sequence[str]) -> bytes:
+        """Return a document or sound of ours with signed credentials that name the models. Raises SettingsError."""
         certificate = await asyncio.to_thread(self._certificates.signing)
         names = ", ".join(models)
         name = names if len(names) <= MAX_MODEL_NAME_CHARS else f"{names[: MAX_MODEL_NAME_CHARS - 1]}…"
-        return await _sign(document, media, Origin("created", name), certificate)
+        return await _sign(data, media, Origin("created", name), certificate)
 
     @contextmanager
     def reserve_check(self) -> Generator[None]:

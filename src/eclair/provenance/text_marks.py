@@ -68,7 +68,7 @@ def read_text_mark(path: Path) -> tuple[str, IptcMetadata] | None:
         head = file.read(1024).lstrip(b"\xef\xbb\xbf \t\r\n")
         file.seek(0)
         if head.startswith(b"%PDF-"):
-            return "application/pdf", _find_term(xmp.find_packet(path))
+            return "application/pdf", find_term(xmp.find_packet(path))
         if head.startswith(b"PK\x03\x04"):
             return _read_office(file)
         if head[:15].lower().startswith((b"<!doctype html", b"<html")):
@@ -101,8 +101,8 @@ def _found(source: str, tool: str | None = None) -> IptcMetadata:
     return IptcMetadata("found", origin_kind(name), name, tool[:MAX_VALUE_CHARS] if tool else None)
 
 
-def _find_term(metadata: bytes | None) -> IptcMetadata:
-    """Find the first term in a document's own metadata, such as a keyword."""
+def find_term(metadata: bytes | None) -> IptcMetadata:
+    """Find the first term in a file's own metadata, such as a keyword."""
     match = _TERM.search((metadata or b"").decode("utf-8", "replace"))
     return IptcMetadata("absent") if match is None else _found(match[1])
 
@@ -118,7 +118,7 @@ def _read_office(file: BinaryIO) -> tuple[str, IptcMetadata] | None:
             if _OFFICE_PROPERTIES not in names:
                 return media, IptcMetadata("absent")
             with archive.open(_OFFICE_PROPERTIES) as member:
-                return media, _find_term(member.read(MAX_PROPERTIES_BYTES))
+                return media, find_term(member.read(MAX_PROPERTIES_BYTES))
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError, EOFError, ValueError):
         return None
 

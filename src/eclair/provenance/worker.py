@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from eclair.provenance import c2pa, image_files, text_marks, xmp
+from eclair.provenance import c2pa, image_files, sound_marks, text_marks, xmp
 from eclair.provenance.certificates import KnownSigners
 from eclair.provenance.provenance_protocol import (
     CPU_LIMIT_S,
@@ -46,6 +46,9 @@ def inspect_file(path: Path, known: KnownSigners) -> ProvenanceReport:
     note = xmp.read_packet(packet if media is not None else xmp.find_packet(path))
     if note.state == "absent" and media is None and (text := text_marks.read_text_mark(path)) is not None:
         media, note = text
+    if media is None and (sound := sound_marks.read_sound_mark(path)) is not None:
+        media = sound[0]
+        note = sound[1] if note.state == "absent" else note
     if media is None and signed.state == "unread" and note.state == "absent" and text_marks.is_plain_text(path):
         media = "text/plain"
     if media is None and signed.state == "unread" and note.state == "absent":

@@ -9,10 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from eclair.provenance.sound_marks import SOUND_NOTICE
 from eclair.speech.synthesis_protocol import SAMPLE_RATE, SoundForm
 
-SYNTHETIC_NOTICE = "Synthetic voice, made by AI"
-SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
 ENCODER_PACKAGE = "soundfile"
 """Comes with the voices."""
 MP3_LEVEL = 0.6
@@ -39,7 +38,7 @@ class SoundEncoder:
             container, subtype = _LIBRARY_FORMS[form]
             rate = {"bitrate_mode": "CONSTANT", "compression_level": MP3_LEVEL} if form == "mp3" else {}
             self._file = soundfile.SoundFile(self._out, "w", SAMPLE_RATE, 1, subtype, format=container, **rate)
-            self._file.comment = f"{SYNTHETIC_NOTICE}; {SOURCE_TYPE}"
+            self._file.comment = SOUND_NOTICE
 
     def add(self, samples: Samples) -> bytes:
         if self._file is not None:
@@ -59,13 +58,19 @@ class SoundEncoder:
 
 def wav_header(data_bytes: int = UNKNOWN_LENGTH) -> bytes:
     """Return the head of a WAV file with the notice; its length is unknown while it is streamed."""
-    notice = f"{SYNTHETIC_NOTICE}; {SOURCE_TYPE}".encode() + b"\0"
+    notice = SOUND_NOTICE.encode() + b"\0"
     notice += b"\0" * (len(notice) % 2)
     info = b"INFOICMT" + struct.pack("<I", len(notice)) + notice
     body = b"WAVEfmt " + struct.pack("<IHHIIHH", 16, 1, 1, SAMPLE_RATE, SAMPLE_RATE * 2, 2, 16)
     body += b"LIST" + struct.pack("<I", len(info)) + info + b"data" + struct.pack("<I", data_bytes)
     total = UNKNOWN_LENGTH if data_bytes == UNKNOWN_LENGTH else len(body) + data_bytes
     return b"RIFF" + struct.pack("<I", total) + body
+
+
+def with_length(wav: bytes) -> bytes:
+    """Return a whole WAV of `SoundEncoder` with its length in the head."""
+    head = len(wav_header())
+    return wav_header(len(wav) - head) + wav[head:]
 
 
 class _ForwardFile:

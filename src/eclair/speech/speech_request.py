@@ -61,6 +61,10 @@ class SpeakingService:
         self._registry = registry
         self._chosen = chosen
 
+    def is_own(self, model: str | None) -> bool:
+        """Return whether the installed voices speak for a name, rather than a model of an engine."""
+        return model is None or model == SPEECH_MODEL.id or (model in OPENAI_NAMES and self._chosen == "auto")
+
     @property
     def own_model(self) -> Model | None:
         """The model of the installed voices, if they are there."""
@@ -71,9 +75,8 @@ class SpeakingService:
 
         Raises InvalidInput, ModelMissing, NotFound, UpstreamError, BudgetExceeded and Forbidden.
         """
-        stands_in = model is not None and model in OPENAI_NAMES and self._chosen != "auto"
-        named = self._chosen if stands_in else model
-        if named is not None and named != SPEECH_MODEL.id and named not in OPENAI_NAMES:
+        if model is not None and not self.is_own(model):
+            named = self._chosen if model in OPENAI_NAMES else model
             spoken = self._speak_with_engine(principal, request, *await self._registry.resolve(named))
             first = await anext(spoken, b"")
             return SpokenStream(_prepend(first, spoken), max(1, len(request.text) // 4))

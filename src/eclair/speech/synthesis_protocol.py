@@ -10,6 +10,13 @@ from eclair.speech.voices import VoiceEngine
 from eclair.util.frames import Codec
 
 SoundForm = Literal["mp3", "wav", "opus", "flac", "pcm"]
+MEDIA_TYPES: dict[SoundForm, str] = {
+    "mp3": "audio/mpeg",
+    "wav": "audio/wav",
+    "opus": "audio/ogg",
+    "flac": "audio/flac",
+    "pcm": "audio/pcm",
+}
 SAMPLE_RATE = 24_000
 """Samples a second of all speech, one channel, 16 bits."""
 

@@ -107,5 +107,5 @@ async def render_canvas(canvas: ExportedCanvas, format: CanvasFormat, provenance
     if format == "pdf":
         data = await typeset(data)
         if canvas.models:
-            data = await provenance.sign_document(data, exporter.media_type, canvas.models)
+            data = await provenance.sign_file(data, exporter.media_type, canvas.models)
     return f"{canvas.name}.{exporter.suffix}", data

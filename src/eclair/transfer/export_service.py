@@ -78,5 +78,5 @@ async def render_conversation(
     if renderer.is_typeset:
         data = await typeset(data)
         if models := answering_models(exported.branch):
-            data = await provenance.sign_document(data, renderer.media_type, models)
+            data = await provenance.sign_file(data, renderer.media_type, models)
     return f"{exported.name}.{renderer.suffix}", data

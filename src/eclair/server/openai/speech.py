@@ -20,18 +20,11 @@ from eclair.server.principal import Caller
 from eclair.server.request_body import RequestBody, StrictModel
 from eclair.server.sse import EventStream
 from eclair.server.streaming import CLIENT_GONE, unless_disconnected
+from eclair.speech.signed_speech import check_signed_form, sign_speech
 from eclair.speech.speech_request import SpeechRequest, SpokenStream
-from eclair.speech.synthesis_protocol import MAX_SPEED, MIN_SPEED, SoundForm
+from eclair.speech.synthesis_protocol import MAX_SPEED, MEDIA_TYPES, MIN_SPEED, SoundForm
 
 MAX_INPUT_CHARS = 4096
-
-MEDIA_TYPES: dict[SoundForm, str] = {
-    "mp3": "audio/mpeg",
-    "wav": "audio/wav",
-    "opus": "audio/ogg",
-    "flac": "audio/flac",
-    "pcm": "audio/pcm",
-}
 
 
 class NamedVoice(StrictModel):
@@ -39,7 +32,7 @@ class NamedVoice(StrictModel):
 
 
 class SpeechBody(RequestBody):
-    """Fields of the route; `language` is Éclair's own."""
+    """Fields of the route; `language` and `signed` are Éclair's own."""
 
     model: str | None = None
     input: Annotated[str, Field(min_length=1, max_length=MAX_INPUT_CHARS)]
@@ -49,6 +42,7 @@ class SpeechBody(RequestBody):
     stream_format: Literal["audio", "sse"] | None = None
     instructions: str | None = None
     language: Annotated[str, Field(min_length=2, max_length=20)] | None = None
+    signed: bool = False
     user: str | None = None
 
     @property
@@ -69,17 +63,38 @@ def router(app: App) -> APIRouter:
     @api.post("/speech")
     async def speak(principal: Caller, body: SpeechBody, request: Request) -> Response:
         form, wanted = body.form, body.request()
+        if body.signed:
+            _check_signed(app, body)
         started = await unless_disconnected(request, app.speaking.start(principal, body.model, wanted))
         if started is None:
             return CLIENT_GONE
         headers = {"X-Eclair-Synthetic-Voice": "true"}
         if body.instructions is not None:
             headers["X-Eclair-Ignored"] = "instructions"
+        if body.signed:
+            signed = await unless_disconnected(request, _signed(app, started, form))
+            return CLIENT_GONE if signed is None else Response(signed, media_type=MEDIA_TYPES[form], headers=headers)
         if body.stream_format == "sse":
             return EventStream(_events(started))
         return StreamingResponse(_bytes(started), media_type=MEDIA_TYPES[form], headers=headers)
 
     return api
+
+
+def _check_signed(app: App, body: SpeechBody) -> None:
+    """Raises InvalidInput for sound that can't be signed."""
+    check_signed_form(body.form)
+    if body.stream_format == "sse":
+        raise InvalidInput("Events can't be signed; leave stream_format or signed out.", param="signed")
+    if not app.speaking.is_own(body.model):
+        raise InvalidInput("The sound of a server's model isn't signed here; leave signed out.", param="signed")
+
+
+async def _signed(app: App, spoken: SpokenStream, form: SoundForm) -> bytes:
+    """Raises SettingsError, EngineBroken and BudgetExceeded."""
+    async with aclosing(spoken.sounds) as sounds:
+        sound = b"".join([data async for data in sounds])
+    return await sign_speech(app.provenance, sound, form)
 
 
 async def _bytes(spoken: SpokenStream) -> AsyncGenerator[bytes, None]:
