@@ -48,6 +48,12 @@ class TestDatabases:
         self.run(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
         return self.url(name)
 
+    def create_empty(self) -> str:
+        """Create a database that Éclair has not used yet; return its URL."""
+        name = self._last = f"test_{next(self._numbers)}"
+        self.run(f"CREATE DATABASE {name}")
+        return self.url(name)
+
     @property
     def last(self) -> str:
         """The URL of the database that was created last."""

@@ -72,6 +72,7 @@ from eclair.memory.recall import MemoryRecall
 from eclair.memory.service import MemoryService
 from eclair.models.downloads import ModelDownloads
 from eclair.models.weights_check import WeightsCheck
+from eclair.network.blob_calls import open_bucket_files
 from eclair.network.client import OutboundGate, WebClient
 from eclair.network.egress_log import EgressLog
 from eclair.policy.branding_service import BrandingService
@@ -267,9 +268,6 @@ class App:
         self.live_settings.overlay(overlay_of(settings, chosen, self.vault))
         self.compliance_settings = ComplianceSettingsService(self.live_settings, self.storage.compliance_settings)
         await self.compliance_settings.reload()
-        self.backups = BackupSchedule(self.settings)
-        self.backups.start()
-        stack.push_async_callback(self.backups.close)
         self.changes = ChangeFeed(self.storage.processes)
         stack.push_async_callback(self.changes.close)
         self.idle = IdleScheduler()
@@ -282,6 +280,9 @@ class App:
         self.egress_log, self.gate, self.web_client = await stack.enter_async_context(
             open_network(self.live_settings, self.storage, self._environment)
         )
+        self.backups = BackupSchedule(self.settings, open_bucket_files(self.settings, self.gate))
+        self.backups.start()
+        stack.push_async_callback(self.backups.close)
         self.audit, self.audit_destinations, self.rights = await stack.enter_async_context(
             open_oversight(self.live_settings, self.storage, self.gate, self.vault)
         )

@@ -621,8 +621,8 @@ class Settings:
     backup_folder: Path | None = field(
         default=None,
         metadata={
-            "sentence": "Folder for regular backups of the whole data folder, best on another disk; none are made "
-            "without it."
+            "sentence": "Folder for regular backups of the data folder, the database and the bucket, best on another "
+            "disk; none are made without it."
         },
     )
     backup_hours: float = _setting(24, "Hours between two backups into `backup_folder`.", gt=0, le=10_000)

@@ -54,10 +54,6 @@ def test_files_are_moved_to_a_bucket_and_back(run: Eclair, s3: S3Server, tmp_pat
     inside = {**env, "ECLAIR_BLOBS_URL": url}
     assert f"files: 3, 11 bytes, in {url} at 127.0.0.1" in run("blobs", **inside).stdout
     assert run("blobs", "--check", **inside).stdout == "All 4 files are whole.\n"
-    backup = run("backup", str(tmp_path / "backup"), **inside)
-    assert f"Files of documents and images are in {url}, not in this backup" in backup.stderr
-    assert "the database names" not in backup.stderr
-    assert url in run("backup", str(tmp_path / "backup"), "--list", **inside).stdout
     away = {**inside, "ECLAIR_DATA_DIR": str(tmp_path / "elsewhere")}
     assert run("blobs", "--copy-to", "folder", **away).stdout.startswith("4 files were copied")
     assert run("blobs", "--check", ECLAIR_DATA_DIR=str(tmp_path / "elsewhere")).stdout == "All 4 files are whole.\n"

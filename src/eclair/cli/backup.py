@@ -1,4 +1,4 @@
-"""`eclair backup`: backs up the data folder, lists the snapshots of a backup, or checks the newest."""
+"""`eclair backup`: backs up folder, database and bucket, lists the snapshots of a backup, or checks the newest."""
 
 from __future__ import annotations
 
@@ -7,14 +7,13 @@ import asyncio
 
 from eclair.cli._arguments import load_settings
 from eclair.cli._audit import add_act
-from eclair.cli._backup import open_repository
+from eclair.cli._backup import open_bucket, open_repository
 from eclair.cli._progress import ProgressCounter
 from eclair.cli._terminal import Terminal
 from eclair.errors import NotFound, StoreError
 from eclair.settings import Settings
 from eclair.storage.backup.backup import BackupResult, back_up, check
 from eclair.storage.backup.repository import BackupRepository
-from eclair.storage.open import refuse_postgres
 from eclair.util.cpu import lower_thread_priority
 from eclair.util.humanize import format_size
 
@@ -28,7 +27,6 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     elif arguments.check:
         _check(repository, terminal)
     else:
-        refuse_postgres(settings, "backs up")
         asyncio.run(_back_up(settings, repository, arguments.keep, terminal))
     return 0
 
@@ -38,27 +36,22 @@ async def _back_up(settings: Settings, repository: BackupRepository, keep: int |
 
     def work() -> BackupResult:
         lower_thread_priority()  # people may be at work
-        return back_up(settings.data_dir, repository, counter.show, bucket=settings.blobs_url)
+        return back_up(settings, repository, counter.show, bucket=bucket)
 
-    done = await asyncio.to_thread(work)
+    async with open_bucket(settings) as bucket:
+        done = await asyncio.to_thread(work)
     await add_act(settings, "backup.made")
     snapshot = done.snapshot
     terminal.line(
         f"{snapshot.name}: {len(snapshot.entries):,} files, {format_size(snapshot.size)}, "
         f"of which {done.new_files:,} ({format_size(done.new_bytes)}) are new."
     )
-    if snapshot.bucket is not None:
-        terminal.warn(f"{_describe_bucket(snapshot.bucket)}; back that up too, such as by its versions.")
     if snapshot.missing:
         terminal.warn(
             f"{len(snapshot.missing):,} files that the database names were not there, such as {snapshot.missing[0]}."
         )
     if keep is not None and (gone := await asyncio.to_thread(repository.prune, keep)):
         terminal.line(f"{gone:,} older snapshots were deleted.")
-
-
-def _describe_bucket(bucket: str) -> str:
-    return f"Files of documents and images are in {bucket}, not in this backup"
 
 
 def _list(repository: BackupRepository, terminal: Terminal) -> None:
@@ -68,8 +61,6 @@ def _list(repository: BackupRepository, terminal: Terminal) -> None:
         terminal.line(
             f"{name}  {len(snapshot.entries):,} files, {format_size(snapshot.size)}, Éclair {snapshot.version}"
         )
-        if snapshot.bucket is not None:
-            terminal.line(f"  {_describe_bucket(snapshot.bucket)}.")
     if not names:
         terminal.line(f"{repository.folder} has no snapshots yet.")
 

@@ -1,4 +1,4 @@
-"""`eclair restore`: restores a backup into an empty data folder."""
+"""`eclair restore`: restores a backup into an empty data folder, database and bucket."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ import asyncio
 
 from eclair.cli._arguments import load_settings
 from eclair.cli._audit import add_act
-from eclair.cli._backup import open_repository
+from eclair.cli._backup import open_bucket, open_repository
 from eclair.cli._progress import ProgressCounter
 from eclair.cli._terminal import Terminal
 from eclair.errors import NotFound
+from eclair.settings import Settings
 from eclair.storage.backup.backup import restore
+from eclair.storage.backup.repository import BackupRepository, BackupSnapshot
 from eclair.util.humanize import format_size
 
 
@@ -22,12 +24,22 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     if not names:
         raise NotFound(f"{repository.folder} has no snapshots yet.")
     snapshot = repository.read_snapshot(arguments.snapshot or names[-1])
-    restore(repository, snapshot, settings.data_dir, ProgressCounter(terminal, "Restoring").show)
-    asyncio.run(add_act(settings, "backup.restored", snapshot.name))
+    asyncio.run(_restore(settings, repository, snapshot, terminal))
+    places = [str(settings.data_dir), *(["the database"] if settings.database_url is not None else [])]
+    places += [settings.blobs_url] if settings.blobs_url is not None else []
     terminal.line(
-        f"{snapshot.name} was restored into {settings.data_dir}: {len(snapshot.entries):,} files, "
+        f"{snapshot.name} was restored into {' and '.join(places)}: {len(snapshot.entries):,} files, "
         f"{format_size(snapshot.size)}. Models are downloaded again when they are needed."
     )
     if snapshot.missing:
         terminal.warn(f"{len(snapshot.missing):,} files were missing when it was made, such as {snapshot.missing[0]}.")
     return 0
+
+
+async def _restore(
+    settings: Settings, repository: BackupRepository, snapshot: BackupSnapshot, terminal: Terminal
+) -> None:
+    progress = ProgressCounter(terminal, "Restoring").show
+    async with open_bucket(settings, is_restoring=True) as bucket:
+        await asyncio.to_thread(restore, repository, snapshot, settings, progress, bucket=bucket)
+    await add_act(settings, "backup.restored", snapshot.name)

@@ -10,6 +10,7 @@ from eclair.errors import Refused, StoreError
 from eclair.network.gate import PRINCIPAL, CallContext, OutboundGate
 from eclair.network.policy import host_and_port, is_local_network
 from eclair.settings import Settings
+from eclair.storage.backup.bucket_files import BucketFiles
 from eclair.storage.blob_stores.blob_bucket import BlobBucket, BucketPlace, CallBytes
 from eclair.storage.blob_stores.blob_encryption import BlobKeys
 from eclair.storage.blob_stores.blob_folder import BlobFolder
@@ -67,6 +68,14 @@ def open_blob_store(settings: Settings, gate: OutboundGate, url: str | None = No
     if settings.blobs_url is None and url is None:
         return BlobFolder(settings.data_dir)
     return BlobBucket(BucketPlace.from_settings(settings, os.environ, url), StoreCalls(gate))
+
+
+def open_bucket_files(settings: Settings, gate: OutboundGate) -> BucketFiles | None:
+    """Open the bucket for backups, on the running loop; None where blobs are in the data folder.
+
+    Raises SettingsError.
+    """
+    return BucketFiles(open_blob_store(settings, gate)) if settings.blobs_url is not None else None
 
 
 def open_blob_keys(settings: Settings) -> BlobKeys | None:

@@ -113,12 +113,12 @@ class EgressLog:
 
 
 @asynccontextmanager
-async def open_gate(settings: Settings) -> AsyncGenerator[OutboundGate]:
+async def open_gate(settings: Settings, *, is_restoring: bool = False) -> AsyncGenerator[OutboundGate]:
     """Open the gate for a command without a database: it is opened with the first call.
 
-    Raises SettingsError.
+    With `is_restoring` that is done at the end, and only if there is one then. Raises SettingsError.
     """
-    recorder = _LazyEgressLog(settings)
+    recorder = _LazyEgressLog(settings, is_restoring=is_restoring)
     try:
         yield OutboundGate(OutboundPolicy.from_settings(settings), recorder)
     finally:
@@ -128,13 +128,16 @@ async def open_gate(settings: Settings) -> AsyncGenerator[OutboundGate]:
 class _LazyEgressLog:
     """Implements `CallRecorder`; opens the database with the first call, since most commands make none."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, is_restoring: bool) -> None:
         self._settings = settings
+        self._is_restoring = is_restoring
         self._opening = asyncio.Lock()
         self._waiting: list[CallRecord] = []
         self._opened: tuple[Storage, EgressLog] | None = None
 
     async def begin(self, call: CallRecord) -> int:
+        if self._is_restoring:
+            return 0
         try:
             return await (await self._open()).begin(call)
         except StoreError as error:
@@ -150,6 +153,9 @@ class _LazyEgressLog:
     async def close(self) -> None:
         """Store what waits, and close the database."""
         try:
+            if self._waiting and self._is_restoring and not await asyncio.to_thread(self._has_database):
+                log.error("%d calls are not in the egress log: nothing was restored.", len(self._waiting))
+                return
             if self._waiting:
                 await self._open()
             if self._opened is not None:
@@ -160,6 +166,12 @@ class _LazyEgressLog:
                 await storage.close()
         except StoreError as error:
             log.error("%d calls are not in the egress log: %s", len(self._waiting), error.message)
+
+    def _has_database(self) -> bool:
+        """Raises StoreError."""
+        from eclair.storage.open import inspect_database
+
+        return inspect_database(self._settings) is not None
 
     async def _open(self) -> EgressLog:
         """Raises StoreError."""

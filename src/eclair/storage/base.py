@@ -149,6 +149,14 @@ class DatabaseReport:
 
 
 @dataclass(frozen=True, slots=True)
+class DatabaseCopy:
+    """A copy of a database: its format, and the files of documents and images that it names, as paths."""
+
+    format: int
+    named_blobs: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
 class RepairReport:
     """Numbers of rows by what they are, such as "messages", and the folder that the damaged database is in now.
 

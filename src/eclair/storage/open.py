@@ -9,6 +9,8 @@ import asyncio
 import contextlib
 import logging
 import time
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,7 +19,7 @@ from eclair.schema.ids import Clock
 from eclair.settings import Settings
 from eclair.storage import lost
 from eclair.storage.audit_destinations import StoredDestination
-from eclair.storage.base import DatabaseReport, RepairReport, ReportSteps, Storage
+from eclair.storage.base import DatabaseCopy, DatabaseReport, RepairReport, ReportSteps, Storage
 from eclair.storage.compliance_settings import ComplianceValues
 from eclair.storage.policy import StoredPolicy
 from eclair.storage.servers import StoredServer
@@ -31,6 +33,10 @@ from eclair.util.private_files import make_private
 log = logging.getLogger(__name__)
 
 StoragePlace = Path | Settings
+
+TABLES_FOLDER = "database"
+TABLES_FILE = f"{TABLES_FOLDER}/tables.json"
+"""The files of a backup that hold a PostgreSQL database; that of SQLite is one file."""
 
 
 def _folder(place: StoragePlace) -> Path:
@@ -201,14 +207,59 @@ def has_database(place: StoragePlace) -> bool:
     return _url(place) is not None or sqlite.has_database(_folder(place))
 
 
-def copy_database(folder: Path, target: Path) -> None:
-    """Copy the database of a data folder to a new file, as it is at one moment. Raises StoreError."""
-    sqlite.copy_database(folder, target)
+def is_in_tables(paths: Iterable[str]) -> bool:
+    """Tell whether files of `copy_database` with these paths are of a PostgreSQL database."""
+    return TABLES_FILE in paths
 
 
-def list_named_blobs(folder: Path) -> set[str]:
-    """List the files of documents and images that a database names, as paths in the data folder. Raises StoreError."""
-    return sqlite.list_named_blobs(folder)
+def is_of_database(path: str) -> bool:
+    """Tell whether a path is that of a file of `copy_database`."""
+    return path == sqlite.DATABASE_FILE or path.startswith(f"{TABLES_FOLDER}/")
+
+
+def copy_database(
+    place: StoragePlace, folder: Path, add: Callable[[Path, str], None], progress: ReportSteps
+) -> DatabaseCopy:
+    """Copy the database, as it is at one moment, to files in `folder`; each is handed to `add` with its path. Blocks.
+
+    Raises NotFound where there is none, StoreError also where it is damaged, and what `add` raises.
+    """
+    if (url := _url(place)) is not None:
+        from eclair.storage.postgres import table_files
+
+        return table_files.copy_to_files(url, folder, add, progress)
+    copy = folder / sqlite.DATABASE_FILE
+    sqlite.copy_database(_folder(place), copy)
+    report = sqlite.inspect_database(folder)
+    if report is None or report.damage is not None:
+        raise StoreError("The database is damaged, so it was not backed up; `eclair doctor` says more.")
+    add(copy, sqlite.DATABASE_FILE)
+    return DatabaseCopy(report.version, frozenset(sqlite.list_named_blobs(folder)))
+
+
+def restore_database(
+    place: StoragePlace, paths: Sequence[str], read: Callable[[str], AbstractContextManager[Path]]
+) -> None:
+    """Restore the files of `copy_database` with these paths, of which `read` has each within a block. Blocks.
+
+    Raises Conflict where there is a database, or where they are another kind's, and StoreError.
+    """
+    if (url := _url(place)) is not None:
+        from eclair.storage.postgres import table_files
+
+        table_files.fill_from_files(url, paths, read)
+        return
+    with read(sqlite.DATABASE_FILE) as file:
+        file.replace(_folder(place) / sqlite.DATABASE_FILE)
+
+
+def describe_database(place: StoragePlace) -> str:
+    """Name the place of the database for people, without a password."""
+    if (url := _url(place)) is not None:
+        from eclair.storage.postgres.database import describe_url
+
+        return describe_url(url)
+    return str(_folder(place))
 
 
 def inspect_database(place: StoragePlace) -> DatabaseReport | None:

@@ -118,7 +118,7 @@ OWNERLESS: dict[str, frozenset[str]] = {
             "files.SQLFileStore.list_unattached_files",
             "images.SQLImageStore.list_blobs",
             "images.SQLImageStore.list_orphaned_blobs",
-            "open.list_named_blobs",
+            "named_blobs.list_named_blobs",
             "projects.SQLProjectStore.erase_project",
             "projects.SQLProjectStore.list_deleted_projects",
             "feeds.list_active_urls",

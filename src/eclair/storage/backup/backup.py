@@ -1,20 +1,31 @@
-"""Makes, checks and restores backups of a data folder; a server may write to it meanwhile."""
+"""Makes, checks and restores backups of a data folder, its database and its bucket, while a server writes to them."""
 
 from __future__ import annotations
 
 import contextlib
 import tempfile
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 import eclair
 from eclair.errors import Conflict, NotFound, StoreError
+from eclair.settings import Settings
 from eclair.storage import lost
+from eclair.storage.backup.bucket_files import BucketFiles
 from eclair.storage.backup.repository import BackupEntry, BackupRepository, BackupSnapshot
-from eclair.storage.open import copy_database, has_database, inspect_database, list_named_blobs
-from eclair.storage.sqlite.open import DATABASE_FILE
+from eclair.storage.blob_stores.blob_store import StoredObject
+from eclair.storage.open import (
+    StoragePlace,
+    copy_database,
+    describe_database,
+    has_database,
+    inspect_database,
+    is_in_tables,
+    is_of_database,
+    restore_database,
+)
 
 BLOB_FOLDERS = lost.BLOB_FOLDERS
 EXTRA_FILES = ("secret.key", "session.key", "signing.key")
@@ -35,43 +46,36 @@ class BackupResult:
 
 
 def back_up(
-    data_dir: Path,
+    place: StoragePlace,
     repository: BackupRepository,
     progress: ReportCopied = lambda done, total: None,
     *,
-    bucket: str | None = None,
+    bucket: BucketFiles | None = None,
 ) -> BackupResult:
-    """Add a snapshot of a data folder to a repository, and check it by opening its database.
+    """Add a snapshot of a data folder and its database to a repository; the copy of the database is checked.
 
-    Files are copied before the database, and those that came meanwhile after it, so that every file that the copied
-    database names is there. Those in a `bucket` are left to whoever runs that. Blocks. Raises StoreError, Conflict
-    while another backup runs, and NotFound where there is no database.
+    Files, those in a `bucket` too, are copied before the database, and those that came meanwhile after it, so that
+    every file that the copied database names is there. Blocks. Raises StoreError, Conflict while another backup runs,
+    and NotFound where there is no database.
     """
-    if not has_database(data_dir):
+    data_dir = place if isinstance(place, Path) else place.data_dir
+    if not has_database(place):
         raise NotFound(f"There is nothing to back up in {data_dir}.")
     with (
         _translated(f"The backup into {repository.folder}"),
         repository.lock(),
         tempfile.TemporaryDirectory(dir=repository.folder, prefix="copying-") as folder,
     ):
-        copying = _Copying(data_dir, repository, progress)
-        copying.add(_files(data_dir))
-        copy = Path(folder, DATABASE_FILE)
-        copy_database(data_dir, copy)
-        report = inspect_database(Path(folder))
-        if report is None or report.damage is not None:
-            raise StoreError("The database is damaged, so it was not backed up; `eclair doctor` says more.")
-        copying.add(_files(data_dir))
-        copying.add_file(copy, DATABASE_FILE)
-        named = list_named_blobs(Path(folder)) if bucket is None else set[str]()
-        present = {entry.path for entry in copying.entries.values()}
+        copying = _Copying(data_dir, repository, Path(folder), bucket, progress)
+        copying.add_new_files()
+        copy = copy_database(place, Path(folder), copying.add_file, progress)
+        copying.add_new_files()
         snapshot = BackupSnapshot(
             f"{datetime.now(UTC):%Y-%m-%dT%H-%M-%SZ}",
             eclair.__version__,
-            report.version,
+            copy.format,
             tuple(copying.entries[path] for path in sorted(copying.entries)),
-            tuple(sorted(named - present)),
-            bucket,
+            tuple(sorted(copy.named_blobs - copying.entries.keys())),
         )
         repository.add_snapshot(snapshot)
     return BackupResult(snapshot, copying.new_files, copying.new_bytes)
@@ -92,27 +96,74 @@ def check(
 def restore(
     repository: BackupRepository,
     snapshot: BackupSnapshot,
-    data_dir: Path,
+    place: StoragePlace,
     progress: ReportCopied = lambda done, total: None,
+    *,
+    bucket: BucketFiles | None = None,
 ) -> None:
-    """Write a snapshot into a data folder that has no database and no files yet; the database comes last.
+    """Write a snapshot to where there is no database and no file yet, blobs into the `bucket` if there is one.
 
-    Blocks. Raises Conflict for a folder in use, and StoreError for a damaged backup; what was written then stays, and
-    the folder has no database.
+    The database comes last. Blocks. Raises Conflict for a place in use or another kind of database, and StoreError for
+    a damaged backup; what was written then stays, without a database.
     """
+    data_dir = place if isinstance(place, Path) else place.data_dir
+    entries = {entry.path: entry for entry in snapshot.entries}
+    _require_kind(place, entries)
+    _require_unused(place, data_dir, bucket)
+    with _translated(f"Restoring into {data_dir}"):
+        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=data_dir, prefix="restoring-") as folder:
+        done = 0
+
+        def count() -> None:
+            nonlocal done
+            done += 1
+            progress(done, len(entries))
+
+        @contextlib.contextmanager
+        def read(path: str) -> Generator[Path]:
+            file = Path(folder, "file")
+            repository.write_out(entries[path], file)
+            yield file
+            file.unlink(missing_ok=True)
+            count()
+
+        for path in sorted(path for path in entries if not is_of_database(path)):
+            if bucket is not None and path.partition("/")[0] in (*BLOB_FOLDERS, lost.LOST_FOLDER):
+                with read(path) as file:
+                    bucket.add(path, file)
+                continue
+            target = data_dir / path
+            if not target.resolve().is_relative_to(data_dir.resolve()):
+                raise StoreError(f"{path!r} in the backup leads out of the data folder; it was not restored.")
+            repository.write_out(entries[path], target)
+            count()
+        restore_database(place, sorted(path for path in entries if is_of_database(path)), read)
+
+
+def _require_kind(place: StoragePlace, paths: Iterable[str]) -> None:
+    """Raise Conflict where the place has another kind of database than the snapshot."""
+    is_for_postgres = isinstance(place, Settings) and place.database_url is not None
+    if is_in_tables(paths) and not is_for_postgres:
+        raise Conflict(
+            "The backup holds a PostgreSQL database; name an empty one with ECLAIR_DATABASE_URL, and restore into that."
+        )
+    if is_for_postgres and not is_in_tables(paths):
+        raise Conflict(
+            "The backup holds a SQLite database; restore it without ECLAIR_DATABASE_URL, then run `eclair migrate`."
+        )
+
+
+def _require_unused(place: StoragePlace, data_dir: Path, bucket: BucketFiles | None) -> None:
+    """Raise Conflict where there are files or a database already."""
     if has_database(data_dir) or lost.count_blobs(data_dir):
         raise Conflict(
             f"{data_dir} is in use already; move it away, or restore into another folder with ECLAIR_DATA_DIR."
         )
-    with _translated(f"Restoring into {data_dir}"):
-        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    entries = sorted(snapshot.entries, key=lambda entry: (entry.path == DATABASE_FILE, entry.path))
-    for number, entry in enumerate(entries, 1):
-        target = data_dir / entry.path
-        if not target.resolve().is_relative_to(data_dir.resolve()):
-            raise StoreError(f"{entry.path!r} in the backup leads out of the data folder; it was not restored.")
-        repository.write_out(entry, target)
-        progress(number, len(entries))
+    if isinstance(place, Settings) and inspect_database(place) is not None:
+        raise Conflict(f"{describe_database(place)} was used by Éclair already; restore into an empty one.")
+    if bucket is not None and bucket.list_files():
+        raise Conflict(f"{bucket.description} has files already; choose another prefix with ECLAIR_BLOBS_URL.")
 
 
 @contextlib.contextmanager
@@ -127,24 +178,58 @@ def _translated(doing: str) -> Generator[None]:
 class _Copying:
     """Puts files into a repository, each path once."""
 
-    def __init__(self, data_dir: Path, repository: BackupRepository, progress: ReportCopied) -> None:
+    def __init__(
+        self,
+        data_dir: Path,
+        repository: BackupRepository,
+        folder: Path,
+        bucket: BucketFiles | None,
+        progress: ReportCopied,
+    ) -> None:
         self.entries: dict[str, BackupEntry] = {}
         self.new_files = self.new_bytes = 0
         self._data_dir = data_dir
         self._repository = repository
+        self._folder = folder
+        self._bucket = bucket
         self._progress = progress
+        names = repository.list_snapshots() if bucket is not None else []
+        self._earlier = {entry.path: entry for name in names[-1:] for entry in repository.read_snapshot(name).entries}
 
-    def add(self, paths: Iterator[Path]) -> None:
-        missing = [path for path in paths if str(path.relative_to(self._data_dir)) not in self.entries]
+    def add_new_files(self) -> None:
+        """Add the files of data folder and bucket that aren't there yet."""
+        missing = [path for path in _files(self._data_dir) if str(path.relative_to(self._data_dir)) not in self.entries]
+        objects = self._bucket.list_files() if self._bucket is not None else []
+        objects = [each for each in objects if each.key not in self.entries]
+        total = len(missing) + len(objects)
         for number, path in enumerate(missing, 1):
             with contextlib.suppress(FileNotFoundError):  # deleted meanwhile
                 self.add_file(path, str(path.relative_to(self._data_dir)))
-            self._progress(number, len(missing))
+            self._progress(number, total)
+        for number, found in enumerate(objects, len(missing) + 1):
+            with contextlib.suppress(FileNotFoundError):
+                self._add_object(found)
+            self._progress(number, total)
 
     def add_file(self, path: Path, name: str) -> None:
         """Add a file. Raises FileNotFoundError and StoreError."""
+        self._add(path, name, None)
+
+    def _add_object(self, found: StoredObject) -> None:
+        """Add an object of the bucket; one that is as it was in the snapshot before isn't fetched again."""
+        assert self._bucket is not None
+        earlier = self._earlier.get(found.key)
+        is_unchanged = earlier is not None and (earlier.size, earlier.modified) == (found.size, found.modified)
+        if earlier is not None and is_unchanged and self._repository.holds(earlier.sha256):
+            self.entries[found.key] = earlier
+            return
+        copy = self._folder / "object"
+        self._bucket.fetch(found.key, copy)
+        self._add(copy, found.key, found.modified)
+
+    def _add(self, path: Path, name: str, modified: float | None) -> None:
         sha256, size, is_new = self._repository.put(path)
-        self.entries[name] = BackupEntry(name, sha256, size)
+        self.entries[name] = BackupEntry(name, sha256, size, modified)
         self.new_files += is_new
         self.new_bytes += size if is_new else 0
 

@@ -42,19 +42,22 @@ _LAST = 1
 
 @dataclass(frozen=True, slots=True)
 class BackupEntry:
-    """A file of a snapshot: its `path` in the data folder, the SHA-256 of its content, its bytes."""
+    """A file of a snapshot: its `path` in the data folder, the SHA-256 of its content, its bytes.
+
+    `modified` is when one of a bucket was changed last, in seconds since 1970 by the clock of the store.
+    """
 
     path: str
     sha256: str
     size: int
+    modified: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class BackupSnapshot:
     """A manifest. `name` is the moment in UTC, `version` Éclair's, `database_format` that of the database.
 
-    `missing` are files that the database names and that were not there. `bucket` is where the files of documents and
-    images are that the snapshot doesn't have.
+    `missing` are files that the database names and that were not there.
     """
 
     name: str
@@ -62,7 +65,6 @@ class BackupSnapshot:
     database_format: int
     entries: tuple[BackupEntry, ...]
     missing: tuple[str, ...] = ()
-    bucket: str | None = None
 
     @property
     def size(self) -> int:

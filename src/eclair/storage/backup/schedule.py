@@ -1,4 +1,4 @@
-"""Backs up the data folder regularly while the server runs."""
+"""Backs up the data folder, the database and the bucket regularly while the server runs."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from pathlib import Path
 from eclair.errors import EclairError, InvalidInput
 from eclair.settings import Settings
 from eclair.storage.backup.backup import back_up
+from eclair.storage.backup.bucket_files import BucketFiles
 from eclair.storage.backup.repository import BackupRepository, BackupSnapshot, read_passphrase
-from eclair.storage.open import refuse_postgres
 from eclair.util.cpu import lower_thread_priority
 from eclair.util.humanize import format_size
 from eclair.util.log_context import log_admin_act
@@ -48,8 +48,9 @@ class BackupStatus:
 class BackupSchedule:
     """Makes a backup when the newest snapshot is older than the settings' interval, and prunes old ones."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, bucket: BucketFiles | None = None) -> None:
         self._settings = settings
+        self._bucket = bucket
         self._task: asyncio.Task[None] | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="eclair-backup", initializer=lower_thread_priority)
         self._working = threading.Lock()
@@ -138,9 +139,8 @@ class BackupSchedule:
         with self._working:
             self._progress = 0.0
             try:
-                refuse_postgres(self._settings, "backs up")
                 repository = BackupRepository.create_or_open(folder, self._passphrase())
-                done = back_up(self._settings.data_dir, repository, self._report, bucket=self._settings.blobs_url)
+                done = back_up(self._settings, repository, self._report, bucket=self._bucket)
                 repository.prune(self._settings.backup_keep)
             except EclairError as error:
                 self._problem = error.message

@@ -236,7 +236,7 @@ class PostgresDatabase:
                     raise StoreError(f"{self.name} is PostgreSQL {raw.get_server_version().major}; Éclair needs 16.")
                 async with raw.transaction(isolation="read_committed"):
                     await raw.execute("SELECT pg_advisory_xact_lock($1)", MIGRATION_LOCK)
-                    await _migrate(raw, self.name)
+                    await migrate_tables(raw, self.name)
         finally:
             await raw.close(timeout=CONNECT_TIMEOUT_S)
 
@@ -269,7 +269,8 @@ async def find_format(raw: RawConnection) -> int | None:
     return await raw.fetchval(f"SELECT number FROM {SCHEMA}.format")
 
 
-async def _migrate(raw: RawConnection, name: str) -> None:
+async def migrate_tables(raw: RawConnection, name: str, until: int | None = None) -> None:
+    """Bring the tables to the format `until`, or else to the latest, within a transaction. Raises StoreError."""
     now = await find_format(raw) or 0
     if not now:
         await raw.execute(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}")
@@ -281,8 +282,10 @@ async def _migrate(raw: RawConnection, name: str) -> None:
         raise StoreError(
             f"{name} was changed by a newer Éclair (to format {now}, this one knows {latest}); update Éclair."
         )
+    if until is not None:
+        latest = until
     for number in sorted(scripts):
-        if number > now:
+        if now < number <= latest:
             await raw.execute(scripts[number])
     await raw.execute(
         "INSERT INTO format (id, number) VALUES (1, $1) ON CONFLICT (id) DO UPDATE SET number = excluded.number", latest

@@ -16,6 +16,7 @@ from eclair.storage.base import DatabaseReport, Storage
 from eclair.storage.compliance_settings import ComplianceValues
 from eclair.storage.policy import StoredPolicy
 from eclair.storage.servers import StoredServer
+from eclair.storage.sql import named_blobs
 from eclair.storage.sql.api_keys import has_keys
 from eclair.storage.sql.audit_destinations import list_destinations
 from eclair.storage.sql.budgets import has_budgets
@@ -173,15 +174,7 @@ def copy_database(folder: Path, target: Path) -> None:
 def list_named_blobs(folder: Path) -> set[str]:
     """List the blobs that a database names, as paths in the data folder. Raises StoreError."""
     with open_readonly(folder / DATABASE_FILE) as db:
-        images = [name for row in db.execute("SELECT blob, thumbnail FROM picture") for name in row]
-        files = [
-            row[0]
-            for row in db.execute("SELECT DISTINCT sha256 FROM file JOIN document ON document.number = file.document")
-        ]
-    return {
-        *(f"pictures/{name[:2]}/{name}" for name in images if isinstance(name, str)),
-        *(f"files/{name[:2]}/{name}" for name in files if isinstance(name, str)),
-    }
+        return named_blobs.list_named_blobs(db)
 
 
 def inspect_database(folder: Path) -> DatabaseReport | None:
