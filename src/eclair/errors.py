@@ -390,10 +390,14 @@ class EngineBroken(UpstreamError):
 
 
 class Draining(EclairError):
-    """Éclair is about to end, and begins no further answers."""
+    """Éclair is about to end, and begins no further answers; in `retry_after` seconds this or another one does."""
 
     code = "draining"
     status = 503
+    retry_after = 5.0
+
+    def __init__(self) -> None:
+        super().__init__("Éclair is about to end; ask again in a moment.")
 
 
 class IdentityUnavailable(UpstreamError):

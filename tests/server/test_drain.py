@@ -47,6 +47,16 @@ async def test_answers_end_and_none_begins(tmp_path: Path, http: aiohttp.ClientS
         refused = await server.post(f"/api/conversations/{other}/turns", {"text": "Hello?"})
         assert (refused.status, refused.error["code"]) == (503, "draining")
         assert "ask again in a moment" in refused.error["message"]
+        asked = {"model": "scripted", "messages": [{"role": "user", "content": "Hello?"}]}
+        for path, body in (
+            ("/v1/chat/completions", asked),
+            ("/v1/messages", {**asked, "max_tokens": 9}),
+            ("/api/answers", {"text": "Hello?"}),
+        ):
+            refused = await server.post(path, body)
+            assert (refused.status, refused.headers["Retry-After"]) == (503, "5"), path
+            assert "ask again in a moment" in refused.error["message"]
+        assert (await server.get("/v1/models")).status == 200
         events = [event for _, event in parse(await following)]
         assert type(events[-1]).__name__ == "RunFinished"
         await asyncio.to_thread(server.process.join)

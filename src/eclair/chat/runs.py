@@ -134,7 +134,7 @@ class Runs:
 
     def _refuse_if_draining(self) -> None:
         if self._is_draining:
-            raise Draining("Éclair is about to end; ask again in a moment.")
+            raise Draining
 
     async def close(self) -> None:
         """Interrupt the runs under way and store everything."""

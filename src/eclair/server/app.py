@@ -25,6 +25,7 @@ from eclair.errors import (
     INTERNAL_ERROR,
     BudgetExceeded,
     Conflict,
+    Draining,
     EclairError,
     EngineBusy,
     InvalidInput,
@@ -37,6 +38,7 @@ from eclair.server import ui
 from eclair.server.anthropic import errors as anthropic
 from eclair.server.api import metrics
 from eclair.server.auth import AuthMiddleware
+from eclair.server.drain_guard import DrainGuard
 from eclair.server.internal_requests import InternalRequests
 from eclair.server.lazy_routes import ROUTE_MODULES, LazyRoutes, add_routes, build_all_routers
 from eclair.server.ollama import errors as ollama
@@ -73,6 +75,7 @@ def create_app(app: App, session: OwnerSession | None = None) -> FastAPI:
     api.add_middleware(LazyRoutes, routes=api, app=app)
     if app.read_only is not None:
         api.add_middleware(ReadOnly, reason=app.read_only, respond=respond)
+    api.add_middleware(DrainGuard, is_draining=lambda: app.runs.is_draining, respond=respond)
     if app.settings.ollama_port is not None:
         api.add_middleware(OllamaPort, port=app.settings.ollama_port)
     keys = ApiKeys(app.storage.api_keys)
@@ -164,7 +167,7 @@ def respond(scope: Scope, error: EclairError) -> JSONResponse:
     headers: dict[str, str] = {}
     if isinstance(error, Unauthorized):
         headers["WWW-Authenticate"] = "Bearer"
-    if isinstance(error, BudgetExceeded | EngineBusy | TooBusy) and error.retry_after is not None:
+    if isinstance(error, BudgetExceeded | Draining | EngineBusy | TooBusy) and error.retry_after is not None:
         headers["Retry-After"] = str(max(1, math.ceil(error.retry_after)))
     if scope["path"].startswith(anthropic.PATH):
         return JSONResponse(anthropic.body(error), error.status, headers)

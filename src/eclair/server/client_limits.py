@@ -62,6 +62,11 @@ RETRY_HELD_S = 10.0
 log = logging.getLogger(__name__)
 
 
+def is_costly(scope: Scope) -> bool:
+    """Tell whether a request takes a model, a sandbox or the web."""
+    return scope["method"] == "POST" and route_prefix(scope["path"]) in COSTLY_ROUTES
+
+
 class ClientLimits:
     """Counts the requests of clients; a client is a network and the key that it uses."""
 
@@ -112,7 +117,7 @@ class ClientLimits:
         Raises TooBusy.
         """
         prefix = route_prefix(scope["path"])
-        if scope["method"] != "POST" or prefix not in COSTLY_ROUTES:
+        if not is_costly(scope):
             return
         if prefix != MCP_ROUTE:
             self._limits.charge(principal)
