@@ -8,13 +8,16 @@ import sys
 from pathlib import Path
 
 import pytest
+from mcp.shared.auth import OAuthClientInformationFull
 from playwright.sync_api import Page, expect
+from pydantic import AnyUrl
 
 from tests.browser import axe
 from tests.browser.conftest import Opening, Starting, Watch
 from tests.browser.test_chat import answer, answers, composer, finished, send
 from tests.mcp_servers.oauth_server import Authorizing, authorizing_beside
 from tests.mcp_servers.test_mcp_service import ODD
+from tests.server.test_mcp_sign_in import DESCRIPTION, id_token
 
 SETTINGS = "/settings/mcp"
 
@@ -209,3 +212,42 @@ def test_a_person_signs_in_at_a_server_and_comes_back(
         card.get_by_role("button", name="Sign out").click()
         expect(card.get_by_role("button", name="Sign in")).to_be_visible(timeout=30_000)
         assert provider.refresh == {}
+
+
+def test_a_client_registered_by_hand_signs_in_and_the_page_says_as_whom(
+    opening: Opening, starting: Starting, watches: list[Watch]
+) -> None:
+    provider = Authorizing()
+    with authorizing_beside(provider) as address:
+        context = opening(starting())
+        watches[-1].forgive("foreign request")  # the page where one signs in is of the other host
+        context.add_init_script(path=axe.AXE)
+        page = context.new_page()
+        page.goto(SETTINGS)
+        provider.clients["eclair at home"] = OAuthClientInformationFull(
+            client_id="eclair at home",
+            client_secret="a secret",
+            redirect_uris=[AnyUrl(page.url)],
+            token_endpoint_auth_method="client_secret_post",
+        )
+        provider.lies = {
+            DESCRIPTION: {
+                "registration_endpoint": None,
+                "token_endpoint_auth_methods_supported": ["client_secret_post"],
+            },
+            "/token": {"id_token": id_token(sub="7", email="ada@example.org")},
+        }
+        page.get_by_role("button", name="Add an MCP server").click()
+        form = page.get_by_role("form", name="Add an MCP server")
+        form.get_by_label("Name", exact=True).fill("notes")
+        form.get_by_label("Address or command").fill(address)
+        expect(form.get_by_text(f"Register this there as the redirect address: {page.url}")).to_be_visible()
+        expect(form.get_by_label("OAuth client secret")).to_have_count(0)
+        form.get_by_label("OAuth client ID").fill("eclair at home")
+        form.get_by_label("OAuth client secret").fill("a secret")
+        axe.check(page)
+        form.get_by_role("button", name="Save").click()
+        card = page.get_by_role("article", name="notes")
+        card.get_by_role("button", name="Sign in").click(timeout=30_000)
+        expect(card.get_by_text("Signed in as ada@example.org", exact=True)).to_be_visible(timeout=30_000)
+        axe.check(page)
