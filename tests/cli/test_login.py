@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import stat
+import sys
 from collections.abc import AsyncGenerator
 from pathlib import Path
 
@@ -12,8 +13,9 @@ import orjson
 import pytest
 import pytest_asyncio
 
-from tests.cli.test_cli import Eclair, sentence
-from tests.support import Process
+from tests.cli.test_cli import Eclair, Screen, sentence
+from tests.server.test_elicitation import ASKING
+from tests.support import JSON, Process
 
 KEY = "a-key-of-the-owner-of-it"
 OWNER = {"Authorization": f"Bearer {KEY}"}
@@ -109,6 +111,52 @@ async def test_files_and_libraries_are_those_of_the_server(run: Eclair, there: P
     assert removed.stdout == f"Removed the library baking with its 1 file at {there.address}.\n"
     missing = await asyncio.to_thread(run, "libraries", "remove", "baking", "--yes")
     assert (missing.returncode, "There is no library 'baking' there" in missing.stderr) == (2, True)
+
+
+async def test_projects_and_mcp_servers_are_those_of_the_server(run: Eclair, there: Process, tmp_path: Path) -> None:
+    await log_in(run, there)
+    project = (await there.post("/api/projects", {"name": "Town"}, headers=OWNER)).body["id"]
+    chosen: JSON = {"model": "scripted", "tools": []}
+    assert (await there.call("PATCH", f"/api/projects/{project}", chosen, headers=OWNER)).status == 200
+    note = tmp_path / "note.txt"
+    note.write_text("The tower is 40 metres high.")
+    words = ("ask", "--project", "Town", "--file", str(note), "--json", "How high is the tower?")
+    asked = await asyncio.to_thread(run, *words)
+    events = [orjson.loads(line) for line in asked.stdout.splitlines()]
+    assert (asked.returncode, events[0]["type"], events[-1]["type"]) == (0, "run.started", "run.finished")
+    assert any(event["type"] == "source.found" for event in events)
+
+    gone = await there.post(f"/api/conversations/{events[0]['conversation']}/restore", {}, headers=OWNER)
+    assert gone.status == 404, "it is erased, not only deleted"
+
+    await allow_asking_server(there)
+    assert (await there.call("PATCH", f"/api/projects/{project}", {"tools": None}, headers=OWNER)).status == 200
+    home = tmp_path / "laptop"
+    screen = Screen(home, "ask", "--project", "Town", "--mcp", "asking", 'script: tool=asking__book{"place":"Brest"}')
+    try:
+        await asyncio.to_thread(screen.until, "y: once")
+        screen.type("y\r")
+        await asyncio.to_thread(screen.until, "The MCP server 'asking' asks you: Who stays in Brest?")
+        screen.type("/decline\r")
+        await asyncio.to_thread(screen.until, "words · scripted")
+        assert await asyncio.to_thread(screen.end) == 0
+    finally:
+        screen.close()
+    assert (await there.get("/api/conversations", OWNER)).body["conversations"] == []
+    assert (await there.get("/api/files", OWNER)).body["files"] == []
+
+    for option, sentence_there in (("--project", "no project 'none'"), ("--mcp", "no MCP server 'none'")):
+        missing = await asyncio.to_thread(run, "ask", option, "none", "Why?")
+        assert (missing.returncode, f"There is {sentence_there} there" in sentence(missing.stderr)) == (2, True)
+
+
+async def allow_asking_server(there: Process) -> None:
+    """Add a server that asks something in the middle of a call, and allow its tools."""
+    body = {"name": "asking", "command": [sys.executable, "-P", str(ASKING), "new"]}
+    path = f"/api/mcp-servers/{(await there.post('/api/mcp-servers', body, headers=OWNER)).body['id']}"
+    seen = (await there.post(f"{path}/check", {}, headers=OWNER)).body["seen"]
+    allowed = await there.post(f"{path}/approve", {"fingerprint": seen["fingerprint"]}, headers=OWNER)
+    assert allowed.status == 200, allowed
 
 
 async def test_a_refused_login_keeps_nothing(run: Eclair, there: Process, tmp_path: Path) -> None:

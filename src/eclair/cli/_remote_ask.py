@@ -99,7 +99,7 @@ async def _ask_in_conversation(
             if shown.run is not None and not shown.is_over:
                 await server.post(f"/api/runs/{shown.run}/stop", {})
             if shown.conversation:
-                await server.delete(f"/api/conversations/{shown.conversation}")
+                await server.delete(f"/api/conversations/{shown.conversation}?forever=true")
         for id in files:
             with suppress(EclairError):
                 await server.delete(f"/api/files/{id}")
