@@ -97,6 +97,17 @@ async def test_a_server_wants_a_sign_in_and_is_used_after_it(asking: Server, not
     assert (await asking.call("DELETE", f"/api/mcp-servers/{id}/sign-in")).status == 404
 
 
+async def test_a_reply_without_tokens_is_told_in_a_sentence(asking: Server, notes: str, provider: Authorizing) -> None:
+    provider.lies = {"/token": {"access_token": None}}
+    id = await add(asking, notes)
+    reply = await finish(asking, await visit(await begin(asking, id)))
+    assert (reply.status, reply.error["message"]) == (
+        502,
+        "The sign-in of the MCP server 'notes' gave no tokens (its reply holds none); sign in again, or check the "
+        "client's ID and secret if you set them.",
+    )
+
+
 DESCRIPTION = "/.well-known/oauth-authorization-server"
 
 

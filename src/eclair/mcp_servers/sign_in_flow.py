@@ -17,6 +17,7 @@ import orjson
 from mcp.client.auth import AuthorizationCodeResult, OAuthClientProvider, OAuthRegistrationError, OAuthTokenError
 from mcp.client.auth.utils import extract_resource_metadata_from_www_auth, extract_scope_from_www_auth, union_scopes
 from mcp.shared.auth import OAuthClientInformationFull, OAuthClientMetadata, OAuthToken
+from pydantic import ValidationError
 
 from eclair.errors import Conflict, EclairError, EngineBroken, EngineUnavailable, Refused
 from eclair.mcp_servers.sign_in_account import read_account, read_token
@@ -197,7 +198,12 @@ class McpSignInFlow:
                 "give the server a token as a header instead."
             )
         if isinstance(error, OAuthTokenError):
-            return EngineBroken(f"The MCP server {self._name!r} gave no tokens ({said}); sign in again.")
+            if isinstance(error.__context__, ValidationError):
+                said = "its reply holds none"
+            return EngineBroken(
+                f"The sign-in of the MCP server {self._name!r} gave no tokens ({said}); sign in again, or check the "
+                "client's ID and secret if you set them."
+            )
         return self._broken(f"can't be trusted with a sign-in: {said}")
 
     def _unwanted(self) -> EclairError:
