@@ -49,7 +49,7 @@ async def standing(server: Server, era: Era, way: str) -> AsyncGenerator[None]:
         try:
             yield
         finally:
-            await server.call("DELETE", path)
+            assert (await server.call("DELETE", path)).status == 204
 
 
 async def until_asking(door: Door, run: str, count: int = 1) -> JSON:
