@@ -104,12 +104,12 @@ async def test_code_makes_a_file_of_a_table_and_mends_its_error(told: tuple[Serv
     assert orjson.loads(made)[0] == "region,quarter,revenue"
 
 
-async def test_after_three_errors_it_says_that_it_failed(told: tuple[Server, Told]) -> None:
+async def test_after_three_corrections_it_says_that_it_failed(told: tuple[Server, Told]) -> None:
     server, model = told
     file = await attach(server, SALES, "sales.csv")
-    model.writes, model.says = ["1 / 0"] * 3, "It did not work."
+    model.writes, model.says = ["1 / 0"] * 4, "It did not work."
     answer = await server.say(await server.begin(), "Save it as JSON.", files=[file])
-    assert [call["outcome"] for call in answer["calls"]] == ["failed"] * 3
+    assert [call["outcome"] for call in answer["calls"]] == ["failed"] * 4
     assert text_of(answer) == "It did not work."
 
 

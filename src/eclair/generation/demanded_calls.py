@@ -18,7 +18,7 @@ from eclair.generation.untrusted import neutralize
 from eclair.llm.base import JSON, Delta, Finish, PromptMessage, Request, Text, ToolCall
 from eclair.schema.messages import Message
 
-MAX_ATTEMPTS = 3
+MAX_ATTEMPTS = 4
 """Calls until the model has to answer, if each of them fails."""
 
 MAX_CALL_TOKENS = 1024
