@@ -373,7 +373,7 @@ class App:
         drawing = (storage, self.gallery, documents, self.idle, self.gate, self._environment, planner, self.budgets)
         self.provenance, self.images = await stack.enter_async_context(open_image_generation(live, *drawing, rights))
         self.python = await stack.enter_async_context(
-            open_python(self.settings, storage, documents.blobs, self.changes, self.gate)
+            open_python(self.settings, storage, documents.blobs, self.changes, self.gate, self.idle)
         )
 
     def _open_tools(self, stack: AsyncExitStack) -> None:

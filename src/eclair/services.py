@@ -306,10 +306,10 @@ async def open_downloads(
 
 @asynccontextmanager
 async def open_python(
-    settings: Settings, storage: Storage, files: Blobs, changes: ChangeFeed, gate: OutboundGate
+    settings: Settings, storage: Storage, files: Blobs, changes: ChangeFeed, gate: OutboundGate, idle: IdleScheduler
 ) -> AsyncGenerator[PythonService]:
     """Open sandboxed Python, and the installation of its data tools."""
-    tools = DataTools(settings.data_dir, gate, lambda: changes.publish_to_all("models"))
+    tools = DataTools(settings.data_dir, gate, lambda: changes.publish_to_all("models"), idle=idle)
     python = PythonService(storage, files, tools)
     try:
         yield python

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from eclair.errors import ModelMissing
+from eclair.models import memory
+from eclair.models.package_set import InstallProgress
 from eclair.models.pip_index import PackageIndex
+from eclair.python import data_tools
 from eclair.python.data_tools import DataTools
 from eclair.settings import Settings
+from eclair.util.background import IdleScheduler
 from tests.python.conftest import lend_tools
 from tests.python.test_python_service import run
 from tests.support import Server, serving
@@ -77,3 +82,32 @@ async def test_the_api_begins_and_cancels_an_installation(server: Server, monkey
     assert (await server.call("DELETE", "/api/python/data-tools/installation")).status == 204
     assert (await server.get("/api/python")).body["data_tools"]["state"] == "absent"
     assert (await server.call("DELETE", "/api/python/data-tools")).status == 200
+
+
+async def test_compiling_waits_while_somebody_is_answered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    idle, stages, waiting = IdleScheduler(), list[str](), asyncio.Event()
+
+    async def run_task(*_: object) -> None:
+        stages.append("run")
+        (tmp_path / "scratch").mkdir()
+
+    def report(progress: InstallProgress) -> None:
+        stages.append(progress.stage)
+        waiting.set()
+
+    monkeypatch.setattr(data_tools, "run_task", run_task)
+    monkeypatch.setattr(data_tools, "IDLE_S", 0.2)
+    monkeypatch.setattr(memory, "available", lambda: data_tools.MIN_FREE_MEMORY_BYTES)
+    with idle.answering():
+        compiling = asyncio.create_task(data_tools.compile_tools(tmp_path, report, idle))
+        await waiting.wait()
+    with idle.answering():  # the next answer, before it was idle for long enough
+        await asyncio.sleep(0.3)
+        assert stages == ["idle"]
+    async with asyncio.timeout(10):
+        await compiling
+    assert stages == ["idle", "compile", "run"]
+    monkeypatch.setattr(data_tools, "MAX_IDLE_WAIT_S", 0.1)
+    with idle.answering():
+        await data_tools.compile_tools(tmp_path, report, idle)
+    assert stages[3:] == ["idle", "compile", "run"], "it doesn't wait for ever"

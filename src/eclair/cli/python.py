@@ -23,6 +23,7 @@ STAGE_TEXTS: dict[InstallStage, str] = {
     "wait": "Another Éclair is installing them; waiting",
     "download": "Downloading the data tools",
     "unpack": "Unpacking the data tools",
+    "idle": "Waiting until no answer is being written",
     "memory": "Waiting for 3 GB of free memory",
     "compile": "Compiling the data tools",
 }

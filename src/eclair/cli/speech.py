@@ -22,6 +22,7 @@ STAGE_TEXTS: dict[InstallStage, str] = {
     "wait": "Another Éclair is installing them; waiting",
     "download": "Downloading",
     "unpack": "Unpacking",
+    "idle": "Waiting until no answer is being written",
     "memory": "Waiting for free memory",
     "compile": "Compiling",
 }

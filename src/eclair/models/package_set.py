@@ -30,8 +30,8 @@ from eclair.util import file_lock
 from eclair.util.humanize import format_size
 
 InstallState = Literal["absent", "installing", "ready", "unsupported"]
-InstallStage = Literal["wait", "download", "unpack", "memory", "compile"]
-"""Waits for another process, downloads, unpacks, waits for memory, compiles."""
+InstallStage = Literal["wait", "download", "unpack", "idle", "memory", "compile"]
+"""Waits for another process, downloads, unpacks, waits until nobody is answered, waits for memory, compiles."""
 
 log = logging.getLogger(__name__)
 
@@ -295,7 +295,7 @@ def download_share(progress: InstallProgress) -> float:
             return 0.0
         case "download":
             return 0.9 * (progress.done / progress.total if progress.total else 0.0)
-        case "unpack" | "memory" | "compile":
+        case "unpack" | "idle" | "memory" | "compile":
             return 0.95
 
 

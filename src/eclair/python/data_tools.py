@@ -7,6 +7,8 @@ makes it once.
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import functools
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -23,10 +25,15 @@ from eclair.models.package_set import (
 from eclair.models.pip_index import PackageIndex
 from eclair.network.client import CLOSED_GATE, OutboundGate
 from eclair.python.compile_worker import COMPILE_SECONDS, JOB_CODEC, CompileJob
+from eclair.util.background import IdleScheduler
 from eclair.util.task_process import TaskFailed, run_task
 
 MIN_FREE_MEMORY_BYTES = 3 << 30
 MEMORY_WAIT_S = 5.0
+IDLE_S = 5.0
+"""After so long without an answer they are compiled."""
+MAX_IDLE_WAIT_S = 600.0
+"""After so long they are compiled beside answers, to which the process yields by its priority."""
 
 _FILES = (
     PinnedFile(
@@ -77,7 +84,7 @@ DATA_TOOLS = PackageSet(
 class DataTools(PackageInstallation):
     """The data tools in a data folder. Call `close` at the end.
 
-    `changed` is called when their state has changed.
+    `changed` is called when their state has changed. They are compiled while `idle`, or at once without that.
     """
 
     def __init__(
@@ -86,12 +93,22 @@ class DataTools(PackageInstallation):
         gate: OutboundGate = CLOSED_GATE,
         changed: Callable[[], None] = lambda: None,
         index: PackageIndex | None = None,
+        idle: IdleScheduler | None = None,
     ) -> None:
-        super().__init__(DATA_TOOLS, data_dir / "python", gate, changed, index, _compile)
+        finish = functools.partial(compile_tools, idle=idle)
+        super().__init__(DATA_TOOLS, data_dir / "python", gate, changed, index, finish)
 
 
-async def _compile(work: Path, report: ReportInstall) -> None:
-    """Compile in a process of the lowest priority, once there is memory for that. Raises ModelMissing."""
+async def compile_tools(work: Path, report: ReportInstall, idle: IdleScheduler | None) -> None:
+    """Compile what is unpacked in `work`, in a process of the lowest priority.
+
+    Waits until nobody is answered, and until there is memory for it. Raises ModelMissing.
+    """
+    if idle is not None and idle.idle_seconds() < IDLE_S:
+        report(InstallProgress("idle"))
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(MAX_IDLE_WAIT_S):
+                await idle.until_idle(IDLE_S)
     while (free := memory.available()) < MIN_FREE_MEMORY_BYTES:
         report(InstallProgress("memory", free, MIN_FREE_MEMORY_BYTES))
         await asyncio.sleep(MEMORY_WAIT_S)
@@ -117,7 +134,7 @@ def progress_share(progress: InstallProgress) -> float:
             return 0.0
         case "download":
             return 0.3 * part
-        case "unpack" | "memory":
+        case "unpack" | "idle" | "memory":
             return 0.3
         case "compile":
             return 0.35 + 0.65 * part

@@ -63,6 +63,12 @@ class IdleScheduler:
         """Return the seconds since the last answer ended; 0 while one is running."""
         return 0.0 if self._active else time.monotonic() - self._last_ended
 
+    async def until_idle(self, delay_s: float = IDLE_DELAY_S) -> None:
+        """Return once no answer has run for `delay_s`."""
+        while (left := delay_s - self.idle_seconds()) > 0:
+            await self._is_idle.wait()
+            await asyncio.sleep(left)
+
     async def run(self, work: Callable[[], Awaitable[None]]) -> None:
         """Run work while idle, from its beginning after each interruption, until it is done."""
 

@@ -859,6 +859,7 @@ export interface Placeholders {
   readonly pythonToolsHint: never;
   readonly pythonInstall: "size";
   readonly pythonInstalling: never;
+  readonly pythonIdle: never;
   readonly pythonMemory: never;
   readonly pythonInstalled: "size";
   readonly pythonUnsupported: never;
