@@ -32,7 +32,7 @@ LIMITS: dict[str, tuple[float, float]] = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)  # without slots, so that a default is an attribute of the class
 class CapacityRequest:
     """A question to the planner. Without `precision` and `accelerators` (of a replica) the usual ones are taken.
 

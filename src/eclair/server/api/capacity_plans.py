@@ -57,21 +57,21 @@ class CapacityRequestBody(RequestBody):
 
     model: ChoiceId
     accelerator: ChoiceId
-    country: Annotated[str, Field(pattern="^[A-Z]{2}$")] = "DE"
-    people: int = 100
-    busy_share: float = 0.1
-    questions_per_busy_hour: float = 4
-    questions_per_day: float = 5
-    prompt_tokens: float = DEFAULT_LENGTHS.prompt_tokens
-    answer_tokens: float = DEFAULT_LENGTHS.answer_tokens
-    cached_share: float = DEFAULT_LENGTHS.cached_share
-    burst: float = 0.3
-    first_word_s: float = 2.5
-    words_per_s: float = 5.5
-    tokens_per_step: float = 1
-    spare: int = 1
-    precision: Precision | None = None
-    accelerators: int | None = None
+    country: Annotated[str, Field(pattern="^[A-Z]{2}$")] = CapacityRequest.country
+    people: int = CapacityRequest.people
+    busy_share: float = CapacityRequest.busy_share
+    questions_per_busy_hour: float = CapacityRequest.questions_per_busy_hour
+    questions_per_day: float = CapacityRequest.questions_per_day
+    prompt_tokens: float = CapacityRequest.prompt_tokens
+    answer_tokens: float = CapacityRequest.answer_tokens
+    cached_share: float = CapacityRequest.cached_share
+    burst: float = CapacityRequest.burst
+    first_word_s: float = CapacityRequest.first_word_s
+    words_per_s: float = CapacityRequest.words_per_s
+    tokens_per_step: float = CapacityRequest.tokens_per_step
+    spare: int = CapacityRequest.spare
+    precision: Precision | None = CapacityRequest.precision
+    accelerators: int | None = CapacityRequest.accelerators
 
 
 def router(app: App) -> APIRouter:
