@@ -1,13 +1,19 @@
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from typing import Any
 
+import apsw
 import numpy as np
 import pytest
 
 from eclair.storage.base import Storage
 from eclair.storage.chunks import SearchScope
 from eclair.storage.libraries import Library
+from eclair.storage.sql.chunks import SQLChunkStore, find_unembedded
+from eclair.storage.sql.connection import Connection
 from tests.storage.helpers import ME, OTHER, SHA, SOMEONE, cut, directions, file, found, paged, read
 
 
@@ -113,6 +119,57 @@ async def test_documents_that_are_asked_come_first_then_attached_ones_and_the_ne
         order += chunks[0].text
         await storage.chunks.add_vectors("e5", chunks, directions(1))
     assert order == "adbec"
+
+
+async def test_the_next_document_is_found_without_reading_those_that_have_vectors(storage: Storage) -> None:
+    for name in "abcde":
+        await storage.files.add_file(ME, file(f"file_{name}", 64 * name), 1)
+        await storage.documents.add_pages(64 * name, paged([name]), cut([name], 64 * name), finished=True)
+    for embedder, names in (("bge", "d"), ("e5", "ab"), ("old", "c")):
+        for name in names:
+            chunks = await storage.chunks.list_unembedded(embedder, 9, document=64 * name)
+            assert await storage.chunks.add_vectors(embedder, chunks, directions(1))
+    order = ""
+    while chunks := await storage.chunks.list_unembedded("e5", 9):
+        order += chunks[0].text
+        assert await storage.chunks.add_vectors("e5", chunks, directions(1))
+    assert order == "edc"
+    chunk_store = storage.chunks
+    assert isinstance(chunk_store, SQLChunkStore)
+
+    def explain(db: Connection) -> list[str]:
+        explained = Explaining(db)
+        assert find_unembedded(explained, "bge", None, []) is not None
+        return explained.plans
+
+    plans = await chunk_store.database.read(explain)
+    assert not [plan for plan in plans if re.search("SCAN document$|Seq Scan on document", plan)]
+    assert {"document_unembedded", "document_of_embedder"} <= {word for plan in plans for word in plan.split()}
+
+
+class Explaining:
+    """A connection that also keeps how each statement finds its rows."""
+
+    def __init__(self, db: Connection) -> None:
+        self.plans: list[str] = []
+        self._db = db
+        self._verb = "EXPLAIN QUERY PLAN" if isinstance(db, apsw.Connection) else "EXPLAIN"
+        if self._verb == "EXPLAIN":
+            for way in ("seqscan", "sort", "bitmapscan"):  # which suit so few rows
+                db.execute("SELECT set_config(?, 'off', false)", (f"enable_{way}",))
+
+    def executemany(self, statement: str, values: Iterable[Sequence[Any]], /) -> object:
+        return self._db.executemany(statement, values)
+
+    def changes(self) -> int:
+        return self._db.changes()
+
+    def total_changes(self) -> int:
+        return self._db.total_changes()
+
+    def execute(self, statement: str, values: Sequence[Any] = (), /) -> Iterator[Any]:
+        self.plans += [str(row[-1]) for row in self._db.execute(f"{self._verb} {statement}", values)]
+        return self._db.execute(statement, values)
 
 
 async def test_documents_have_an_owner_and_those_of_some_can_wait(storage: Storage) -> None:

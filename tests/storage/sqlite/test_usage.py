@@ -17,6 +17,7 @@ from tests.storage.test_usage import USAGE, Calendar, answered
 NEWER = """
 DROP TRIGGER project_memories_gone; DROP TRIGGER project_library_gone; DROP TRIGGER project_held_listed;
 DROP TABLE job; DROP TABLE worker; DROP INDEX document_waiting;
+DROP INDEX document_unembedded; DROP INDEX document_of_embedder;
 ALTER TABLE document DROP COLUMN priority; ALTER TABLE document DROP COLUMN queued;
 DROP TABLE finish_request; DROP TABLE project_conversation;
 DROP TABLE elicitation; DROP TABLE tool_permission; DROP TABLE call_decision; DROP INDEX run_waiting;

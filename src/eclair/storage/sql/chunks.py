@@ -11,7 +11,6 @@ import orjson
 
 from eclair.schema.documents import Chunk
 from eclair.schema.messages import PageBreak
-from eclair.schema.principal import Principal
 from eclair.storage.chunks import ChunkHit, LocatedChunk, SearchScope
 from eclair.storage.documents import cut_breaks
 from eclair.storage.sql.connection import Connection
@@ -37,8 +36,15 @@ if TYPE_CHECKING:
 
 
 _CHUNK_COLUMNS = "sha256, piece.id & 0xffffff, page, start, stop, heading, text"
-_DONE = "iif(embedder IS NOT DISTINCT FROM ?4, embedded, 0)"
+_DONE = "iif(embedder IS NOT DISTINCT FROM ?{0}, embedded, 0)"
+"""Chunks of a document that have vectors of the embedder that is a parameter."""
 _OWNER = "coalesce((SELECT owner FROM file WHERE file.document = number ORDER BY file.id LIMIT 1), '')"
+_UNEMBEDDED = (
+    f"sha256 IS NOT NULL AND {_DONE} < chunks"
+    f" AND (json_array_length(?{{1}}) = 0 OR {_OWNER} NOT IN (SELECT value FROM json_each(?{{1}})))"
+)
+"""The condition that a document lacks vectors of an embedder, and isn't of one of the owners."""
+_FIRST = " ORDER BY priority DESC, number DESC LIMIT 1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +81,13 @@ class SQLChunkStore(SQLStore):
         without: Collection[str] = (),
         document: str | None = None,
     ) -> list[Chunk]:
-        this = () if document is None else (document,)
-        found = find_unembedded(db, embedder, asked, without, " AND sha256 = ?6" if this else "", *this)
+        if document is None:
+            found = find_unembedded(db, embedder, asked, without)
+        else:
+            done = _DONE.format(1)
+            query = f"SELECT number, sha256, {done} FROM document WHERE sha256 = ?2 AND {done} < chunks"
+            row = first_row(db, query, (embedder, document))
+            found = None if row is None else UnembeddedDocument(*row)
         return [] if found is None else _list_chunks(db, id_range(found.number, found.done, found.done + limit - 1))
 
     @read
@@ -153,18 +164,46 @@ def add_chunk(db: Connection, index: TextIndex, document: int, indexed: IndexedC
 
 
 def find_unembedded(
-    db: Connection, embedder: str, asked: SearchScope | None, without: Collection[str], condition: str, *values: object
+    db: Connection, embedder: str, asked: SearchScope | None, without: Collection[str], condition: str = ""
 ) -> UnembeddedDocument | None:
-    """Find the document to be embedded next; a further condition begins with `AND`, its values are `?6` and on."""
-    row = first_row(
-        db,  # someone may be waiting for files attached to messages
-        f"{INSIDE} SELECT number, sha256, {_DONE} FROM document"
-        f" WHERE sha256 IS NOT NULL AND {_DONE} < chunks"
-        f" AND (json_array_length(?5) = 0 OR {_OWNER} NOT IN (SELECT value FROM json_each(?5))){condition}"
-        " ORDER BY number IN (SELECT document FROM inside) DESC, priority DESC, number DESC LIMIT 1",
-        (*scope_values(asked or SearchScope(Principal(""))), embedder, orjson.dumps(list(without)).decode(), *values),
-    )
-    return None if row is None else UnembeddedDocument(*row)
+    """Find the document to be embedded next; a further condition begins with `AND`.
+
+    Each way in which one can lack vectors is asked by an index of its own, so that those that have some aren't read.
+    """
+    owners = orjson.dumps(list(without)).decode()
+    if asked is not None:  # someone may be waiting for files attached to messages
+        row = first_row(
+            db,
+            f"{INSIDE} SELECT number, sha256, {_DONE.format(4)} FROM document"
+            f" WHERE number IN (SELECT document FROM inside) AND {_UNEMBEDDED.format(4, 5)}{condition}{_FIRST}",
+            (*scope_values(asked), embedder, owners),
+        )
+        if row is not None:
+            return UnembeddedDocument(*row)
+    found = [
+        first_row(
+            db,
+            f"SELECT number, sha256, {_DONE.format(1)}, priority FROM document"
+            f" WHERE {which} AND {_UNEMBEDDED.format(1, 2)}{condition}{_FIRST}",
+            (embedder, owners, *values),
+        )
+        for which, *values in (
+            ("embedded < chunks",),
+            *(("embedder = ?3", other) for other in _list_embedders(db) if other != embedder),
+        )
+    ]
+    row = max((row for row in found if row is not None), key=lambda row: (row[3], row[0]), default=None)
+    return None if row is None else UnembeddedDocument(*row[:3])
+
+
+def _list_embedders(db: Connection) -> list[str]:
+    """List the embedders that documents have vectors of, by one look into their index for each."""
+    found: list[str] = []
+    while True:
+        (next,) = first_row(db, "SELECT min(embedder) FROM document WHERE embedder > ?", (found[-1] if found else "",))
+        if next is None:
+            return found
+        found.append(next)
 
 
 def _list_chunks(db: Connection, ids: tuple[int, int]) -> list[Chunk]:

@@ -22,6 +22,8 @@ from eclair.storage.sql.store import SQLStore, first_row, read, write
 
 _WAITING = "state IN ('queued', 'reading') AND sha256 IS NOT NULL"
 _FREE_TO_EMBED = f" AND {free('embed', 'sha256')}"
+_HAS_FILE = "coalesce(sha256, '') <> ''"
+"""`sha256 IS NOT NULL`, for which SQLite would take the index of hashes, which has nearly all rows."""
 _MINE = "kind = ? AND subject = ? AND process = ?"
 
 log = logging.getLogger(__name__)
@@ -123,8 +125,9 @@ class SQLJobStore(SQLStore):
         if embedder is not None:
             (waiting,) = first_row(
                 db,
-                "SELECT count(*) FROM document WHERE sha256 IS NOT NULL"
-                " AND iif(embedder IS NOT DISTINCT FROM ?, embedded, 0) < chunks",
+                f"SELECT (SELECT count(*) FROM document WHERE embedded < chunks AND {_HAS_FILE})"
+                " + (SELECT count(*) FROM document WHERE (embedder < ?1 OR embedder > ?1)"
+                f" AND embedded >= chunks AND chunks > 0 AND {_HAS_FILE})",
                 (embedder,),
             )
             queues.append(JobQueue("embed", max(0, waiting - running.get("embed", 0)), running.get("embed", 0)))
