@@ -129,6 +129,10 @@ def _add_asking(command: _Command, answering: _Parser) -> None:
         "--mcp", action="append", metavar="NAME", help="have the model use this MCP server; may be repeated"
     )
 
+    ask.add_argument("--voice", action="store_true", help="ask by voice: record from the microphone until silence")
+    ask.add_argument("--language", metavar="CODE", help="the language spoken with --voice, such as fr; else detected")
+    ask.add_argument("--speak", action="store_true", help="read the answer aloud while it is written")
+
     edit = command("edit", "edit a text by an instruction; unchanged parts are not rewritten")
     edit.add_argument("file", type=Path, metavar="FILE", help="the text, or - for standard input")
     edit.add_argument("instruction", metavar="INSTRUCTION", help="what to change")

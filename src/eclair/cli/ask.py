@@ -7,11 +7,11 @@ import asyncio
 import itertools
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, aclosing, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from eclair.chat.answer_memory import AnswerMemory
 from eclair.chat.answer_requests import AnswerRequests
@@ -49,6 +49,7 @@ from eclair.util.humanize import format_size
 from eclair.web.web_settings import with_web_settings
 
 if TYPE_CHECKING:
+    from eclair.cli._loudspeaker import AnswerReader
     from eclair.cli._sources import QuestionSources
     from eclair.network.gate import OutboundGate
     from eclair.web.retriever import WebService
@@ -75,7 +76,7 @@ class Question:
 def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     settings = with_web_settings(load_settings(arguments).settings)
     log_if_debugging(settings)
-    text = _text(arguments.question, settings.max_message_kb)
+    text = _text(arguments.question, settings.max_message_kb, _spoken(arguments, settings, terminal))
     files, libraries = tuple(arguments.file or ()), tuple(arguments.library or ())
 
     def print_json(event: Event) -> None:
@@ -93,12 +94,42 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
         place = (arguments.project, tuple(arguments.mcp or ()))
         question = Question(text, options, time.perf_counter(), files, libraries, *place)
         show = print_json if arguments.json else _printing(terminal)
-        if login is not None:
-            answering = ask_there(settings, login, asked_there(question), show, terminal)
-        else:
-            answering = _ask(settings, question, show, terminal)
-        code = max(code, run_async(answering))
+        reader = _open_reader(arguments, settings, terminal)
+
+        def answering(show: Show, question: Question = question) -> Coroutine[Any, Any, int]:
+            if login is not None:
+                return ask_there(settings, login, asked_there(question), show, terminal)
+            return _ask(settings, question, show, terminal)
+
+        code = max(code, run_async(answering(show) if reader is None else reader.accompany(answering, show)))
     return code
+
+
+def _spoken(arguments: argparse.Namespace, settings: Settings, terminal: Terminal) -> str:
+    """Return what is asked by voice; empty without `--voice`. Raises SetupError and InvalidInput."""
+    if not arguments.voice:
+        return ""
+    from eclair.cli._microphone import hear_question  # slow to import, and most questions do without
+
+    said: list[str] = []
+
+    async def hear() -> int:
+        said.append(await hear_question(settings, arguments.language, terminal))
+        return 0
+
+    code = run_async(hear())
+    if not said:
+        raise SystemExit(code)
+    return said[0]
+
+
+def _open_reader(arguments: argparse.Namespace, settings: Settings, terminal: Terminal) -> AnswerReader | None:
+    """Raises SetupError."""
+    if not arguments.speak:
+        return None
+    from eclair.cli._loudspeaker import AnswerReader  # slow to import, as above
+
+    return AnswerReader(settings, terminal)
 
 
 def asked_there(question: Question) -> QuestionThere:
@@ -252,15 +283,15 @@ async def show_run(started: RunStarted, answer: AnswerStream, show: Show) -> Ecl
     return None
 
 
-def _text(words: list[str], max_kb: int) -> str:
-    """Return the question: the arguments, then piped text. Raises UserError."""
+def _text(words: list[str], max_kb: int, spoken: str) -> str:
+    """Return the question: the arguments, what was spoken, then piped text. Raises UserError."""
     written = "" if words == ["-"] else " ".join(words)
     try:
         written.encode()
     except UnicodeEncodeError:
         raise InvalidInput("The question is not text in UTF-8; write it again.") from None
     piped = "" if sys.stdin is None or (sys.stdin.isatty() and words != ["-"]) else _piped(max_kb)  # pyright: ignore[reportUnnecessaryComparison]
-    text = "\n\n".join(part for part in (written, piped) if part.strip())
+    text = "\n\n".join(part for part in (written, spoken, piped) if part.strip())
     if not text:
         raise InvalidInput('Nothing was asked; write `eclair ask "Why is the sky blue?"`, or pipe text in.')
     check_message(text, max_kb)

@@ -23,6 +23,7 @@ LISTENING = PackageSet(
     needed_bytes=800 << 20,
 )
 
+VOICE_NETWORK = Path("faster_whisper", "assets", "silero_vad_v6.onnx")
 WHISPER_FOLDER = "whisper-base"
 WHISPER_SHA256 = "d01c3014881c9c6f3133c182f3d2887eb6ca1c789a7538c5c007196857a0a6a9"
 """The hash of the weights as their maker publishes them."""
@@ -46,6 +47,11 @@ class ListeningParts(PackageInstallation):
     def model(self) -> Path:
         """The folder with the weights of Whisper base."""
         return self.folder / WHISPER_FOLDER
+
+    @property
+    def voice_network(self) -> Path:
+        """The network that tells speech from other sound."""
+        return self.folder / VOICE_NETWORK
 
 
 async def _join_model(work: Path, _report: ReportInstall) -> None:

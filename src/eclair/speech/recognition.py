@@ -99,6 +99,13 @@ class SpeechRecognizer:
     def is_ready(self) -> bool:
         return self._parts.is_ready
 
+    def check_ready(self) -> None:
+        """Raises SpeechPartMissing where the parts aren't installed."""
+        if not self._parts.is_ready:
+            raise SpeechPartMissing(
+                "What recognizes speech isn't installed; see Settings › Speech, or `eclair speech install`."
+            )
+
     async def recognize(
         self,
         path: Path,
@@ -109,10 +116,7 @@ class SpeechRecognizer:
 
         Raises SpeechPartMissing where the parts aren't installed, UnreadableFile and TooLarge.
         """
-        if not self._parts.is_ready:
-            raise SpeechPartMissing(
-                "What recognizes speech isn't installed; see Settings › Speech, or `eclair speech install`."
-            )
+        self.check_ready()
         request = RecognizeSpeech(
             path=os.fspath(path),
             name=name,

@@ -46,6 +46,14 @@ class SpeechSynthesizer:
     def is_ready(self) -> bool:
         return self._parts.is_ready
 
+    def check_ready(self) -> None:
+        """Raises ModelMissing where the voices aren't installed."""
+        if not self.is_ready:
+            raise ModelMissing(
+                "The parts that speak are not installed; an administrator installs them in Settings › Speech, "
+                "or with `eclair speech install speaking`."
+            )
+
     async def warm(self) -> None:
         """Start the process, so that the first sentence needn't wait for that."""
         if self.is_ready:
@@ -55,11 +63,7 @@ class SpeechSynthesizer:
         self, pieces: Sequence[VoicedSentence], speed: float = 1.0, form: SoundForm = "wav"
     ) -> AsyncGenerator[SpokenSound, None]:
         """Yield the sound of sentences one after the other. Raises ModelMissing and EngineBroken."""
-        if not self.is_ready:
-            raise ModelMissing(
-                "The parts that speak are not installed; an administrator installs them in Settings › Speech, "
-                "or with `eclair speech install speaking`."
-            )
+        self.check_ready()
         request = SpeakSentences(str(self._parts.folder), tuple(pieces), speed, form)
         try:
             async with (
