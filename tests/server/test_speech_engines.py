@@ -8,8 +8,9 @@ from dataclasses import replace
 from typing import Any
 
 import orjson
+import pytest
 
-from eclair.settings import EngineSettings, Settings
+from eclair.settings import EndpointSettings, EngineSettings, Settings
 from tests.llm.servers import Speaking
 from tests.llm.standin import Call, standing_in
 from tests.server.test_documents import add, ready
@@ -71,6 +72,28 @@ async def test_a_servers_model_transcribes(settings: Settings) -> None:
         ears.plain = True
         plain = await client.audio.transcriptions.create(model="whisper-large", file=sound)
         assert plain.text == "The gate is closed. It opens on Friday."
+
+
+@pytest.mark.parametrize("path", ["transcriptions", "speech"])
+async def test_another_endpoint_takes_over(settings: Settings, path: str) -> None:
+    async with standing_in() as first, standing_in() as second:
+        bad, good = Ears(first), Ears(second)
+        bad.standin.routes[f"/v1/audio/{path}"] = lambda call: call.reply(503)
+        engine = EngineSettings(bad.url, weight=1000, endpoints=(EndpointSettings(good.url, 0.001),))
+        async with serving(replace(settings, engines={"ears": engine}, embedder="off")) as server:
+            async with client_of(server) as client:
+                if path == "speech":
+                    spoken = await client.audio.speech.create(model="tts-voice", voice="alloy", input="Hello.")
+                    assert spoken.content.startswith(b"ID3")
+                else:
+                    sound = ("talk.webm", (SOUNDS / "english.webm").read_bytes())
+                    heard = await client.audio.transcriptions.create(model="whisper-large", file=sound)
+                    assert heard.text == "The gate is closed. It opens on Friday."
+            metrics = (await server.get("/metrics")).raw.decode()
+    assert [call.path for call in bad.standin.calls if "audio" in call.path] == [f"/v1/audio/{path}"]
+    failed, answered = (each.standin.url.removeprefix("http://") for each in (bad, good))
+    assert f'eclair_endpoint_failures_total{{endpoint="{failed}",engine="ears"}} 1.0' in metrics
+    assert f'eclair_endpoint_answers_total{{endpoint="{answered}",engine="ears"}} 1.0' in metrics
 
 
 async def test_the_chosen_model_hears_documents_and_openais_names(settings: Settings) -> None:

@@ -275,14 +275,25 @@ class EndpointPool:
         return await self._try_each(model, ask)
 
     async def speak(self, model: str, wanted: JSON) -> AsyncGenerator[bytes, None]:
-        """See `SpeakingEngine`."""
-        endpoint = self.order(model, None)[0]
-        if not isinstance(endpoint.engine, SpeakingEngine):
-            raise EngineRefused(f"The engine {self.name} does not speak; {model} cannot either.", param="model")
-        with endpoint.working():
-            async with aclosing(endpoint.engine.speak(model, wanted)) as sounds:
-                async for sound in sounds:
-                    yield sound
+        """See `SpeakingEngine`. Another endpoint takes over from one that fails before its first sound."""
+        endpoints = self.order(model, None)
+        while endpoints:
+            endpoint, has_spoken = endpoints.pop(0), False
+            if not isinstance(endpoint.engine, SpeakingEngine):
+                raise EngineRefused(f"The engine {self.name} does not speak; {model} cannot either.", param="model")
+            try:
+                with endpoint.working():
+                    async with aclosing(endpoint.engine.speak(model, wanted)) as sounds:
+                        async for sound in sounds:
+                            if not has_spoken:
+                                endpoint.note_answer()
+                            has_spoken = True
+                            yield sound
+                return
+            except FAILOVER_ERRORS as error:
+                self.note_failure(endpoint, error)
+                if has_spoken or not endpoints:
+                    raise
 
     async def health(self, model: str | None = None) -> Health:
         """Return the best endpoint's health, and which ones are down."""
@@ -306,15 +317,19 @@ class EndpointPool:
 
     async def _try_each(self, model: str, ask: Callable[[ServerEngine], Awaitable[ResultT]]) -> ResultT:
         """Ask endpoints until one replies. Raises the last one's error."""
-        *others, last = self.order(model, None)
-        for endpoint in others:
+        endpoints = self.order(model, None)
+        while True:
+            endpoint = endpoints.pop(0)
             try:
                 with endpoint.working():
-                    return await ask(endpoint.engine)
+                    reply = await ask(endpoint.engine)
             except FAILOVER_ERRORS as error:
                 self.note_failure(endpoint, error)
-        with last.working():
-            return await ask(last.engine)
+                if not endpoints:
+                    raise
+                continue
+            endpoint.note_answer()
+            return reply
 
     def note_failure(self, endpoint: PoolEndpoint, error: UpstreamError) -> None:
         """Count a failure, and see to it that an endpoint that is down is asked again."""
