@@ -85,6 +85,16 @@ async def test_what_a_tool_read_earlier_takes_permissions_for_changes_away(serve
     await server.call("DELETE", path)
 
 
+async def test_a_permission_ends_with_its_server(server: Server) -> None:
+    for decision in ("always", "declined"):
+        path = await added(server)
+        run = (await server.ask(await server.begin(), 'script: tool=odd__write{"text":"one"}'))["run"]
+        asked = await until_waiting(server, run)
+        assert await decide(server, run, asked["calls"][0]["call"], decision) == 202
+        await server.answered(run)
+        await server.call("DELETE", path)
+
+
 async def test_arguments_that_do_not_fit_are_told_to_the_model_and_sent_nowhere(server: Server) -> None:
     path = await added(server)
     (result,) = results(await say(server, 'odd__read{"text":7}'))

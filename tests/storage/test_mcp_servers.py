@@ -9,9 +9,10 @@ import pytest
 from eclair.errors import Conflict, NotFound
 from eclair.schema.mcp_servers import McpListing, McpServerConfig, McpTool
 from eclair.schema.messages import Conversation
-from eclair.schema.principal import LOCAL_PRINCIPAL
+from eclair.schema.principal import LOCAL_PRINCIPAL, Principal
 from eclair.storage.base import Storage
 from eclair.storage.mcp_servers import McpListings, McpSwitch, StoredMcpServer
+from eclair.storage.tool_permissions import ToolPermission
 from tests.storage.helpers import SOMEONE
 
 HOUSE = StoredMcpServer("mcp_a", None, "files", McpServerConfig(("files", "-v"), network=True), b"sealed", 1, ("A",))
@@ -50,6 +51,27 @@ async def test_tools_are_kept_as_they_were_seen_and_allowed(storage: Storage) ->
     assert (await storage.mcp_servers.list_mcp_servers(SOMEONE)).listings == {}
     await storage.mcp_servers.delete_mcp_server(LOCAL_PRINCIPAL, OWN.id)
     assert (await storage.mcp_servers.list_mcp_servers(LOCAL_PRINCIPAL)).listings == {}
+
+
+async def test_permissions_for_renewed_tools_are_withdrawn_from_those_who_may_use_the_server(storage: Storage) -> None:
+    store, permissions = storage.mcp_servers, storage.tool_permissions
+    allowed = ToolPermission("", "odd__write", "", None, 1)
+    for person in (LOCAL_PRINCIPAL, SOMEONE):
+        await permissions.add_permission(person, replace(allowed, id=f"perm_{person.id}_1"))
+        await permissions.add_permission(person, replace(allowed, id=f"perm_{person.id}_2", tool="odd__read"))
+    never = replace(allowed, id="perm_never", tool="odd__erase", is_denied=True)
+    await permissions.add_permission(LOCAL_PRINCIPAL, never)
+
+    async def left(person: Principal) -> set[str]:
+        return {each.tool for each in await permissions.list_permissions(person)}
+
+    renewed = ["odd__write", "odd__erase", "odd__new"]
+    for server, others in ((OWN, {"odd__write", "odd__read"}), (HOUSE, {"odd__read"})):
+        await store.add_mcp_server(LOCAL_PRINCIPAL, server)
+        await store.save_mcp_listing(LOCAL_PRINCIPAL, server.id, LISTING)
+        await store.approve_mcp_listing(LOCAL_PRINCIPAL, server.id, LISTING.fingerprint, renewed)
+        assert await left(LOCAL_PRINCIPAL) == {"odd__read", "odd__erase"}
+        assert await left(SOMEONE) == others
 
 
 async def test_each_person_switches_servers_for_themselves(storage: Storage) -> None:

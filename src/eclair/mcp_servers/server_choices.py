@@ -45,6 +45,13 @@ def is_on(server: StoredMcpServer, choices: McpChoices, wish: McpWish = NO_WISH)
     return mine.get(None, server.config.by_default or server.owner is not None)
 
 
+def renewed_tools(listings: McpListings) -> list[str]:
+    """Return the names of the tools that were never allowed, that are described otherwise now, or that are gone."""
+    allowed = {} if listings.approved is None else {tool.name: tool for tool in listings.approved.tools}
+    seen = {} if listings.seen is None else {tool.name: tool for tool in listings.seen.tools}
+    return [name for name in sorted({*allowed, *seen}) if allowed.get(name) != seen.get(name)]
+
+
 def state_of(listings: McpListings) -> McpState:
     """Return the state of a server that can be reached."""
     if listings.approved is None:

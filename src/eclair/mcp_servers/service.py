@@ -19,7 +19,15 @@ from eclair.accounts.rights import OPEN_RULES, RightRules
 from eclair.errors import Conflict, EclairError, Forbidden, InvalidInput, NotFound, RightMissing, RoleMissing
 from eclair.live_settings import LiveSettings
 from eclair.mcp_servers.connection_pool import ConnectionPool, import_library
-from eclair.mcp_servers.server_choices import NO_WISH, McpWish, is_known_to_want_sign_in, is_on, origin_of, state_of
+from eclair.mcp_servers.server_choices import (
+    NO_WISH,
+    McpWish,
+    is_known_to_want_sign_in,
+    is_on,
+    origin_of,
+    renewed_tools,
+    state_of,
+)
 from eclair.mcp_servers.server_config import (
     McpServerChange,
     change_server,
@@ -32,7 +40,7 @@ from eclair.mcp_servers.sign_in_keeper import SignInKeeper
 from eclair.mcp_servers.tool_listing import check_listing
 from eclair.network.gate import OutboundGate
 from eclair.schema.ids import Clock, new_id
-from eclair.schema.mcp_servers import McpSecrets, McpServerConfig
+from eclair.schema.mcp_servers import McpSecrets, McpServerConfig, tool_name
 from eclair.schema.principal import Principal
 from eclair.storage.mcp_servers import McpChoices, McpListings, McpServerStore, McpSwitch, StoredMcpServer
 from eclair.storage.mcp_sign_ins import SignedInServers
@@ -148,10 +156,15 @@ class McpService:
         return await self.get(principal, id)
 
     async def approve(self, principal: Principal, id: str, fingerprint: str) -> McpServer:
-        """Allow the tools of a server as they were last seen. Raises NotFound, Conflict and RoleMissing."""
+        """Allow the tools of a server as they were last seen. Raises NotFound, Conflict and RoleMissing.
+
+        What people have allowed to those of them that are new or changed counts no more.
+        """
         server = await self._find(principal, id)
         self._require_change(principal, server)
-        await self._store.approve_mcp_listing(principal, id, fingerprint)
+        listings = (await self._choices(principal)).listings.get(id, McpListings())
+        renewed = [tool_name(server.name, tool) for tool in renewed_tools(listings)]
+        await self._store.approve_mcp_listing(principal, id, fingerprint, renewed)
         return await self.get(principal, id)
 
     async def switch(self, principal: Principal, id: str, *, is_on: bool, conversation: str | None = None) -> McpServer:

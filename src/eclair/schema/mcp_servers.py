@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -10,6 +11,13 @@ McpOrigin = Literal["file", "added"]
 
 MCP_NAME_SEPARATOR = "__"
 """Between the names of server and tool, in the name by which a model calls it; no other tool has it."""
+MAX_TOOL_NAME_CHARS = 64
+_NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_-]")
+
+
+def tool_name(server: str, tool: str) -> str:
+    """Return the name by which models call a tool; engines take letters, digits, dashes and underscores."""
+    return f"{server}{MCP_NAME_SEPARATOR}{_NOT_IN_NAMES.sub('_', tool)}"[:MAX_TOOL_NAME_CHARS]
 
 
 @dataclass(frozen=True, slots=True)

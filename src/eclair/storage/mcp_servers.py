@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -80,8 +80,14 @@ class McpServerStore(Protocol):
         """Keep what a server's tools are now."""
         ...
 
-    async def approve_mcp_listing(self, principal: Principal, id: str, fingerprint: str) -> None:
-        """Allow the tools that were seen last. Raises Conflict where they have another fingerprint by now."""
+    async def approve_mcp_listing(
+        self, principal: Principal, id: str, fingerprint: str, renewed: Sequence[str] = ()
+    ) -> None:
+        """Allow the tools that were seen last. Raises Conflict where they have another fingerprint by now.
+
+        Permissions for the `renewed` tools, by the names that models call, are withdrawn from all who may use the
+        server; refusals stay.
+        """
         ...
 
     async def switch_mcp_server(self, principal: Principal, switch: McpSwitch) -> None:

@@ -23,7 +23,7 @@ from eclair.mcp_servers.server_choices import McpWish
 from eclair.mcp_servers.server_views import McpOffer
 from eclair.mcp_servers.service import CALL_TIMEOUT_S, McpService
 from eclair.schema.events import Event
-from eclair.schema.mcp_servers import MCP_NAME_SEPARATOR, McpTool
+from eclair.schema.mcp_servers import McpTool, tool_name
 from eclair.schema.messages import CallAccess, Passage
 from eclair.schema.models import Model
 from eclair.schema.principal import Principal
@@ -34,7 +34,6 @@ from eclair.tools.draw_picture import AnswerRef
 from eclair.tools.mcp_calls import McpCallEnd, McpCalls
 from eclair.tools.mcp_resources import McpResourcesTool, ResourceShelf
 
-MAX_TOOL_NAME_CHARS = 64
 MAX_SUMMARY_CHARS = 160
 START_TIMEOUT_S = 40.0
 """Time for a server to start and to list its tools, before a call."""
@@ -174,11 +173,6 @@ def server_tools(
                 found[made.name] = made
                 before = made.end
     return list(found.values())
-
-
-def tool_name(server: str, tool: str) -> str:
-    """Return the name by which models call a tool; engines take letters, digits, dashes and underscores."""
-    return f"{server}{MCP_NAME_SEPARATOR}{_ODD.sub('_', tool)}"[:MAX_TOOL_NAME_CHARS]
 
 
 def access_of(server: StoredMcpServer, tool: McpTool) -> CallAccess:

@@ -19,11 +19,10 @@ from eclair.mcp_servers.server_config import (
 from eclair.mcp_servers.server_views import McpServer
 from eclair.mcp_servers.service import OWN_SERVERS
 from eclair.sandbox.program import has_program_walls
-from eclair.schema.mcp_servers import McpListing, McpOrigin, McpSecrets, McpTool
+from eclair.schema.mcp_servers import McpListing, McpOrigin, McpSecrets, McpTool, tool_name
 from eclair.schema.principal import Principal
 from eclair.server.principal import Caller
 from eclair.server.request_body import RequestBody
-from eclair.tools.mcp_tools import tool_name
 
 Argument = Annotated[str, Field(max_length=MAX_ARGUMENT_CHARS)]
 Arguments = Annotated[list[Argument], Field(max_length=MAX_ARGUMENTS)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import orjson
@@ -87,12 +87,20 @@ class SQLMcpServerStore(SQLStore):
         )
 
     @overwrite
-    def approve_mcp_listing(self, db: Connection, principal: Principal, id: str, fingerprint: str) -> None:
+    def approve_mcp_listing(
+        self, db: Connection, principal: Principal, id: str, fingerprint: str, renewed: Sequence[str] = ()
+    ) -> None:
         row = first_row(db, "SELECT seen FROM mcp_listing WHERE server = ?", (id,))
         seen = _listing(row[0]) if row is not None else None
         if seen is None or seen.fingerprint != fingerprint:
             raise Conflict("The tools of this server have changed meanwhile; look at them again.")
         db.execute("UPDATE mcp_listing SET approved = seen WHERE server = ?", (id,))
+        (owner,) = first_row(db, "SELECT owner FROM mcp_server WHERE id = ?", (id,)) or (None,)
+        db.executemany(
+            "DELETE FROM tool_permission"
+            " WHERE tool = ?1 AND NOT is_denied AND (CAST(?2 AS TEXT) IS NULL OR owner = ?2)",
+            [(tool, owner) for tool in renewed],
+        )
         append_act(db, principal, "mcp_server.approved", id, details={"tools": len(seen.tools)})
 
     @write
