@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any, cast
 
@@ -13,6 +14,8 @@ from eclair.storage.postgres import database as postgres
 from eclair.storage.sqlite import database as sqlite
 from tests.postgres import TestDatabases
 
+FIRST_ADDING = 62
+"""The first migration that had to let the version before work on."""
 TYPES = {
     "TEXT": {"text"},
     "INTEGER": {"bigint", "boolean"},
@@ -27,6 +30,16 @@ INDEXES = ("message_text", "piece_text", "piece_word", "entry_text", "entry_word
 
 def test_each_migration_has_a_twin() -> None:
     assert max(postgres.migrations()) == len(sqlite.migrations())
+
+
+def test_the_version_before_can_work_on_after_a_migration() -> None:
+    """Replicas are updated one after another, so a migration of PostgreSQL only adds what older ones needn't know."""
+    breaking = re.compile(
+        r"\bRENAME\b|\bDROP\s+(TABLE|COLUMN|NOT\s+NULL)|ALTER\s+COLUMN|ADD\s+COLUMN\s+(?![^;]*DEFAULT)[^;]*NOT\s+NULL",
+        re.IGNORECASE,
+    )
+    scripts = postgres.migrations()
+    assert not [number for number in scripts if number >= FIRST_ADDING and breaking.search(scripts[number])]
 
 
 async def test_each_column_has_its_counterpart(tmp_path: Path, databases: TestDatabases) -> None:
