@@ -26,7 +26,7 @@ from eclair.llm.servers.service import ServerChange, ServerService
 from eclair.network.gate import OutboundGate
 from eclair.network.policy import OutboundPolicy
 from eclair.schema.images import BackendProgress, ImageModel, UnmarkedImage
-from eclair.settings import EngineSettings, Settings
+from eclair.settings import EndpointSettings, EngineSettings, Settings
 from eclair.storage.base import Storage
 from eclair.storage.egress import CallRecord as Row
 from eclair.storage.servers import StoredServer
@@ -350,6 +350,28 @@ async def test_a_picture_is_asked_for(standin: StandIn, rack: OpenAIImageBackend
     assert standin.calls[-1].headers["authorization"] == f"Bearer {KEY}"
     await drawn(rack, "gpt-image-1")
     assert standin.calls[-1].json == fields | {"model": "gpt-image-1"}
+
+
+async def test_another_endpoint_takes_over(standin: StandIn, settings: Settings) -> None:
+    async with standing_in() as other:
+        for each in (standin, other):
+            each.routes["/v1/models"] = says(200, {"data": [{"id": "flux-1"}]})
+        standin.routes["/v1/images/generations"] = says(503, {"error": {"message": "The rack is off."}})
+        other.routes["/v1/images/generations"] = says(200, coded())
+        engine = EngineSettings(
+            f"{standin.url}/v1", weight=1000, endpoints=(EndpointSettings(f"{other.url}/v1", 0.001),)
+        )
+        servers = ImageServers(replace(settings, engines={"rack": engine}), nobody)
+        backend = OpenAIImageBackend(servers)
+        for _ in range(3):
+            _, image = await drawn(backend, "flux-1")
+            assert image.image == png()
+        asked = [sum(call.path == "/v1/images/generations" for call in each.calls) for each in (standin, other)]
+        assert asked == [1, 3]
+        other.routes["/v1/images/generations"] = says(400, {"error": {"message": "The prompt is too long."}})
+        assert isinstance(await refused(backend, "flux-1"), EngineRefused)
+        other.routes["/v1/images/generations"] = says(503, {"error": {"message": "Off, too."}})
+        assert isinstance(await refused(backend, "flux-1"), EngineUnavailable)
 
 
 async def test_fields_that_a_server_refuses_are_left_out(standin: StandIn, rack: OpenAIImageBackend) -> None:

@@ -8,19 +8,22 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
+import logging
+import random
 import re
 import secrets
 import time
 from collections.abc import AsyncGenerator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
 
-from eclair.errors import EngineBroken, EngineRefused, InvalidInput, NotFound, UpstreamError
+from eclair.errors import EngineBroken, EngineBusy, EngineRefused, InvalidInput, NotFound, UpstreamError
 from eclair.images.backends import http as http_backend
 from eclair.images.backends.servers import ImageServer, ImageServers
 from eclair.images.job import ImageJob
+from eclair.llm.servers.endpoint_pool import FAILOVER_ERRORS
 from eclair.network.client import CallContext, HttpClient, Refused, WebClient
 from eclair.network.gate import CLOSED_GATE, OutboundGate
 from eclair.schema.images import BackendProgress, ImageModel, UnmarkedImage
@@ -29,6 +32,8 @@ NAME = "openai"
 LIST_TIMEOUT_S = 10.0
 LIST_TTL_S = 60.0
 MAX_IMAGE_BYTES = 48 << 20
+DOWN_S = 30.0
+"""An endpoint that failed is asked last for so long."""
 
 FETCH_TIMEOUT_S = 60.0
 
@@ -42,6 +47,9 @@ IMAGE_MODEL_NAMES = re.compile(
 _OWN = re.compile(r"gpt-image|dall-?e", re.IGNORECASE)
 _EDITS = re.compile(r"gpt-image|dall-?e-2|kontext|image-edit|flux[.-]?2", re.IGNORECASE)
 _BLOCKED = re.compile(r"moderation|safety|content_policy|content policy", re.IGNORECASE)
+
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +73,7 @@ class OpenAIImageBackend:
         self._taken = taken
         self._gate = gate
         self._lists: dict[tuple[str, str], tuple[float, tuple[str, ...]]] = {}
+        self._down_until: dict[str, float] = {}
 
     async def models(self) -> Sequence[ImageModel]:
         return [offered.model for offered in (await self._find_models()).values()]
@@ -78,6 +87,30 @@ class OpenAIImageBackend:
             raise server.problem
         _check(offered.model, job)
         yield BackendProgress(0, 1)
+        endpoints = self._order(server)
+        while True:
+            endpoint = endpoints.pop(0)
+            try:
+                yield await self._draw(replace(offered, server=endpoint), job)
+                return
+            except FAILOVER_ERRORS as error:
+                if not isinstance(error, EngineBusy):
+                    self._down_until[endpoint.url] = time.monotonic() + DOWN_S
+                if not endpoints:
+                    raise
+                log.warning("another endpoint of %s is asked for an image: %s", server.name, error.message)
+
+    def _order(self, server: ImageServer) -> list[ImageServer]:
+        """Return the endpoints in the order in which to ask them: by chance and weight, and those that failed last."""
+        now = time.monotonic()
+        return sorted(
+            server.each_endpoint(self._gate),
+            key=lambda each: (self._down_until.get(each.url, 0) > now, -(random.random() ** (1 / each.weight))),  # noqa: S311
+        )
+
+    async def _draw(self, offered: RemoteImageModel, job: ImageJob) -> UnmarkedImage:
+        """Have one endpoint generate an image. Raises UpstreamError."""
+        server = offered.server
         context = CallContext(job.principal, "engine", job.run, server.country)
         http = HttpClient(server.url, server.key, gate=self._gate, country=server.country)
         try:
@@ -87,7 +120,7 @@ class OpenAIImageBackend:
             await http.close()
         words: Any = row.get("revised_prompt")
         seed: Any = row.get("seed")
-        yield UnmarkedImage(
+        return UnmarkedImage(
             image, seed if isinstance(seed, int) else None, words if isinstance(words, str) and words else None
         )
 
@@ -108,7 +141,9 @@ class OpenAIImageBackend:
     async def _image_models(self, server: ImageServer) -> list[str]:
         """Return the names of the server's image models; while it is down, only those that are configured."""
         configured = [*server.pictures, *(name for name in server.models if IMAGE_MODEL_NAMES.search(name))]
-        return list(dict.fromkeys([*configured, *filter(IMAGE_MODEL_NAMES.search, await self._list_models(server))]))
+        lists = await asyncio.gather(*map(self._list_models, server.each_endpoint(self._gate)))
+        listed = [name for names in lists for name in names if IMAGE_MODEL_NAMES.search(name)]
+        return list(dict.fromkeys([*configured, *listed]))
 
     async def _list_models(self, server: ImageServer) -> tuple[str, ...]:
         if server.why_not(self._gate) is not None:

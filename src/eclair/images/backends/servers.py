@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from eclair.errors import EclairError
 from eclair.llm.servers.bfl import is_image_only
 from eclair.llm.servers.engines import ListServers, decrypt_key, usable_servers
-from eclair.llm.servers.jurisdiction import ServerLocation, locate
+from eclair.llm.servers.jurisdiction import ServerLocation, farthest, locate
 from eclair.llm.servers.server_api import api_at
 from eclair.network.gate import OutboundGate
-from eclair.settings import EngineApi, Settings
+from eclair.settings import EndpointSettings, EngineApi, Settings
 from eclair.storage.open import read_added_servers
 from eclair.storage.secrets import Vault
 from eclair.storage.servers import StoredServer
@@ -23,7 +23,8 @@ class ImageServer:
     """A server that may generate images.
 
     `models` are those that it need not list, `pictures` those known to generate images; `problem` is why its key can't
-    be read.
+    be read. `endpoints` are further addresses that share its work, of which `url` has the `weight`; `location` is that
+    of the farthest.
     """
 
     name: str
@@ -33,6 +34,13 @@ class ImageServer:
     pictures: tuple[str, ...]
     location: ServerLocation
     problem: EclairError | None = None
+    endpoints: tuple[EndpointSettings, ...] = ()
+    weight: float = 1.0
+
+    def each_endpoint(self, gate: OutboundGate) -> list[ImageServer]:
+        """Return the server once for each of its addresses that may be called, with that as its `url`."""
+        others = [replace(self, url=each.url, weight=each.weight, endpoints=()) for each in self.endpoints]
+        return [self, *(each for each in others if each.why_not(gate) is None)]
 
     @property
     def draws_only(self) -> bool:
@@ -73,7 +81,11 @@ class ImageServers:
     async def all(self) -> list[ImageServer]:
         """Return all servers. Raises StoreError."""
         found = [
-            ImageServer(name, each.url, each.key, each.models, each.pictures, locate(each.url))
+            ImageServer(
+                *(name, each.url, each.key, each.models, each.pictures, _locate(each.url, each.endpoints)),
+                endpoints=each.endpoints,
+                weight=each.weight,
+            )
             for name, each in self._settings.engines.items()
             if _may_make_images(each.api, each.url)
         ]
@@ -86,8 +98,15 @@ class ImageServers:
             key = decrypt_key(server, self._vault)
         except EclairError as error:
             problem = error
-        where = locate(server.url, server.country)
-        return ImageServer(server.name, server.url, key, server.models, (), where, problem)
+        where = _locate(server.url, server.endpoints, server.country)
+        return ImageServer(server.name, server.url, key, server.models, (), where, problem, server.endpoints)
+
+
+def _locate(url: str, endpoints: Sequence[EndpointSettings], country: str | None = None) -> ServerLocation:
+    """Return where the farthest address of a server is."""
+    if not endpoints:
+        return locate(url, country)
+    return farthest([locate(each, country) for each in (url, *(endpoint.url for endpoint in endpoints))])
 
 
 def _may_make_images(api: EngineApi | None, url: str) -> bool:
