@@ -354,7 +354,7 @@ class App:
                 gate=self.gate,
                 work=self.work,
                 at_once=self._at_once,
-                recognizer=self.transcription.recognizer,
+                recognizer=self.transcription.chosen_recognizer,
             )
         )
         self.ingestor, self.blobs, self.search = documents.ingestor, documents.blobs, documents.search

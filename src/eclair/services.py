@@ -60,11 +60,12 @@ from eclair.schema.jobs import ALL_WORK, WorkKind
 from eclair.settings import Settings
 from eclair.speech.engine_recognition import choose_recognizer
 from eclair.speech.listening_parts import ListeningParts
-from eclair.speech.recognition import SpeechRecognizer
+from eclair.speech.recognition import SpeechRecognizer, recording_recognizer
 from eclair.speech.speech_parts import SpeechParts
 from eclair.speech.speech_request import SpeakingService
 from eclair.speech.synthesis import SpeechSynthesizer
 from eclair.speech.transcription import TranscriptionService
+from eclair.speech.whisper_models import WhisperCatalog
 from eclair.storage.base import Storage
 from eclair.storage.blobs import Blobs
 from eclair.storage.change_feed import ChangeFeed
@@ -144,7 +145,7 @@ async def open_documents(
     async with AsyncExitStack() as stack:
         blobs = open_blobs(settings, FILES, gate)
         if recognizer is None:
-            recognizer = SpeechRecognizer(ListeningParts(models_dir or settings.data_dir), settings.speech_threads)
+            recognizer = recording_recognizer(settings, ListeningParts(models_dir or settings.data_dir))
             stack.push_async_callback(recognizer.close)
         hearing = choose_recognizer(settings, registry, recognizer, ledger.reading_for_caller)
         # one sandbox more, so that what somebody waits for is read beside the rest
@@ -295,7 +296,7 @@ async def open_downloads(
 ) -> AsyncGenerator[tuple[ModelUpgrade, ModelDownloads]]:
     """Open the downloads of models, and the change to a better one when it is here."""
     async with AsyncExitStack() as stack:
-        catalogs = (ImageModelCatalog(settings), TextModelCatalog(settings, remove_model))
+        catalogs = (ImageModelCatalog(settings), WhisperCatalog(settings), TextModelCatalog(settings, remove_model))
         upgrade = ModelUpgrade(settings, registry, changes)
         upgrade.start()
         stack.push_async_callback(upgrade.close)
@@ -345,11 +346,13 @@ async def open_transcription(
     settings: Settings, parts: SpeechParts, ledger: UsageLedger, registry: Registry
 ) -> AsyncGenerator[TranscriptionService]:
     """Open the recognition of speech; its processes start with the first sound."""
-    recognizer = SpeechRecognizer(parts.listening, settings.speech_threads)
+    base = SpeechRecognizer(parts.listening, settings.speech_threads)
+    chosen = recording_recognizer(settings, parts.listening)
     try:
-        yield TranscriptionService(recognizer, ledger, registry, settings.transcriber)
+        yield TranscriptionService(base, chosen, ledger, registry, settings.transcriber)
     finally:
-        await recognizer.close()
+        await base.close()
+        await chosen.close()
 
 
 @asynccontextmanager

@@ -760,7 +760,7 @@ class TestServe:
 class TestModels:
     def test_a_table(self, run: Eclair) -> None:
         done = run("models", ECLAIR_EMBEDDED="true")
-        answering, _, drawing = done.stdout.partition("\n\n")
+        answering, drawing, listening = done.stdout.split("\n\n")
         head, embedded, scripted = answering.splitlines()
         assert head.split() == ["ID", "NAME", "LICENSE", "MAKER", "CONTEXT", "CALLS", "ENGINE", "STATE"]
         assert "not here: `eclair pull`" in embedded
@@ -773,6 +773,10 @@ class TestModels:
             "not here: `eclair pull flux-1-schnell`",
             "ready",
         )
+        head, small, *_ = listening.splitlines()
+        assert head.split()[:2] == ["LISTENS", "NAME"]
+        assert small.startswith("whisper-small ")
+        assert small.endswith("not here: `eclair pull whisper-small`")
 
     def test_json(self, run: Eclair) -> None:
         model, *others = orjson.loads(run("models", "--json").stdout)

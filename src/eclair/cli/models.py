@@ -33,10 +33,12 @@ from eclair.network.gate import OutboundGate
 from eclair.schema.images import ImageModel
 from eclair.schema.models import Model
 from eclair.settings import Settings
+from eclair.speech.whisper_models import WHISPER_MODELS, WhisperModel
 from eclair.util.humanize import format_size
 
 COLUMNS = ("ID", "NAME", "LICENSE", "MAKER", "CONTEXT", "SIZE", "CALLS", "ENGINE", "STATE")
 IMAGE_COLUMNS = ("IMAGES", "NAME", "LICENSE", "MAKER", "SIZE", "CAN", "RUNS", "STATE")
+WHISPER_COLUMNS = ("LISTENS", "NAME", "LICENSE", "MAKER", "MEMORY", "STATE")
 CATALOG_COLUMNS = ("ID", "NAME", "LICENSE", "MAKER", "SIZE", "MEMORY", "WRITES", "STATE")
 MARKDOWN_HEAD = """\
 | model | maker | license | parameters | context | languages | can | embedded engine |
@@ -68,6 +70,10 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
         data = [
             *({"kind": "answers", **model_json(row.model), "state": row.state} for row in rows),
             *({"kind": "draws", **asdict(model)} for model in pictures),
+            *(
+                {"kind": "listens", **model_json(model.to_model()), "state": _whisper_state(model, settings)}
+                for model in WHISPER_MODELS
+            ),
         ]
         terminal.write_bytes(orjson.dumps(data, option=orjson.OPT_INDENT_2) + b"\n")
     elif rows:
@@ -75,6 +81,9 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     if pictures and not arguments.json:
         terminal.line()
         print_table([IMAGE_COLUMNS, *map(_picture_cells, pictures)], terminal)
+    if not arguments.json:
+        terminal.line()
+        print_table([WHISPER_COLUMNS, *(_whisper_cells(model, settings) for model in WHISPER_MODELS)], terminal)
     for problem in problems:
         terminal.warn(problem)
     if not rows:
@@ -157,6 +166,18 @@ async def _rows(settings: Settings) -> tuple[list[ModelRow], list[ImageModel], l
         pictures = await list_image_models(settings, gate)
     rows += [ModelRow(model, health[model.engine].state) for model in models]
     return rows, pictures, [f"Engine {name}: {found.detail}" for name, found in health.items() if found.state == "down"]
+
+
+def _whisper_cells(model: WhisperModel, settings: Settings) -> tuple[str, ...]:
+    entry = model.to_entry()
+    size = format_size(model.memory_bytes)
+    return (model.id, model.name, entry.license, format_maker(entry), size, _whisper_state(model, settings))
+
+
+def _whisper_state(model: WhisperModel, settings: Settings) -> str:
+    if not model.is_installed(settings.data_dir):
+        return f"not here: `eclair pull {model.id}`"
+    return "transcriber" if settings.transcriber == model.id else "installed"
 
 
 async def list_answering_models(settings: Settings) -> list[Model]:

@@ -30,6 +30,7 @@ from eclair.models.install import install_model
 from eclair.models.throughput import Throughput
 from eclair.network.egress_log import open_gate
 from eclair.settings import Settings
+from eclair.speech.whisper_models import WhisperCatalog
 from eclair.util.humanize import format_duration, format_size
 
 T = TypeVar("T")
@@ -90,7 +91,7 @@ def pull_photo_labels(settings: Settings, terminal: Terminal) -> None:
 
 
 def _catalogs(settings: Settings) -> list[DownloadCatalog]:
-    return [ImageModelCatalog(settings), TextModelCatalog(settings, removal.remove_model)]
+    return [ImageModelCatalog(settings), WhisperCatalog(settings), TextModelCatalog(settings, removal.remove_model)]
 
 
 def _plan(name: str, settings: Settings, hub: Hub, terminal: Terminal) -> DownloadPlan:

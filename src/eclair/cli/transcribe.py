@@ -18,7 +18,7 @@ from eclair.errors import InvalidInput, UnreadableFile
 from eclair.settings import Settings
 from eclair.speech.captions import write_srt, write_vtt
 from eclair.speech.listening_parts import ListeningParts
-from eclair.speech.recognition import LANGUAGES, RecognitionOptions, SpeechRecognizer
+from eclair.speech.recognition import LANGUAGES, RecognitionOptions, recording_recognizer
 from eclair.speech.recognition_protocol import SoundHeard, SoundOpened, SpokenSegment
 from eclair.util.humanize import format_duration, format_moment
 
@@ -40,7 +40,7 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
 async def _transcribe(
     settings: Settings, path: Path, options: RecognitionOptions, form: str, terminal: Terminal
 ) -> int:
-    recognizer = SpeechRecognizer(ListeningParts(settings.data_dir), settings.speech_threads)
+    recognizer = recording_recognizer(settings, ListeningParts(settings.data_dir))
     segments: list[SpokenSegment] = []
     duration_s, began = 0.0, time.monotonic()
     terminal.status(f"Listening to {path.name}…")

@@ -16,6 +16,7 @@ from typing import Protocol
 from eclair.errors import SpeechPartMissing, TooLarge, UnreadableFile, UserError
 from eclair.sandbox.pool import SandboxPool
 from eclair.sandbox.protocol import Rejected, SandboxError
+from eclair.settings import Settings
 from eclair.speech.listening_parts import ListeningParts
 from eclair.speech.recognition_protocol import (
     PROTOCOL,
@@ -24,6 +25,7 @@ from eclair.speech.recognition_protocol import (
     RecognizeSpeech,
     SpokenSegment,
 )
+from eclair.speech.whisper_models import WEIGHTS, find_whisper_model
 
 IDLE_S = 600.0
 RESULT_TIMEOUT_S = 300.0
@@ -83,12 +85,14 @@ class Recognizer(Protocol):
 
 
 class SpeechRecognizer:
-    """Recognizes speech with the parts that are installed. Call `close` at the end."""
+    """Recognizes speech with the parts that are installed, and their model or a larger one. Call `close` at the end."""
 
-    def __init__(self, parts: ListeningParts, threads: int = 1) -> None:
+    def __init__(self, parts: ListeningParts, threads: int = 1, larger: Path | None = None) -> None:
+        """`larger` is the folder of that model."""
         self._parts = parts
         self._threads = threads
-        readable = (os.fspath(parts.folder),)
+        self._larger = larger
+        readable = (os.fspath(parts.folder), *(() if larger is None else (os.fspath(larger),)))
         self._waited_for = SandboxPool(
             PROTOCOL, max_processes=1, linger=True, readable=readable, host_idle_s=IDLE_S, worker_idle_s=IDLE_S
         )
@@ -97,13 +101,18 @@ class SpeechRecognizer:
 
     @property
     def is_ready(self) -> bool:
-        return self._parts.is_ready
+        return self._parts.is_ready and (self._larger is None or (self._larger / WEIGHTS).is_file())
 
     def check_ready(self) -> None:
-        """Raises SpeechPartMissing where the parts aren't installed."""
+        """Raises SpeechPartMissing where the parts or the model aren't installed."""
         if not self._parts.is_ready:
             raise SpeechPartMissing(
                 "What recognizes speech isn't installed; see Settings › Speech, or `eclair speech install`."
+            )
+        if not self.is_ready and self._larger is not None:
+            raise SpeechPartMissing(
+                f"{self._larger.name} isn't on this machine, which `transcriber` names; get it in Settings › Models, "
+                f"or with `eclair pull {self._larger.name}`."
             )
 
     async def recognize(
@@ -121,7 +130,7 @@ class SpeechRecognizer:
             path=os.fspath(path),
             name=name,
             packages=os.fspath(self._parts.folder),
-            model=os.fspath(self._parts.model),
+            model=os.fspath(self._larger or self._parts.model),
             language=options.language,
             task=options.task,
             words=options.words,
@@ -148,6 +157,12 @@ class SpeechRecognizer:
 
     async def close(self) -> None:
         await asyncio.gather(self._waited_for.close(), self._background.close())
+
+
+def recording_recognizer(settings: Settings, parts: ListeningParts) -> SpeechRecognizer:
+    """Return the recognizer of this installation for recordings: the larger model that the settings name, or base."""
+    model = find_whisper_model(settings.transcriber)
+    return SpeechRecognizer(parts, settings.speech_threads, None if model is None else model.folder(settings.data_dir))
 
 
 def _rejection(rejected: Rejected) -> UserError:

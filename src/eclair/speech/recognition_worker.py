@@ -23,7 +23,7 @@ from eclair.speech.recognition_protocol import (
 )
 
 FASTER_WHISPER = "faster_whisper"
-MEMORY_BYTES = 6 << 30
+MEMORY_BYTES = 12 << 30
 """Address space, most of which is never touched."""
 STRETCH_CPU_S = 240.0
 """Processor time for half a minute of sound, on slow machines too."""

@@ -15,6 +15,7 @@ from eclair.schema.principal import Principal
 from eclair.speech.engine_recognition import hear_with_engine, spoken_tokens
 from eclair.speech.recognition import RecognitionOptions, SpeechRecognizer, Transcript
 from eclair.speech.recognition_protocol import RecognitionResult, SoundHeard, SpokenSegment
+from eclair.speech.whisper_models import find_whisper_model
 
 WHISPER = Model("whisper-base", "Whisper base", "listener", maker="OpenAI", license="mit")
 """The model that recognizes speech, as programs name it."""
@@ -25,21 +26,30 @@ OPENAI_NAMES = frozenset({"whisper-1", "gpt-4o-transcribe", "gpt-4o-mini-transcr
 class TranscriptionService:
     """Transcribes sound with the model of this installation, or with those of engines.
 
-    OpenAI's names stand for the model `chosen`; `auto` is that of this installation.
+    `recognizer` has Whisper base, `chosen_recognizer` the larger model of the settings or base. OpenAI's names stand
+    for the model `chosen`; `auto` is Whisper base.
     """
 
     def __init__(
-        self, recognizer: SpeechRecognizer, ledger: UsageLedger, registry: Registry, chosen: str = "auto"
+        self,
+        recognizer: SpeechRecognizer,
+        chosen_recognizer: SpeechRecognizer,
+        ledger: UsageLedger,
+        registry: Registry,
+        chosen: str = "auto",
     ) -> None:
         self.recognizer = recognizer
+        self.chosen_recognizer = chosen_recognizer
         self._ledger = ledger
         self._registry = registry
         self._chosen = chosen
 
     @property
-    def own_model(self) -> Model | None:
-        """The model, if it is installed."""
-        return WHISPER if self.recognizer.is_ready else None
+    def own_models(self) -> list[Model]:
+        """The models of this installation that can be used: Whisper base, and the larger one of the settings."""
+        base = [WHISPER] if self.recognizer.is_ready else []
+        larger = find_whisper_model(self._chosen)
+        return [*base, larger.to_model()] if larger is not None and self.chosen_recognizer.is_ready else base
 
     async def recognize(
         self, principal: Principal, model: str, path: Path, name: str, options: RecognitionOptions
@@ -50,7 +60,12 @@ class TranscriptionService:
         UpstreamError.
         """
         wanted = model if model not in OPENAI_NAMES else WHISPER.id if self._chosen == "auto" else self._chosen
-        if wanted != WHISPER.id:
+        larger = find_whisper_model(self._chosen)
+        if larger is not None and wanted == larger.id:
+            own, recognizer = larger.to_model(), self.chosen_recognizer
+        else:
+            own, recognizer = WHISPER, self.recognizer
+        if wanted != own.id:
             engine, found = await self._resolve(wanted)
             async with self._ledger.reading(principal, found, [options.prompt]) as count:
                 heard = await hear_with_engine(engine, found, path, name, options)
@@ -60,8 +75,8 @@ class TranscriptionService:
             return
         text = ""
         async with (
-            self._ledger.reading(principal, WHISPER, [options.prompt]) as count,
-            contextlib.aclosing(self.recognizer.recognize(path, name, options)) as results,
+            self._ledger.reading(principal, own, [options.prompt]) as count,
+            contextlib.aclosing(recognizer.recognize(path, name, options)) as results,
         ):
             async for result in results:
                 if isinstance(result, SpokenSegment):

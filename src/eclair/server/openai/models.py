@@ -30,7 +30,7 @@ def router(app: App) -> APIRouter:
 
     async def own_models() -> dict[str, Model]:
         """Return the models that documents use, by their ids."""
-        speech = (app.transcription.own_model, app.speaking.own_model)
+        speech = (*app.transcription.own_models, app.speaking.own_model)
         found = (app.embeddings.own_model, await asyncio.to_thread(lambda: app.reranking.own_model), *speech)
         return {model.id: model for model in found if model is not None}
 

@@ -1,0 +1,79 @@
+"""Larger Whisper models: they come from a hub, hear recordings, are listed, and go again."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from dataclasses import replace
+
+import openai
+import pytest
+
+from eclair.settings import Settings
+from eclair.speech.listening_parts import ListeningParts
+from eclair.speech.whisper_models import WHISPER_MODELS
+from tests.images.repository import Gallery
+from tests.llm.standin import StandIn, standing_in
+from tests.server.test_downloads import ended
+from tests.server.test_v1 import client_of
+from tests.speech.conftest import SOUNDS, lend_listening
+from tests.support import Server, serving
+
+pytestmark = pytest.mark.timeout(300)
+
+
+@pytest.fixture
+async def hub() -> AsyncGenerator[StandIn]:
+    async with standing_in() as hub:
+        yield hub
+
+
+@pytest.fixture
+def repository(hub: StandIn) -> Gallery:
+    """A hub whose Whisper small is Whisper base, since no package has a larger one."""
+    return Gallery(hub, "Systran/faster-whisper-small", ListeningParts(Settings().data_dir).model)
+
+
+@pytest.fixture
+async def server(repository: Gallery, settings: Settings) -> AsyncGenerator[Server]:
+    lend_listening(settings)
+    async with serving(replace(settings, hub=repository.url, transcriber="whisper-small")) as server:
+        yield server
+
+
+async def transcribe(server: Server, model: str) -> str:
+    """What OpenAI's client gets."""
+    async with client_of(server) as client:
+        once = client.with_options(max_retries=0)
+        found = await once.audio.transcriptions.create(file=SOUNDS / "english.webm", model=model, language="en")
+    return found.text
+
+
+async def test_it_comes_hears_and_goes(server: Server, repository: Gallery, settings: Settings) -> None:
+    with pytest.raises(openai.APIStatusError, match="eclair pull whisper-small"):
+        await transcribe(server, "whisper-1")
+    assert "harbour master" in await transcribe(server, "whisper-base")
+    begun = await server.post("/api/models/pulls", {"name": "whisper-small"})
+    pull = await ended(server, begun.body["id"])
+    assert (pull["state"], pull["error"], pull["license"]) == ("finished", None, "MIT")
+    assert repository.ranges[-1][0] == "model.bin"
+    assert {name for name, _ in repository.ranges} == set(repository.wanted), "nothing else was fetched"
+    for name in ("whisper-1", "whisper-small"):
+        assert "harbour master" in await transcribe(server, name)
+    listed = {each["id"] for each in (await server.get("/v1/models")).body["data"]}
+    assert {"whisper-base", "whisper-small"} <= listed
+    with pytest.raises(openai.NotFoundError):
+        await transcribe(server, "whisper-medium")
+    removed = await server.call("DELETE", "/api/models/whisper-small")
+    assert removed.body == {"freed": repository.size}
+    assert not WHISPER_MODELS[0].folder(settings.data_dir).exists()
+    assert (await server.call("DELETE", "/api/models/whisper-small")).status == 404
+
+
+async def test_wrong_weights_are_not_used(server: Server, repository: Gallery, settings: Settings) -> None:
+    weights = repository.files["model.bin"]
+    repository.served = {"model.bin": weights[:-1] + bytes([weights[-1] ^ 1])}
+    begun = await server.post("/api/models/pulls", {"name": "whisper-small"})
+    pull = await ended(server, begun.body["id"])
+    assert pull["state"] == "failed"
+    assert "its hash differs" in pull["error"]["message"]
+    assert not WHISPER_MODELS[0].is_installed(settings.data_dir)
