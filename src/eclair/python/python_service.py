@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import mimetypes
+import os
 import time
 from collections.abc import AsyncGenerator, Container, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -16,6 +18,8 @@ from eclair.errors import InvalidInput, NotFound, StoreError, TooLarge
 from eclair.python.data_tools import DataTools
 from eclair.python.python_protocol import (
     MAX_CODE_CHARS,
+    MAX_FILE_BYTES,
+    MAX_FILES,
     MAX_FILES_BYTES,
     AttachedFile,
     CodeRun,
@@ -44,6 +48,7 @@ MAX_GIVEN = 8
 """Conversations whose given files are kept."""
 PREVIEW_BYTES, PREVIEW_LINES, PREVIEW_LINE_CHARS = 4096, 4, 160
 """Of a file's beginning, which a model is shown."""
+NO_SPACE = os.strerror(errno.ENOSPC)
 _PLAIN_TEXT = {".csv": "text/csv", ".md": "text/markdown", ".json": "application/json", ".svg": "image/svg+xml"}
 
 
@@ -300,7 +305,7 @@ def _described(
     return PythonRun(
         interpreter=session.interpreter,
         output=run.output,
-        error=run.error,
+        error=_with_quota(run.error),
         line=run.line,
         files=tuple(files),
         removed=tuple(result.removed),
@@ -315,6 +320,14 @@ def _state(session: PythonSession, run: CodeRun) -> PythonState | None:
     if session.interpreter == "monty":
         return None if run.is_over else PythonState(monty_version(), run.state or b"")
     return PythonState("wasi", b"")
+
+
+def _with_quota(error: str | None) -> str | None:
+    """Return an error, with how much code may write where it wrote too much."""
+    if error is None or NO_SPACE not in error.rpartition("\n")[2]:
+        return error
+    most = f"{MAX_FILES} files of {MAX_FILE_BYTES >> 20} MB each, {MAX_FILES_BYTES >> 20} MB in all"
+    return f"{error} (code may write {most}; remove some, or write less)"
 
 
 def _missing_tool(run: CodeRun) -> str | None:
