@@ -205,6 +205,10 @@ class Conflict(UserError):
         self.run = run
 
 
+class BackupRunning(Conflict):
+    """Another process is making a backup into the same folder."""
+
+
 class EmailShared(Conflict):
     code = "email_shared"
 

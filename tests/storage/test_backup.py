@@ -262,10 +262,16 @@ async def test_a_disk_that_fails_is_said_and_tried_again(tmp_path: Path, monkeyp
     assert problem == f"The backup into {tmp_path / 'backup'} failed: Input/output error."
 
 
-def test_only_one_backs_up_at_a_time(tmp_path: Path) -> None:
+async def test_only_one_backs_up_at_a_time(tmp_path: Path) -> None:
     repository = BackupRepository.create_or_open(tmp_path / "backup", None)
-    with repository.lock(), pytest.raises(Conflict, match="Another backup into"), repository.lock():
-        pass
+    schedule = BackupSchedule(replace(configured(tmp_path / "data"), backup_folder=tmp_path / "backup"))
+    lay_database(tmp_path / "data")
+    with repository.lock():
+        with pytest.raises(Conflict, match="Another backup into"), repository.lock():
+            pass
+        assert schedule.run_if_due() == 3600
+    assert (await schedule.status()).problem is None, "the other server makes it"
+    assert schedule.run_if_due() > 3600
 
 
 async def test_backups_are_made_when_they_are_due(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -55,7 +55,7 @@ def back_up(
     """Add a snapshot of a data folder and its database to a repository; the copy of the database is checked.
 
     Files, those in a `bucket` too, are copied before the database, and those that came meanwhile after it, so that
-    every file that the copied database names is there. Blocks. Raises StoreError, Conflict while another backup runs,
+    every file that the copied database names is there. Blocks. Raises StoreError, BackupRunning while another one runs,
     and NotFound where there is no database.
     """
     data_dir = place if isinstance(place, Path) else place.data_dir

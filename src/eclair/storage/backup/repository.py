@@ -26,7 +26,7 @@ from typing import IO, Any
 import orjson
 from pydantic import TypeAdapter, ValidationError
 
-from eclair.errors import Conflict, InvalidInput, NotFound, StoreError
+from eclair.errors import BackupRunning, Conflict, InvalidInput, NotFound, StoreError
 from eclair.util import file_lock
 
 FORMAT = 1
@@ -132,10 +132,10 @@ class BackupRepository:
 
     @contextlib.contextmanager
     def lock(self) -> Generator[None]:
-        """Keep other processes from changing the repository. Raises Conflict while one does."""
+        """Keep other processes from changing the repository. Raises BackupRunning while one does."""
         held = file_lock.try_hold(self.folder / "lock", remove=True)
         if held is None:
-            raise Conflict(f"Another backup into {self.folder} is running; wait until it has finished.")
+            raise BackupRunning(f"Another backup into {self.folder} is running; wait until it has finished.")
         with held:
             yield
 

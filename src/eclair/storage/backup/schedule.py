@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from eclair.errors import EclairError, InvalidInput
+from eclair.errors import BackupRunning, EclairError, InvalidInput
 from eclair.settings import Settings
 from eclair.storage.backup.backup import back_up
 from eclair.storage.backup.bucket_files import BucketFiles
@@ -142,6 +142,9 @@ class BackupSchedule:
                 repository = BackupRepository.create_or_open(folder, self._passphrase())
                 done = back_up(self._settings, repository, self._report, bucket=self._bucket)
                 repository.prune(self._settings.backup_keep)
+            except BackupRunning as error:  # another server with these settings makes it
+                log.info("No second backup: %s", error.message)
+                return False
             except EclairError as error:
                 self._problem = error.message
                 log.error("The backup into %s failed: %s", folder, error.message)
