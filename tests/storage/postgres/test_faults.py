@@ -1,12 +1,15 @@
-"""Faults of a PostgreSQL server, on a real one: it restarts, is gone, takes no writes, drops connections."""
+"""Faults of a PostgreSQL server, on a real one: it restarts, is gone or slow, takes no writes or connections."""
 
 from __future__ import annotations
 
 import asyncio
 import time
 from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import Any, cast
 from urllib.parse import urlsplit
 
+import asyncpg  # pyright: ignore[reportMissingTypeStubs]
 import pytest
 
 from eclair.errors import StoreError
@@ -21,6 +24,16 @@ from tests.support import conversation
 @pytest.fixture
 def url(databases: TestDatabases) -> str:
     return databases.create()
+
+
+@asynccontextmanager
+async def another(url: str) -> AsyncGenerator[Any]:
+    """A connection that isn't Éclair's."""
+    connection: Any = await cast(Any, asyncpg).connect(url)
+    try:
+        yield connection
+    finally:
+        await connection.close()
 
 
 @pytest.fixture
@@ -99,6 +112,36 @@ async def test_a_database_that_takes_no_writes_is_read_on(
         databases.run(cut)
     finally:
         await storage.close()
+
+
+async def test_a_server_without_a_connection_left_is_said_to_have_none(url: str, databases: TestDatabases) -> None:
+    databases.run("DROP ROLE IF EXISTS crowded")
+    databases.run("CREATE ROLE crowded LOGIN CONNECTION LIMIT 0")
+    parts = urlsplit(url)
+    crowded = parts._replace(netloc=f"crowded@{parts.netloc.rpartition('@')[2]}").geturl()
+    with pytest.raises(StoreError, match=r"has no connection left; raise max_connections, or run fewer processes"):
+        await asyncio.to_thread(open_postgres, crowded, time.time)
+
+
+async def test_a_slow_server_is_waited_for(storage: Storage, url: str) -> None:
+    """Everything waits for a lock, as for a disk that doesn't keep up, and is done once that is free."""
+    async with another(url) as connection:
+        lock = connection.transaction()
+        await lock.start()
+        await connection.execute("LOCK TABLE eclair.conversation IN ACCESS EXCLUSIVE MODE")
+        writing = [asyncio.create_task(conversation(storage, f"conv_{number}")) for number in range(3)]
+        reading = asyncio.create_task(storage.conversations.list_conversation_ids(LOCAL_PRINCIPAL))
+        waiting = (
+            "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+        )
+        async with asyncio.timeout(20):
+            while await connection.fetchval(waiting) < 2:  # noqa: ASYNC110  # the first writer, and the reader
+                await asyncio.sleep(0.05)
+        assert not any(task.done() for task in (*writing, reading))
+        await lock.rollback()
+    await asyncio.gather(*writing)
+    await reading
+    assert len(await storage.conversations.list_conversation_ids(LOCAL_PRINCIPAL)) == 3
 
 
 async def test_writes_at_the_same_moment_do_not_undo_each_other(storage: Storage, url: str) -> None:
