@@ -345,8 +345,8 @@ class Settings:
     )
     transcriber: str = _setting(
         "auto",
-        "Model that writes what is said in recordings: `auto` (Whisper base, the installed part), a larger one of "
-        "`eclair pull` such as `whisper-small`, or a model of a server with `/v1/audio/transcriptions`.",
+        "Model that writes what is said in recordings: `auto` (the largest Whisper model on this machine), one by name "
+        "such as `whisper-base`, or a model of a server with `/v1/audio/transcriptions`.",
         min_length=1,
     )
     speaker: str = _setting(

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from dataclasses import replace
+from pathlib import Path
 
 import openai
 import pytest
 
 from eclair.settings import Settings
 from eclair.speech.listening_parts import ListeningParts
-from eclair.speech.whisper_models import WHISPER_MODELS
+from eclair.speech.whisper_models import WHISPER_MODELS, WhisperChoice
 from tests.images.repository import Gallery
 from tests.llm.standin import StandIn, standing_in
 from tests.server.test_downloads import ended
@@ -67,6 +68,29 @@ async def test_it_comes_hears_and_goes(server: Server, repository: Gallery, sett
     assert removed.body == {"freed": repository.size}
     assert not WHISPER_MODELS[0].folder(settings.data_dir).exists()
     assert (await server.call("DELETE", "/api/models/whisper-small")).status == 404
+
+
+def test_the_largest_on_this_machine_hears_unless_one_is_named(tmp_path: Path) -> None:
+    assert WhisperChoice("auto", tmp_path).find_larger() is None
+    for model in (*WHISPER_MODELS[2:], *WHISPER_MODELS[:2]):
+        model.folder(tmp_path).mkdir(parents=True)
+        (model.folder(tmp_path) / "model.bin").touch()
+    largest = WhisperChoice("auto", tmp_path).find_larger()
+    assert largest is not None
+    assert largest.id == "whisper-large-v3"
+    assert WhisperChoice("whisper-small", tmp_path).find_larger() == WHISPER_MODELS[0]
+    assert WhisperChoice("whisper-base", tmp_path).find_larger() is None
+
+
+async def test_one_that_comes_is_used_at_once(repository: Gallery, settings: Settings) -> None:
+    lend_listening(settings)
+    async with serving(replace(settings, hub=repository.url)) as server:
+        assert "harbour master" in await transcribe(server, "whisper-1"), "its process can't read what isn't there yet"
+        begun = await server.post("/api/models/pulls", {"name": "whisper-small"})
+        assert (await ended(server, begun.body["id"]))["state"] == "finished"
+        assert "harbour master" in await transcribe(server, "whisper-1")
+        listed = {each["id"] for each in (await server.get("/v1/models")).body["data"]}
+        assert {"whisper-base", "whisper-small"} <= listed
 
 
 async def test_wrong_weights_are_not_used(server: Server, repository: Gallery, settings: Settings) -> None:

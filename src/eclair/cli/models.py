@@ -33,7 +33,7 @@ from eclair.network.gate import OutboundGate
 from eclair.schema.images import ImageModel
 from eclair.schema.models import Model
 from eclair.settings import Settings
-from eclair.speech.whisper_models import WHISPER_MODELS, WhisperModel
+from eclair.speech.whisper_models import WHISPER_MODELS, WhisperChoice, WhisperModel
 from eclair.util.humanize import format_size
 
 COLUMNS = ("ID", "NAME", "LICENSE", "MAKER", "CONTEXT", "SIZE", "CALLS", "ENGINE", "STATE")
@@ -177,7 +177,8 @@ def _whisper_cells(model: WhisperModel, settings: Settings) -> tuple[str, ...]:
 def _whisper_state(model: WhisperModel, settings: Settings) -> str:
     if not model.is_installed(settings.data_dir):
         return f"not here: `eclair pull {model.id}`"
-    return "transcriber" if settings.transcriber == model.id else "installed"
+    chosen = WhisperChoice(settings.transcriber, settings.data_dir).find_larger()
+    return "transcriber" if chosen == model else "installed"
 
 
 async def list_answering_models(settings: Settings) -> list[Model]:

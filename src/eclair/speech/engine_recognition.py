@@ -14,7 +14,7 @@ from eclair.schema.models import Model
 from eclair.settings import Settings
 from eclair.speech.recognition import RecognitionOptions, Recognizer, SpeechRecognizer
 from eclair.speech.recognition_protocol import RecognitionResult, SoundHeard, SoundOpened, SpokenSegment
-from eclair.speech.whisper_models import find_whisper_model
+from eclair.speech.whisper_models import BASE_MODEL, find_whisper_model
 
 
 class EngineRecognizer:
@@ -47,7 +47,7 @@ class EngineRecognizer:
 
 def choose_recognizer(settings: Settings, registry: Registry, own: SpeechRecognizer, reading: ReadTexts) -> Recognizer:
     """Return the recognizer of the settings for recordings that are documents; `own` is that of this installation."""
-    is_own = settings.transcriber == "auto" or find_whisper_model(settings.transcriber) is not None
+    is_own = settings.transcriber in ("auto", BASE_MODEL) or find_whisper_model(settings.transcriber) is not None
     return own if is_own else EngineRecognizer(registry, settings.transcriber, reading)
 
 

@@ -25,7 +25,7 @@ from eclair.speech.recognition_protocol import (
     RecognizeSpeech,
     SpokenSegment,
 )
-from eclair.speech.whisper_models import WEIGHTS, find_whisper_model
+from eclair.speech.whisper_models import WhisperChoice, WhisperModel
 
 IDLE_S = 600.0
 RESULT_TIMEOUT_S = 300.0
@@ -87,12 +87,13 @@ class Recognizer(Protocol):
 class SpeechRecognizer:
     """Recognizes speech with the parts that are installed, and their model or a larger one. Call `close` at the end."""
 
-    def __init__(self, parts: ListeningParts, threads: int = 1, larger: Path | None = None) -> None:
-        """`larger` is the folder of that model."""
+    def __init__(self, parts: ListeningParts, threads: int = 1, choice: WhisperChoice | None = None) -> None:
         self._parts = parts
         self._threads = threads
-        self._larger = larger
-        readable = (os.fspath(parts.folder), *(() if larger is None else (os.fspath(larger),)))
+        self._choice = choice
+        readable = [os.fspath(parts.folder)]
+        if choice is not None:
+            readable.append(os.fspath(choice.folder))
         self._waited_for = SandboxPool(
             PROTOCOL, max_processes=1, linger=True, readable=readable, host_idle_s=IDLE_S, worker_idle_s=IDLE_S
         )
@@ -100,8 +101,13 @@ class SpeechRecognizer:
         self._background = SandboxPool(PROTOCOL, max_processes=2, readable=readable, reuse=False)
 
     @property
+    def larger(self) -> WhisperModel | None:
+        """The model that hears in place of Whisper base, on this machine or not."""
+        return self._choice.find_larger() if self._choice is not None else None
+
+    @property
     def is_ready(self) -> bool:
-        return self._parts.is_ready and (self._larger is None or (self._larger / WEIGHTS).is_file())
+        return self._parts.is_ready and self._find_missing() is None
 
     def check_ready(self) -> None:
         """Raises SpeechPartMissing where the parts or the model aren't installed."""
@@ -109,11 +115,27 @@ class SpeechRecognizer:
             raise SpeechPartMissing(
                 "What recognizes speech isn't installed; see Settings › Speech, or `eclair speech install`."
             )
-        if not self.is_ready and self._larger is not None:
+        if (missing := self._find_missing()) is not None:
             raise SpeechPartMissing(
-                f"{self._larger.name} isn't on this machine, which `transcriber` names; get it in Settings › Models, "
-                f"or with `eclair pull {self._larger.name}`."
+                f"{missing.id} isn't on this machine, which `transcriber` names; get it in Settings › Models, "
+                f"or with `eclair pull {missing.id}`."
             )
+
+    def _find_missing(self) -> WhisperModel | None:
+        larger = self.larger
+        if larger is None or self._choice is None or larger.is_installed(self._choice.data_dir):
+            return None
+        return larger
+
+    def _make_folder(self) -> None:
+        """Make the folder of larger models, so that a process that begins now may read one that comes later."""
+        if self._choice is not None:
+            with contextlib.suppress(OSError):  # where nothing can be written, none comes
+                self._choice.folder.mkdir(parents=True, exist_ok=True)
+
+    def _model_folder(self) -> Path:
+        larger = self.larger
+        return self._parts.model if larger is None or self._choice is None else larger.folder(self._choice.data_dir)
 
     async def recognize(
         self,
@@ -126,11 +148,12 @@ class SpeechRecognizer:
         Raises SpeechPartMissing where the parts aren't installed, UnreadableFile and TooLarge.
         """
         self.check_ready()
+        await asyncio.to_thread(self._make_folder)
         request = RecognizeSpeech(
             path=os.fspath(path),
             name=name,
             packages=os.fspath(self._parts.folder),
-            model=os.fspath(self._larger or self._parts.model),
+            model=os.fspath(self._model_folder()),
             language=options.language,
             task=options.task,
             words=options.words,
@@ -160,9 +183,8 @@ class SpeechRecognizer:
 
 
 def recording_recognizer(settings: Settings, parts: ListeningParts) -> SpeechRecognizer:
-    """Return the recognizer of this installation for recordings: the larger model that the settings name, or base."""
-    model = find_whisper_model(settings.transcriber)
-    return SpeechRecognizer(parts, settings.speech_threads, None if model is None else model.folder(settings.data_dir))
+    """Return the recognizer of this installation for recordings."""
+    return SpeechRecognizer(parts, settings.speech_threads, WhisperChoice(settings.transcriber, settings.data_dir))
 
 
 def _rejection(rejected: Rejected) -> UserError:

@@ -15,9 +15,9 @@ from eclair.schema.principal import Principal
 from eclair.speech.engine_recognition import hear_with_engine, spoken_tokens
 from eclair.speech.recognition import RecognitionOptions, SpeechRecognizer, Transcript
 from eclair.speech.recognition_protocol import RecognitionResult, SoundHeard, SpokenSegment
-from eclair.speech.whisper_models import find_whisper_model
+from eclair.speech.whisper_models import BASE_MODEL
 
-WHISPER = Model("whisper-base", "Whisper base", "listener", maker="OpenAI", license="mit")
+WHISPER = Model(BASE_MODEL, "Whisper base", "listener", maker="OpenAI", license="mit")
 """The model that recognizes speech, as programs name it."""
 OPENAI_NAMES = frozenset({"whisper-1", "gpt-4o-transcribe", "gpt-4o-mini-transcribe"})
 """Names that programs send by default, for which it stands in."""
@@ -26,8 +26,8 @@ OPENAI_NAMES = frozenset({"whisper-1", "gpt-4o-transcribe", "gpt-4o-mini-transcr
 class TranscriptionService:
     """Transcribes sound with the model of this installation, or with those of engines.
 
-    `recognizer` has Whisper base, `chosen_recognizer` the larger model of the settings or base. OpenAI's names stand
-    for the model `chosen`; `auto` is Whisper base.
+    `recognizer` has Whisper base, `chosen_recognizer` the larger model that hears recordings, or base. OpenAI's names
+    stand for that one, or for the model of a server that is `chosen`.
     """
 
     def __init__(
@@ -46,9 +46,9 @@ class TranscriptionService:
 
     @property
     def own_models(self) -> list[Model]:
-        """The models of this installation that can be used: Whisper base, and the larger one of the settings."""
+        """The models of this installation that can be used: Whisper base, and the larger one that hears recordings."""
         base = [WHISPER] if self.recognizer.is_ready else []
-        larger = find_whisper_model(self._chosen)
+        larger = self.chosen_recognizer.larger
         return [*base, larger.to_model()] if larger is not None and self.chosen_recognizer.is_ready else base
 
     async def recognize(
@@ -59,8 +59,9 @@ class TranscriptionService:
         Raises NotFound for another model, BudgetExceeded, Forbidden, SpeechPartMissing, UnreadableFile, TooLarge and
         UpstreamError.
         """
-        wanted = model if model not in OPENAI_NAMES else WHISPER.id if self._chosen == "auto" else self._chosen
-        larger = find_whisper_model(self._chosen)
+        larger = self.chosen_recognizer.larger
+        standing_in = larger.id if larger is not None else WHISPER.id if self._chosen == "auto" else self._chosen
+        wanted = standing_in if model in OPENAI_NAMES else model
         if larger is not None and wanted == larger.id:
             own, recognizer = larger.to_model(), self.chosen_recognizer
         else:

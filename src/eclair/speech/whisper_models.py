@@ -27,6 +27,8 @@ WEIGHTS = "model.bin"
 FILES = ("config.json", "preprocessor_config.json", "tokenizer.json", "vocabulary.json", "vocabulary.txt", WEIGHTS)
 """Files that are loaded; none holds code."""
 LICENSE = "MIT"
+BASE_MODEL = "whisper-base"
+"""The id of the model that comes with the parts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +93,25 @@ def models_folder(data_dir: Path) -> Path:
 def find_whisper_model(id: str) -> WhisperModel | None:
     """Return the model with that id."""
     return next((model for model in WHISPER_MODELS if model.id == id), None)
+
+
+@dataclass(frozen=True, slots=True)
+class WhisperChoice:
+    """The choice of the model that hears recordings; models come and go, so it is made at each use."""
+
+    transcriber: str
+    data_dir: Path
+
+    @property
+    def folder(self) -> Path:
+        return models_folder(self.data_dir)
+
+    def find_larger(self) -> WhisperModel | None:
+        """Return the model that `transcriber` names, or with `auto` the largest on this machine; None for base."""
+        if self.transcriber != "auto":
+            return find_whisper_model(self.transcriber)
+        there = [model for model in WHISPER_MODELS if model.is_installed(self.data_dir)]
+        return max(there, key=lambda model: model.parameters, default=None)
 
 
 class WhisperCatalog:
