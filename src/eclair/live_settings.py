@@ -14,6 +14,7 @@ RELOADABLE = frozenset(
         "access_log",
         "allowed_hosts",
         "announcement",
+        "answer_cost",
         "api_key",
         "budgets",
         "client_requests_per_minute",

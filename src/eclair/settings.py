@@ -287,6 +287,12 @@ class Settings:
         "Maximum length of an answer, in tokens, unless the request sets one; by default the model's window.",
         ge=1,
     )
+    answer_cost: float | None = _setting(
+        None,
+        "Most that one answer may cost, in the currency of its model's price; before it would cost more, a model that "
+        "calls tools has to answer.",
+        gt=0,
+    )
     max_message_kb: int = _setting(1024, "Largest message accepted, in KiB.", ge=1)
     max_file_mb: int = _setting(200, "Largest file accepted, in MB.", ge=1)
     max_check_mb: int = _setting(

@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from typing import Any
 
 import orjson
@@ -17,12 +18,13 @@ from eclair.errors import UpstreamError
 from eclair.generation import tool_loop
 from eclair.generation.answer_request import AnswerRequest
 from eclair.generation.call_permissions import ALLOWED, CallQuestion, CallRuling
+from eclair.generation.cost import Rates
 from eclair.generation.fallback import Fallback
 from eclair.generation.pipeline import AnswerPipeline
 from eclair.generation.prompt import PreparedTurn, build_prompt
 from eclair.generation.route import Route
 from eclair.generation.sources import Note
-from eclair.generation.tool_loop import MAX_RESULT_BYTES, MAX_ROUNDS, cut_result
+from eclair.generation.tool_loop import MAX_RESULT_BYTES, MAX_ROUNDS, USUAL_BUDGET, LoopBudget, cut_result
 from eclair.generation.tools import ToolContext, ToolResult, define_function
 from eclair.llm.base import (
     JSON,
@@ -34,15 +36,18 @@ from eclair.llm.base import (
     PromptMessage,
     Request,
     Text,
+    TokenUsage,
     ToolCall,
 )
 from eclair.llm.registry import Registry
 from eclair.schema.events import CallBegan, CallEnded, Event, RunStarted, SourceFound, fold
-from eclair.schema.messages import CallAccess, Message, Part, Passage
+from eclair.schema.messages import CallAccess, Cost, Message, Part, Passage
 from eclair.schema.models import Model
 from eclair.schema.principal import LOCAL_PRINCIPAL, Principal
+from eclair.settings import Price
 
 MODEL = Model("m", "Muse", "fake", context=100_000, can_call_tools=True)
+RATES = Rates(Price("EUR", Decimal(2), Decimal(6)))
 QUESTION = Message("q", "c", None, "user", (Part("text", "What is it?"),), 1)
 
 
@@ -101,12 +106,15 @@ class Rounds:
 
     rounds: Sequence[Sequence[tuple[str, str]]]
     obeys: bool = True
+    usage: TokenUsage | None = None
     name: str = "fake"
     asked: list[Request] = field(default_factory=list[Request])
 
     async def stream(self, request: Request) -> AsyncGenerator[Delta, None]:
         self.asked.append(request)
         round = len(self.asked) - 1
+        if self.usage is not None:
+            yield self.usage
         if round < len(self.rounds) and not (self.obeys and request.tool_choice == "none"):
             yield Text(f"Round {round}. ")
             for index, (tool, arguments) in enumerate(self.rounds[round]):
@@ -150,7 +158,7 @@ class Prompts:
     async def build(
         self, engine: Engine, model: Model, passages: Sequence[Passage] = (), notes: Sequence[Note] = ()
     ) -> PreparedTurn:
-        return PreparedTurn(engine, model, Request(model.id, await prompt_of([QUESTION])))
+        return PreparedTurn(engine, model, Request(model.id, await prompt_of([QUESTION])), rates=RATES)
 
 
 class Allowing:
@@ -160,12 +168,15 @@ class Allowing:
         return ALLOWED
 
 
-async def answered(engine: Rounds, *tools: Echo) -> tuple[Message, list[Event]]:
+async def answered(engine: Rounds, *tools: Echo, budget: LoopBudget = USUAL_BUDGET) -> tuple[Message, list[Event]]:
     """Run the answer; its message and its events."""
     route = Route(engine, MODEL, Fallback(Registry([])))
     work = AnswerPipeline().run(
         AnswerRequest(
-            route, Prompts(), time.perf_counter(), LOCAL_PRINCIPAL, tools=tuple[Any, ...](tools), permissions=Allowing()
+            *(route, Prompts(), time.perf_counter(), LOCAL_PRINCIPAL),
+            tools=tuple[Any, ...](tools),
+            permissions=Allowing(),
+            budget=budget,
         )
     )
     events: list[Event] = [RunStarted("r", "a", "c", "q", "m", 2)]
@@ -238,6 +249,16 @@ async def test_the_last_round_keeps_the_tools_and_forbids_calls() -> None:
     assert [request.tool_choice for request in engine.asked] == [None] * (MAX_ROUNDS - 1) + ["none"]
     assert all(request.tools == engine.asked[0].tools for request in engine.asked)
     assert message.text.endswith("So it is.")
+
+
+@pytest.mark.parametrize(("micros", "asked"), [(1, 2), (779, 2), (780, 3), (1039, 3), (1040, 4), (None, MAX_ROUNDS)])
+async def test_an_answer_costs_no_more_than_it_may(micros: int | None, asked: int) -> None:
+    """Each round costs 260 millionths. A first call is made whatever the answer costs then."""
+    engine = Rounds([[echo(str(number))] for number in range(20)], usage=TokenUsage(100, 10))
+    message, _ = await answered(engine, Echo(), budget=LoopBudget(micros=micros))
+    assert [request.tool_choice for request in engine.asked] == [None] * (asked - 1) + ["none"]
+    assert message.usage is not None
+    assert message.usage.cost == Cost(asked * 260, "EUR")
 
 
 async def test_a_model_that_calls_on_all_the_same_is_stopped() -> None:

@@ -584,13 +584,20 @@ class AnswerStream:
                 self._round_usage = delta
                 self.token_usage = delta if self.token_usage is None else self.token_usage.plus(delta)
                 self._meter.add_token_usage(delta)
-                self._loop.count_tokens(delta.prompt_tokens + delta.completion_tokens, self._model.context)
+                tokens = delta.prompt_tokens + delta.completion_tokens
+                spent = _micros(self._meter.usage())
+                self._loop.count_round(tokens, self._model.context, spent, _micros(self._earlier_usage))
                 return ()
             case Finish():
                 self.finish = delta
                 return ()
             case _:
                 assert_never(delta)
+
+
+def _micros(usage: Usage | None) -> int:
+    """Return the cost of an answer in millionths; 0 where none is known."""
+    return usage.cost.micros if usage is not None and usage.cost is not None else 0
 
 
 class _TooSlow(Exception):

@@ -55,16 +55,21 @@ ASKING_RESULT = "This call waits for an answer of the person."
 UNASKED_RESULT = "This call needs the permission of a person, and nobody can be asked here; answer without it."
 
 LoopLimit = Literal["rounds", "time", "tokens", "repeated"]
-"""Limits at which a model has to answer; `repeated` is that of malformed and repeated calls."""
+"""Limits at which a model has to answer: `tokens` is that of money, too, `repeated` that of malformed and repeated
+calls."""
 
 
 @dataclass(frozen=True, slots=True)
 class LoopBudget:
-    """Limits of a loop: rounds of the model, seconds, and tokens that it reads and writes; None for any number."""
+    """Limits of a loop: rounds of the model, seconds, and tokens that it reads and writes; None for any number.
+
+    `micros` is what the answer may cost, in millionths of the currency of its model's price.
+    """
 
     rounds: int = MAX_ROUNDS
     seconds: float = MAX_LOOP_SECONDS
     tokens: int | None = None
+    micros: int | None = None
 
 
 USUAL_BUDGET = LoopBudget()
@@ -95,7 +100,7 @@ class ToolLoop:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._budget = budget
-        self._tokens = 0
+        self._tokens = self._micros = 0
         self._is_filled = False
         self._parts = parts
         self._context = context
@@ -128,12 +133,20 @@ class ToolLoop:
             return "tokens"
         return "repeated" if self._faults > MAX_FAULTS else None
 
-    def count_tokens(self, tokens: int, window: int | None) -> None:
-        """Count what the last round took: the next one takes that and more."""
+    def count_round(self, tokens: int, window: int | None, micros: int = 0, earlier_micros: int = 0) -> None:
+        """Count the last round, and see if another one fits, which takes as much or more.
+
+        `window` is the model's, in tokens. `micros` is what all rounds have cost by now, and `earlier_micros` what the
+        answer had cost before it waited for a person.
+        """
         self._tokens += tokens
         if self._budget.tokens is not None:
             is_large = window is not None and tokens >= MAX_WINDOW_SHARE * window
-            self._is_filled = is_large or self._tokens + tokens >= self._budget.tokens
+            self._is_filled |= is_large or self._tokens + tokens >= self._budget.tokens
+        if self._budget.micros is not None:
+            last = micros - self._micros  # one more round would leave this much for the answer
+            self._is_filled |= earlier_micros + micros + 2 * last > self._budget.micros
+        self._micros = micros
 
     def offer(self, tools: Sequence[Tool]) -> None:
         """Take the tools that the model may call now."""
