@@ -85,6 +85,31 @@ async def test_what_a_tool_read_earlier_takes_permissions_for_changes_away(serve
     await server.call("DELETE", path)
 
 
+async def test_a_permission_is_for_the_folder_of_a_path(server: Server) -> None:
+    path = await added(server)
+
+    async def ask(arguments: str) -> tuple[str, JSON]:
+        run = (await server.ask(await server.begin(), f'script: tool=odd__write{{"text":"one",{arguments}}}'))["run"]
+        asked = await until_waiting(server, run)
+        return run, asked["calls"][0]
+
+    run, call = await ask('"filePath":"/home/anna/notes/a.txt"')
+    assert call["scope"] == "/home/anna/notes"
+    await decide(server, run, call["call"], "always")
+    await server.answered(run)
+    assert results(await say(server, 'odd__write{"text":"two","filePath":"/home/anna/notes/b.txt"}')) == ["write: two"]
+    for arguments, scope in (
+        ('"filePath":"/home/anna/notes/../.ssh/config"', "/home/anna/.ssh"),
+        ('"source":"/home/anna/notes/a.txt","destination":"/tmp/a.txt"', "/home/anna/notes, /tmp"),
+        ('"folder":"/home/anna"', "/home/anna"),
+    ):
+        run, call = await ask(arguments)
+        assert call["scope"] == scope
+        await decide(server, run, call["call"], "declined")
+        await server.answered(run)
+    await server.call("DELETE", path)
+
+
 async def test_a_permission_ends_with_its_server(server: Server) -> None:
     for decision in ("always", "declined"):
         path = await added(server)

@@ -6,6 +6,7 @@ connect to others, calls out. Results are foreign text.
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import AsyncGenerator, Collection, Iterator, Mapping, Sequence
 from contextlib import aclosing
@@ -42,6 +43,11 @@ PICTURE_SIDE_PX = 1600
 DEFINITION_CHARS_PER_TOKEN = 1
 """Definitions take at most so many characters for each token of the window, which is about a quarter of it."""
 
+FOLDER_WORDS = frozenset(["dir", "directory", "directories", "folder", "folders"])
+FILE_WORDS = frozenset(["file", "files", "filename", "path", "paths", "source", "destination"])
+"""Last words of the names of arguments that may be paths."""
+
+_WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+")
 _ODD = re.compile(r"[^A-Za-z0-9_-]")
 
 
@@ -82,8 +88,8 @@ class McpServerTool:
         return text if len(text) <= MAX_SUMMARY_CHARS else f"{text[:MAX_SUMMARY_CHARS]}…"
 
     def scope(self, arguments: Any) -> str:
-        """See `Tool.scope`."""
-        return ""
+        """Return the folders of the paths among the arguments, for which a permission counts."""
+        return ", ".join(sorted(set(_folders(arguments.root))))
 
     def sends(self, arguments: Any) -> str:
         """See `Tool.sends`."""
@@ -184,6 +190,16 @@ def access_of(server: StoredMcpServer, tool: McpTool) -> CallAccess:
 
 def _shown(value: object) -> str:
     return value if isinstance(value, str) else orjson.dumps(value).decode()
+
+
+def _folders(arguments: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the folder of each path: itself where the argument says that it is one, otherwise the one that it is in."""
+    for name, value in arguments.items():
+        last = (_WORD.findall(name) or [""])[-1].lower()
+        for each in _words(value) if last in FOLDER_WORDS | FILE_WORDS else ():
+            path = posixpath.normpath(each.removeprefix("file://").replace("\\", "/"))
+            if "/" in path:
+                yield path if last in FOLDER_WORDS else posixpath.dirname(path)
 
 
 def _words(value: Any) -> Iterator[str]:

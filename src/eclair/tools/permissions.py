@@ -86,7 +86,7 @@ class ConversationPermissions:
             return CallRuling("deny", "never")
         if question.is_tainted:
             return CallRuling("ask")
-        if question.tool in self.beforehand and not question.scope:
+        if question.tool in self.beforehand:
             return CallRuling("allow", "always")
         for each in () if self.is_unattended else fitting:
             if each.conversation is None:
