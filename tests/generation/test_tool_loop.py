@@ -41,7 +41,7 @@ from eclair.llm.base import (
 )
 from eclair.llm.registry import Registry
 from eclair.schema.events import CallBegan, CallEnded, Event, RunStarted, SourceFound, fold
-from eclair.schema.messages import CallAccess, Cost, Message, Part, Passage
+from eclair.schema.messages import AnswerNotice, CallAccess, Cost, Message, Part, Passage
 from eclair.schema.models import Model
 from eclair.schema.principal import LOCAL_PRINCIPAL, Principal
 from eclair.settings import Price
@@ -249,6 +249,10 @@ async def test_the_last_round_keeps_the_tools_and_forbids_calls() -> None:
     assert [request.tool_choice for request in engine.asked] == [None] * (MAX_ROUNDS - 1) + ["none"]
     assert all(request.tools == engine.asked[0].tools for request in engine.asked)
     assert message.text.endswith("So it is.")
+    (remark,) = message.remarks
+    assert remark == AnswerNotice(
+        "steps_limited", "The model had to answer here, after as many rounds of calls as it may make."
+    )
 
 
 @pytest.mark.parametrize(("micros", "asked"), [(1, 2), (779, 2), (780, 3), (1039, 3), (1040, 4), (None, MAX_ROUNDS)])

@@ -26,7 +26,7 @@ from eclair.generation.parts import Parts
 from eclair.generation.prompt import PreparedTurn
 from eclair.generation.sources import NO_LEAD, Lead, Note, PassageNumbers, Quote, QuoteMarkFilter, Retriever
 from eclair.generation.statistics import AnswerStatistics, Outcome
-from eclair.generation.tool_loop import LoopLimit, ToolLoop
+from eclair.generation.tool_loop import LIMIT_SENTENCES, LoopLimit, ToolLoop
 from eclair.generation.tools import Tool, ToolContext, offer_tools
 from eclair.generation.usage import CallState, UsageLedger, ask_uncounted
 from eclair.llm.base import (
@@ -204,6 +204,8 @@ class AnswerStream:
         while not self._has_ended and not self._loop.is_waiting:
             self.limit = self._loop.limit
             is_last = self.limit is not None
+            if self.limit is not None:
+                yield self._say_limit(self.limit)
             yield self._ask(is_last=is_last)
             if not (calls := self._own_calls()):
                 break
@@ -211,6 +213,9 @@ class AnswerStream:
             self.finish = Finish("stop") if is_last else None
         if not self._loop.is_waiting:
             yield self._finish_checks()
+
+    async def _say_limit(self, limit: LoopLimit) -> AsyncGenerator[Event, None]:
+        yield Notice("steps_limited", LIMIT_SENTENCES[limit])
 
     async def _ask(self, *, is_last: bool) -> AsyncGenerator[Event, None]:
         """Ask the engine until one answer is complete; another model may take over before the first word."""

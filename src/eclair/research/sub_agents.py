@@ -322,7 +322,7 @@ class LoopAgent:
                 return [replace(event, step=self._named(event.step))]
             case StepProgressed():
                 return [replace(event, step=self._named(event.step))]
-            case Notice():
+            case Notice() if event.code != "steps_limited":  # its `ending` says so
                 return [event]
             case _:
                 pass

@@ -46,6 +46,7 @@ NoticeCode = Literal[
     "answered_by",
     "language",
     "partly_read",
+    "steps_limited",
     "skimmed",
     "unread",
     "nothing_found",

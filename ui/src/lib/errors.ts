@@ -77,6 +77,7 @@ const NOTICES: Readonly<Record<Exclude<NoticeCode, "language" | "saved" | keyof 
   not_saved: "notSaved",
   answered_by: "answeredBy",
   partly_read: "partlyRead",
+  steps_limited: "stepsLimited",
   skimmed: "skimmed",
   unread: "fileUnread",
   nothing_found: "nothingFits",

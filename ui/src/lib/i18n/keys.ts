@@ -635,6 +635,7 @@ export interface Placeholders {
   readonly notSaved: never;
   readonly answeredBy: never;
   readonly partlyRead: never;
+  readonly stepsLimited: never;
   readonly skimmed: never;
   readonly readAll: never;
   readonly answerNow: never;
