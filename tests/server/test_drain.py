@@ -57,6 +57,9 @@ async def test_answers_end_and_none_begins(tmp_path: Path, http: aiohttp.ClientS
             assert (refused.status, refused.headers["Retry-After"]) == (503, "5"), path
             assert "ask again in a moment" in refused.error["message"]
         assert (await server.get("/v1/models")).status == 200
+        assert (await server.post("/v1/messages/count_tokens", asked)).status == 200
+        assert (await server.post(f"/api/conversations/{other}/shares", {})).status == 400, "there is nothing to share"
+        assert (await server.post("/v1/responses/resp_none/cancel", {})).status == 404
         events = [event for _, event in parse(await following)]
         assert type(events[-1]).__name__ == "RunFinished"
         await asyncio.to_thread(server.process.join)
