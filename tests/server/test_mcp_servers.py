@@ -102,6 +102,10 @@ async def test_a_permission_is_for_the_folder_of_a_path(server: Server) -> None:
         ('"filePath":"/home/anna/notes/../.ssh/config"', "/home/anna/.ssh"),
         ('"source":"/home/anna/notes/a.txt","destination":"/tmp/a.txt"', "/home/anna/notes, /tmp"),
         ('"folder":"/home/anna"', "/home/anna"),
+        ('"filepath":"notes.txt"', "."),
+        ('"directory":".."', ".."),
+        ('"target":"file:///etc/hosts"', "/etc"),
+        ('"edits":[{"path":"/home/anna/a.txt","content":"either/or"}]', "/home/anna"),
     ):
         run, call = await ask(arguments)
         assert call["scope"] == scope

@@ -43,11 +43,10 @@ PICTURE_SIDE_PX = 1600
 DEFINITION_CHARS_PER_TOKEN = 1
 """Definitions take at most so many characters for each token of the window, which is about a quarter of it."""
 
-FOLDER_WORDS = frozenset(["dir", "directory", "directories", "folder", "folders"])
-FILE_WORDS = frozenset(["file", "files", "filename", "path", "paths", "source", "destination"])
-"""Last words of the names of arguments that may be paths."""
-
-_WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+")
+_PATH_NAME = re.compile(r"(?:path|file|filename|(?P<folder>dir|dirname|directory|directorie|folder))s?$", re.IGNORECASE)
+"""Ends of the names of arguments that are paths, whatever they look like."""
+_PATH = re.compile(r"(?:file://|[A-Za-z]:[/\\]|~?/|\.{1,2}(?:/|$))[^\n]*", re.IGNORECASE)
+"""What is a path whatever its argument is called."""
 _ODD = re.compile(r"[^A-Za-z0-9_-]")
 
 
@@ -192,14 +191,20 @@ def _shown(value: object) -> str:
     return value if isinstance(value, str) else orjson.dumps(value).decode()
 
 
-def _folders(arguments: Mapping[str, Any]) -> Iterator[str]:
+def _folders(value: Any, name: str = "") -> Iterator[str]:
     """Yield the folder of each path: itself where the argument says that it is one, otherwise the one that it is in."""
-    for name, value in arguments.items():
-        last = (_WORD.findall(name) or [""])[-1].lower()
-        for each in _words(value) if last in FOLDER_WORDS | FILE_WORDS else ():
-            path = posixpath.normpath(each.removeprefix("file://").replace("\\", "/"))
-            if "/" in path:
-                yield path if last in FOLDER_WORDS else posixpath.dirname(path)
+    if isinstance(value, Mapping):
+        for key, each in cast("Mapping[str, Any]", value).items():
+            yield from _folders(each, key)
+    elif isinstance(value, list):
+        for each in cast("list[Any]", value):
+            yield from _folders(each, name)
+    elif isinstance(value, str):
+        named = _PATH_NAME.search(name)
+        if named is not None or _PATH.fullmatch(value):
+            path = posixpath.normpath(value.removeprefix("file://").replace("\\", "/"))
+            is_folder = path in (".", "..") or (named is not None and named["folder"] is not None)
+            yield path if is_folder else posixpath.dirname(path) or "."
 
 
 def _words(value: Any) -> Iterator[str]:
