@@ -289,8 +289,8 @@ class Settings:
     )
     answer_cost: float | None = _setting(
         None,
-        "Most that one answer may cost, in the currency of its model's price; before it would cost more, a model that "
-        "calls tools has to answer.",
+        "Most that an answer may cost, in the currency of its model's price; before it would cost more, a model that "
+        "calls tools has to answer. Research is bounded by the tokens of its sub-agents.",
         gt=0,
     )
     max_message_kb: int = _setting(1024, "Largest message accepted, in KiB.", ge=1)

@@ -31,7 +31,7 @@ from eclair.generation.conversation_prompt import KEPT_REMARK, NOT_KEPT_REMARK, 
 from eclair.generation.pipeline import AnswerPipeline
 from eclair.generation.route import Route
 from eclair.generation.sources import PassageNumbers, Retriever, combine
-from eclair.generation.tool_loop import LoopBudget
+from eclair.generation.tool_loop import loop_budget
 from eclair.generation.tools import offer_tools
 from eclair.generation.untrusted import has_foreign_text
 from eclair.generation.usage import AskModel, ask_uncounted
@@ -148,15 +148,11 @@ class AnswerRequests:
             resumes=question.resumes,
             is_carried=question.conversation is not None,
             reviews_doubts=True,
-            budget=self._budget(),
+            budget=loop_budget(self._settings.current),
             memories=memories,
             skill=skill,
             demand=demand,
         )
-
-    def _budget(self) -> LoopBudget:
-        most = self._settings.current.answer_cost
-        return LoopBudget(micros=None if most is None else round(most * 1_000_000))
 
     def is_embedded(self, request: AnswerRequest) -> bool:
         """Return whether the embedded engine answers, which has the memory for one model at a time."""

@@ -33,6 +33,7 @@ from eclair.schema.events import (
     SourceFound,
 )
 from eclair.schema.messages import CallDecision, CallOutcome, Message, Part
+from eclair.settings import Settings
 from eclair.util.paused_timeout import PausedTimeout
 
 MAX_ROUNDS = 8
@@ -80,6 +81,12 @@ class LoopBudget:
 
 
 USUAL_BUDGET = LoopBudget()
+
+
+def loop_budget(settings: Settings) -> LoopBudget:
+    """Return the limits of an answer with these settings."""
+    most = settings.answer_cost
+    return USUAL_BUDGET if most is None else LoopBudget(micros=round(most * 1_000_000))
 
 
 @dataclass(slots=True)

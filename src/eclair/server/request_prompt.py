@@ -14,6 +14,7 @@ from eclair.generation.pipeline import AnswerStream
 from eclair.generation.prompt import PreparedTurn, with_passages
 from eclair.generation.route import Route
 from eclair.generation.sources import Note, PassageNumbers, Retriever
+from eclair.generation.tool_loop import loop_budget
 from eclair.generation.tools import Tool
 from eclair.generation.use_warning import check_use
 from eclair.llm.base import JSON, Engine, PromptMessage, Request, control_tokens
@@ -76,6 +77,7 @@ def start_answer(
         asked_words="\n".join(_text(message) for message in messages if message.role == "user"),
         allows_lead=allows_lead,
         shows_steps=shows_steps,
+        budget=loop_budget(app.settings),
     )
     return app.pipeline.run(request)
 
