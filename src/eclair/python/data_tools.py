@@ -102,16 +102,16 @@ class DataTools(PackageInstallation):
 async def compile_tools(work: Path, report: ReportInstall, idle: IdleScheduler | None) -> None:
     """Compile what is unpacked in `work`, in a process of the lowest priority.
 
-    Waits until nobody is answered, and until there is memory for it. Raises ModelMissing.
+    Waits until there is memory for it, and nobody is answered. Raises ModelMissing.
     """
+    while (free := memory.available()) < MIN_FREE_MEMORY_BYTES:
+        report(InstallProgress("memory", free, MIN_FREE_MEMORY_BYTES))
+        await asyncio.sleep(MEMORY_WAIT_S)
     if idle is not None and idle.idle_seconds() < IDLE_S:
         report(InstallProgress("idle"))
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(MAX_IDLE_WAIT_S):
                 await idle.until_idle(IDLE_S)
-    while (free := memory.available()) < MIN_FREE_MEMORY_BYTES:
-        report(InstallProgress("memory", free, MIN_FREE_MEMORY_BYTES))
-        await asyncio.sleep(MEMORY_WAIT_S)
 
     def report_seconds(done: int) -> None:
         report(InstallProgress("compile", min(done, COMPILE_SECONDS), COMPILE_SECONDS))

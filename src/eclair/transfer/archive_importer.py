@@ -20,7 +20,7 @@ from eclair.schema.ids import new_id
 from eclair.schema.memories import Memory
 from eclair.schema.principal import Principal
 from eclair.schema.skills import MAX_SKILL_ZIP_BYTES
-from eclair.skills.service import SkillService
+from eclair.skills.service import TOO_LARGE, SkillService
 from eclair.storage.base import Storage
 from eclair.storage.feeds import StoredFeed
 from eclair.storage.libraries import Library
@@ -383,7 +383,7 @@ class ArchiveImporter:
             return ImportStep("skills", added=False)
         try:
             if archived.size > MAX_SKILL_ZIP_BYTES:
-                raise InvalidInput(f"A skill has {MAX_SKILL_ZIP_BYTES >> 20} MB at most.")
+                raise InvalidInput(TOO_LARGE)
             pieces = [piece.data async for piece in staged.read_members([(archived.member, archived.size)])]
             await self._skills.import_skill(principal, b"".join(pieces), replaces=False)
         except (Conflict, InvalidInput) as error:

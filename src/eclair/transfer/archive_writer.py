@@ -57,7 +57,7 @@ IN_ARCHIVE: tuple[ExportFormat, ...] = ("json", "markdown")
 
 @dataclass(frozen=True, slots=True)
 class ArchiveSize:
-    """Contents of an archive; `bytes` is the size of the files and images, without the text of conversations."""
+    """Contents of an archive; `bytes` is the size of files, images and skills, without the text of conversations."""
 
     conversations: int
     files: int
@@ -92,8 +92,10 @@ class ArchiveWriter:
         async for image in self._list_images(principal):
             images += 1
             image_bytes += image.size
+        skills = await self._storage.skills.list_skills(principal)
+        skill_bytes = sum(file.size for skill in skills for file in skill.files)
         conversations = await self._storage.conversations.count_conversations(principal)
-        return ArchiveSize(conversations, files, images, sum(sizes.values()) + image_bytes)
+        return ArchiveSize(conversations, files, images, sum(sizes.values()) + image_bytes + skill_bytes)
 
     async def write(
         self, principal: Principal, progress: Callable[[int, int], None] = lambda done, of: None

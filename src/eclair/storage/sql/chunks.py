@@ -44,7 +44,7 @@ _UNEMBEDDED = (
     f" AND (json_array_length(?{{1}}) = 0 OR {_OWNER} NOT IN (SELECT value FROM json_each(?{{1}})))"
 )
 """The condition that a document lacks vectors of an embedder, and isn't of one of the owners."""
-_FIRST = " ORDER BY priority DESC, number DESC LIMIT 1"
+_NEXT_FIRST = " ORDER BY priority DESC, number DESC LIMIT 1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +175,7 @@ def find_unembedded(
         row = first_row(
             db,
             f"{INSIDE} SELECT number, sha256, {_DONE.format(4)} FROM document"
-            f" WHERE number IN (SELECT document FROM inside) AND {_UNEMBEDDED.format(4, 5)}{condition}{_FIRST}",
+            f" WHERE number IN (SELECT document FROM inside) AND {_UNEMBEDDED.format(4, 5)}{condition}{_NEXT_FIRST}",
             (*scope_values(asked), embedder, owners),
         )
         if row is not None:
@@ -184,7 +184,7 @@ def find_unembedded(
         first_row(
             db,
             f"SELECT number, sha256, {_DONE.format(1)}, priority FROM document"
-            f" WHERE {which} AND {_UNEMBEDDED.format(1, 2)}{condition}{_FIRST}",
+            f" WHERE {which} AND {_UNEMBEDDED.format(1, 2)}{condition}{_NEXT_FIRST}",
             (embedder, owners, *values),
         )
         for which, *values in (
