@@ -9,7 +9,7 @@ from typing import Literal
 
 from markdown_it.token import Token
 
-from eclair.transfer.exporters.pdf_formula import MathNode, read_formula
+from eclair.transfer.exporters.tex_formula import MathNode, read_formula
 from eclair.transfer.footnotes import MARK_SENTINEL
 from eclair.transfer.markdown_tokens import EMBEDDED_PICTURES, make_parser
 

@@ -1,4 +1,4 @@
-"""Formulas are set in a PDF, and those that nobody knows stay as written."""
+"""Formulas are read and set in a PDF, and those that nobody knows stay as written."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eclair.transfer.exporters.pdf_formula import MAX_FORMULA_DEPTH, read_formula
+from eclair.transfer.exporters.tex_formula import MAX_FORMULA_DEPTH, read_formula
 from tests.transfer.test_pdf import conversation, is_standard, pdf, text_of
 
 KNOWN = (

@@ -1,4 +1,4 @@
-"""Reads the TeX of formulas into a tree, for typesetting. What it doesn't know stays as written."""
+"""Reads the TeX of formulas into a tree, for PDF and DOCX. What it doesn't know stays as written."""
 
 from __future__ import annotations
 
