@@ -45,6 +45,7 @@ async def test_known_formulas_are_set() -> None:
     [
         *(r"\ce{H2O}", r"\color{red}x", r"\frac{a}", "{", "}", "a & b", r"\begin{x}a\end{x}", r"\begin{matrix}a"),
         *(r"\left( a", "x^2^3", "x_1_2", r"\text{a$b$}", "\u200b", "#x", "{" * 20 + "x" + "}" * 20, "x" * 3000),
+        *(r"\hat " * 20 + "x", r"\sqrt " * 900 + "x", r"x^\frac " * 20 + "1"),
         *(r"\begin{matrix}a\end{cases}", r"\sqrt[3", r"\left x y \right)", "^", r"\text"),
     ],
 )

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 MAX_FORMULA_DEPTH = 10
-"""Of groups in groups: typesetting nests calls only so far."""
+"""Of groups and commands in each other: typesetting nests calls only so far."""
 MAX_FORMULA_WORDS = 2000
 
 MathNode = dict[str, object]
@@ -156,13 +156,20 @@ class _Reader:
         items.append({**base, place: added})
 
     def _argument(self) -> MathNode:
+        """Read a group, a character, or a command with arguments of its own."""
         self._skip_space()
         word = self._next()
         if word.isdigit() and len(word) > 1:
             self._at -= 1
             self._words = [*self._words[: self._at], word[1:], *self._words[self._at + 1 :]]
             return _text(word[0])
-        return self._atom(word)
+        is_nested = word.startswith("\\") and word not in _SIGNS
+        self._depth += is_nested
+        if self._depth > MAX_FORMULA_DEPTH:
+            raise _Unknown
+        atom = self._atom(word)
+        self._depth -= is_nested
+        return atom
 
     def _atom(self, word: str) -> MathNode:
         if word == "{":
