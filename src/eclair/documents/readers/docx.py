@@ -1,4 +1,4 @@
-"""Reads DOCX: headings, paragraphs, lists, tables, notes and page breaks.
+"""Reads DOCX: headings, paragraphs, lists, tables, formulas, notes and page breaks.
 
 This reader is ours because citations rest on page breaks and list numbers, which general converters drop.
 """
@@ -22,10 +22,10 @@ from eclair.documents.readers.base import (
     single_line,
     table_part,
 )
+from eclair.documents.readers.office_formula import FORMULA, formula_text
 from eclair.documents.readers.zip_xml import open_zip, parse_xml
 
 W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
-MATH = "{http://schemas.openxmlformats.org/officeDocument/2006/math}t"
 FALLBACK = "{http://schemas.openxmlformats.org/markup-compatibility/2006}Fallback"
 PAGE_BREAK = "\x0c"
 ROMAN = (
@@ -181,8 +181,8 @@ class _Document:
                     self._note(kind.removesuffix("Reference"), child, words)
                 case "pPr" | "rPr" | "del" | "moveFrom" | "instrText":
                     pass
-                case _ if child.tag == MATH:
-                    words.append(child.text or "")
+                case _ if child.tag == FORMULA:
+                    words.append(formula_text(child))
                 case _ if child.tag != FALLBACK:
                     self._collect(child, words)
                     if child.tag == W + "p":
