@@ -29,6 +29,8 @@ $$
 \frac{{1}}{{2}}
 $$
 
+Unknown: $\ce{{H2O}}$
+
 1. First
 2. Second
    - nested
@@ -122,8 +124,9 @@ async def test_our_reader_finds_everything(exported: ExportedConversation, tmp_p
         "Boiling & <more>",
         "Tell <me>.",
         ALPHABETS,
-        r"308\,\mathrm{K}",
-        r"\frac{1}{2}",
+        "at 308 K, see",
+        "1/2",
+        r"\ce{H2O}",
         "1. First",
         "3. Third",
         "☑ done",

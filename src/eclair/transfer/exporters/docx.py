@@ -1,7 +1,7 @@
 """A DOCX document of the displayed branch, for word processors.
 
-Headings, lists, tables, code and links are those of the word processor; formulas stay as written, set apart. AI
-authorship is stated in the text, in the footer and in the document's properties.
+Headings, lists, tables, code, links and formulas are those of the word processor; formulas with an unknown command
+stay as written. AI authorship is stated in the text, in the footer and in the document's properties.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from eclair.transfer.exporters.docx_body import (
     paragraph,
     text_run,
 )
+from eclair.transfer.exporters.docx_formula import MATH_NAMESPACE
 from eclair.transfer.footnotes import (
     MARK_SENTINEL,
     FootnoteMark,
@@ -53,6 +54,7 @@ from eclair.transfer.office_package import (
 _NAMESPACES = (
     'xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main" '
     f'xmlns:r="{RELATIONSHIPS}" '
+    f'xmlns:m="{MATH_NAMESPACE}" '
     'xmlns:wp="http://schemas.openxmlformats.org/drawingml/2006/wordprocessingDrawing" '
     'xmlns:a="http://schemas.openxmlformats.org/drawingml/2006/main" '
     'xmlns:pic="http://schemas.openxmlformats.org/drawingml/2006/picture"'

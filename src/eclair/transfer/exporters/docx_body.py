@@ -13,6 +13,7 @@ from typing import Literal
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
+from eclair.transfer.exporters.docx_formula import block_formula, inline_formula
 from eclair.transfer.footnotes import MARK_SENTINEL
 from eclair.transfer.markdown_tokens import make_parser
 from eclair.transfer.office_package import clean
@@ -125,6 +126,11 @@ def image_paragraph(parts: DocxParts, url: str, label: str) -> str | None:
     )
 
 
+def _tex(token: Token) -> str:
+    """Write a formula as it was written, since part of it is unknown."""
+    return text_run(token.content, RunStyle(style="Formula"))
+
+
 def _png_size(data: bytes) -> tuple[int, int] | None:
     if data[:8] != b"\x89PNG\r\n\x1a\n" or len(data) < 24:
         return None
@@ -182,7 +188,7 @@ class MarkdownBody:
                 case "fence" | "code_block":
                     yield paragraph(text_run(token.content.rstrip("\n")), "Code")
                 case "math_block":
-                    yield paragraph(text_run(token.content, RunStyle(style="Formula")), "FormulaBlock")
+                    yield paragraph(block_formula(token.content) or _tex(token), "FormulaBlock")
                 case "hr":
                     yield paragraph("", "Rule")
                 case "table_open":
@@ -244,7 +250,7 @@ class MarkdownBody:
                 case "code_inline":
                     runs.append(text_run(token.content, replace(style, style="CodeChar")))
                 case "math":
-                    runs.append(text_run(token.content, RunStyle(style="Formula")))
+                    runs.append(inline_formula(token.content) or _tex(token))
                 case "softbreak" | "hardbreak":
                     runs.append("<w:r><w:br/></w:r>")
                 case "strong_open" | "strong_close":
