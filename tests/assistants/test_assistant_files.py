@@ -70,7 +70,7 @@ def test_a_gpt_is_taken_over_and_the_rest_named() -> None:
         description="Looks at tables",
         instructions="Be careful.",
         web="auto",
-        tools=("run_python", "draw_picture"),
+        tools=("search_web", "read_page", "run_python", "draw_picture"),
         starters=("Check this file",),
     )
     assert found.left_out == ("plugins_prototype", "files", "profile_picture")
@@ -78,7 +78,8 @@ def test_a_gpt_is_taken_over_and_the_rest_named() -> None:
 
 def test_an_assistant_of_the_api_is_taken_over_and_the_rest_named() -> None:
     found = read_assistant_file(orjson.dumps(ASSISTANT))
-    assert (found.profile.name, found.profile.tools, found.profile.model) == ("Maths", ("run_python",), None)
+    assert (found.profile.name, found.profile.web, found.profile.model) == ("Maths", None, None)
+    assert found.profile.tools == ("run_python", "search_documents", "read_document")
     assert found.left_out == ("function: get_weather", "tool_resources", "model: gpt-4o", "temperature: 0.2")
 
 
@@ -91,7 +92,10 @@ def test_capabilities_of_a_form_are_understood() -> None:
         "actions": [{"domain": "x.example"}],
     }
     found = read_assistant_file(orjson.dumps(form))
-    assert (found.profile.web, found.profile.tools) == ("auto", ("open_canvas", "edit_canvas"))
+    assert (found.profile.web, found.profile.tools) == (
+        "auto",
+        ("search_web", "read_page", "open_canvas", "edit_canvas"),
+    )
     assert (found.profile.starters, found.left_out) == (("Go",), ("actions",))
 
 

@@ -27,23 +27,24 @@ MAX_ASSISTANT_FILE_BYTES: Final = 1 << 20
 FORMAT: Final = "eclair.assistant"
 VERSION: Final = 1
 
+_WEB_TOOLS: Final = ("search_web", "read_page")
+_DOCUMENT_TOOLS: Final = ("search_documents", "read_document")
 _TOOLS: Final[Mapping[str, tuple[str, ...]]] = {
-    "browser": (),
-    "web_browsing": (),
-    "web_search": (),
-    "web_search_preview": (),
+    "browser": _WEB_TOOLS,
+    "web_browsing": _WEB_TOOLS,
+    "web_search": _WEB_TOOLS,
+    "web_search_preview": _WEB_TOOLS,
     "dalle": ("draw_picture",),
     "image_generation": ("draw_picture",),
     "python": ("run_python",),
     "code_interpreter": ("run_python",),
     "canvas": ("open_canvas", "edit_canvas"),
     "canmore": ("open_canvas", "edit_canvas"),
-    "file_search": (),
-    "retrieval": (),
-    "myfiles_browser": (),
+    "file_search": _DOCUMENT_TOOLS,
+    "retrieval": _DOCUMENT_TOOLS,
+    "myfiles_browser": _DOCUMENT_TOOLS,
 }
-"""Tools of Éclair by the names that OpenAI gives what does the same; the web and libraries have fields of their own."""
-_WEB: Final = frozenset({"browser", "web_browsing", "web_search", "web_search_preview"})
+"""Tools of Éclair by the names that OpenAI gives what does the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +97,6 @@ def _read_foreign(document: Mapping[str, Any]) -> ImportedAssistant:
     offered = [*_tools(gizmo), *_tools(document)] if gizmo is not document else _tools(document)
     names = [name for name, _ in offered]
     starters = _strings(display.get("prompt_starters")) or _strings(gizmo.get("conversation_starters"))
-    web = "auto" if _WEB & set(names) else None
     tools = tuple(dict.fromkeys(tool for name in names for tool in _TOOLS.get(name, ())))
     states_tools = any(key in each for each in (gizmo, document) for key in ("tools", "capabilities"))
     description = " ".join(_string(display.get("description")).split())
@@ -104,7 +104,7 @@ def _read_foreign(document: Mapping[str, Any]) -> ImportedAssistant:
         "name": " ".join(name.split())[:MAX_ASSISTANT_NAME_CHARS].strip(),
         "description": description[:MAX_ASSISTANT_DESCRIPTION_CHARS].strip(),
         "instructions": instructions[:MAX_ASSISTANT_INSTRUCTIONS_CHARS],
-        "web": web,
+        "web": "auto" if "search_web" in tools else None,
         "tools": tools if states_tools else None,
         "starters": [" ".join(each.split())[:MAX_STARTER_CHARS] for each in starters if each.strip()][:MAX_STARTERS],
     }
