@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Route as PageRoute
 
 from tests.browser import axe
 from tests.browser.conftest import Opening, Starting, Watch
@@ -36,8 +38,27 @@ def card(page: Page, name: str) -> Locator:
     return page.get_by_role("list", name="Assistants").get_by_role("article", name=name, exact=True)
 
 
+def serve_mcp(page: Page) -> None:
+    """Have the page see two MCP servers that are on, one of which isn't offered by the chat's assistant."""
+
+    def server(name: str, *tools: str, offered: bool = True) -> dict[str, object]:
+        listed = [{"name": tool, "title": tool, "call_name": f"{name}__{tool}", "read_only": True} for tool in tools]
+        states = {"state": "ready", "on": True, "offered": offered, "prompts": False, "resources": name == "board"}
+        return {"id": name, "name": name, "approved": {"tools": listed}, **states}
+
+    def answer_with(servers: list[dict[str, object]]) -> Callable[[PageRoute], None]:
+        return lambda route: route.fulfill(json={"servers": servers, "may_add_commands": True})
+
+    board = server("board", "add", "list")
+    page.route("**/api/mcp-servers", answer_with([board, server("files", "read")]))
+    page.route("**/api/mcp-servers?assistant=*", answer_with([board, server("files", "read", offered=False)]))
+    page.route("**/api/mcp-servers/board/resources", lambda route: route.fulfill(json={"resources": []}))
+    page.reload()
+
+
 def test_an_assistant_is_set_up_and_a_chat_begins_with_it(page: Page, watches: list[Watch]) -> None:
     watches[-1].forgive("404")  # the assistant is deleted at the end
+    serve_mcp(page)
     page.get_by_role("link", name="Assistants").click()
     expect(page.get_by_text("No assistants yet.")).to_be_visible()
     page.get_by_role("button", name="New assistant").click()
@@ -49,6 +70,8 @@ def test_an_assistant_is_set_up_and_a_chat_begins_with_it(page: Page, watches: l
     form.get_by_label("Starter questions").fill("What can I cook with leeks?\n\nWhat keeps for a week?")
     form.get_by_label("All tools").uncheck()
     form.get_by_label("Python").check()
+    form.get_by_label("Calculating").check()
+    form.get_by_role("group", name="MCP servers").get_by_role("checkbox", name="board").check()
     axe.check(page)
     form.get_by_role("button", name="Save").click()
     expect(form).to_have_count(0)
@@ -59,6 +82,15 @@ def test_an_assistant_is_set_up_and_a_chat_begins_with_it(page: Page, watches: l
     axe.check(page)
     starters = page.get_by_role("list", name="Starter questions").get_by_role("button")
     expect(starters).to_have_text(["What can I cook with leeks?", "What keeps for a week?"])
+    page.get_by_role("button", name="MCP servers").click()
+    servers = page.get_by_role("dialog", name="MCP servers")
+    expect(servers.get_by_role("checkbox", name="“board” in this conversation")).to_be_checked()
+    other = servers.get_by_role("checkbox", name="“files” in this conversation")
+    expect(other).to_be_disabled()
+    expect(other).not_to_be_checked()
+    expect(servers.get_by_text("The assistant or project of this chat doesn’t offer its tools.")).to_be_visible()
+    axe.check(page)
+    page.keyboard.press("Escape")
     starters.first.click()
     expect(composer(page)).to_be_focused()
     expect(composer(page)).to_have_value("What can I cook with leeks?")
@@ -67,7 +99,8 @@ def test_an_assistant_is_set_up_and_a_chat_begins_with_it(page: Page, watches: l
     shown = page.locator("main p").filter(has_text="Cook")
     expect(shown).to_be_visible()
     (found,) = page.request.get("/api/assistants").json()["assistants"]
-    assert found["tools"] == ["run_python"]
+    own = ["run_python", "calculate", "calculate_dates"]
+    assert found["tools"] == [*own, "board__add", "board__list", "board__resources"]
     (stored,) = page.request.get("/api/conversations").json()["conversations"]
     assert stored["assistant_id"] == found["id"]
     page.reload()

@@ -29,6 +29,13 @@ def open_project(page: Page, name: str) -> None:
 
 
 def test_a_project_is_set_up_and_a_chat_begun_in_it(shelf: Page) -> None:
+    tool = {"name": "add", "title": "Add a card", "call_name": "board__add", "read_only": False}
+    states = {"state": "ready", "offered": True, "prompts": False, "resources": False}
+    servers = [
+        {"id": name, "name": name, "on": is_on, "approved": approved, **states}
+        for name, is_on, approved in (("board", False, {"tools": [tool]}), ("unseen", True, None))
+    ]
+    shelf.route("**/api/mcp-servers", lambda route: route.fulfill(json={"servers": servers, "may_add_commands": True}))
     make_project(shelf, "Baking")
     open_project(shelf, "Baking")
     field = shelf.get_by_role("textbox", name="Project instructions")
@@ -45,7 +52,14 @@ def test_a_project_is_set_up_and_a_chat_begun_in_it(shelf: Page) -> None:
     assert (body["instructions"], body["web"]) == ("Answer as a baker.", "off")
     assert "draw_picture" not in body["tools"]
     assert "run_python" in body["tools"]
+    given = shelf.get_by_role("group", name="MCP servers").get_by_role("checkbox")
+    expect(given).to_have_count(1)
+    expect(given).not_to_be_checked()
+    with shelf.expect_response(re.compile("/api/projects/")) as saved:
+        given.check()
+    assert saved.value.json()["tools"] == [*body["tools"], "board__add"]
     shelf.reload()
+    expect(given).to_be_checked()
     expect(images).not_to_be_checked()
     expect(field).to_have_value("Answer as a baker.")
     shelf.get_by_role("button", name="New chat in this project").click()

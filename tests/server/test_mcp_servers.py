@@ -244,6 +244,31 @@ async def test_a_server_is_on_for_a_conversation_or_a_turn_alone(server: Server)
     await server.call("DELETE", path)
 
 
+async def test_an_assistant_offers_the_servers_of_which_it_names_tools(server: Server) -> None:
+    path = await added(server)
+    call = 'script: tool=odd__read{"text":"hello"}'
+    reader = (await server.post("/api/assistants", {"name": "Reader", "tools": ["odd__read"]})).body["id"]
+    counter = (await server.post("/api/assistants", {"name": "Counter", "tools": []})).body["id"]
+    project = (await server.post("/api/projects", {"name": "Odd readers"})).body["id"]
+    await server.call("PATCH", f"/api/projects/{project}", {"tools": ["odd__read"]})
+
+    async def offered(query: str) -> bool:
+        (found,) = (await server.get(f"/api/mcp-servers{query}")).body["servers"]
+        return found["offered"]
+
+    for assistant, is_offered in ((reader, True), (counter, False)):
+        body = {"assistant_id": assistant, "project_id": project}
+        conversation = (await server.post("/api/conversations", body)).body["id"]
+        assert await offered(f"?conversation={conversation}") is is_offered
+        assert await offered(f"?assistant={assistant}&project={project}") is is_offered
+        assert ("read: hello" in results(await server.say(conversation, call))) is is_offered
+    assert await offered(f"?project={project}")
+    assert await offered("")
+    for made in (f"assistants/{reader}", f"assistants/{counter}", f"projects/{project}"):
+        await server.call("DELETE", f"/api/{made}")
+    await server.call("DELETE", path)
+
+
 async def test_a_project_that_names_tools_has_their_server_on(server: Server) -> None:
     path = await added(server)
     await server.call("PUT", f"{path}/switch", {"on": False})

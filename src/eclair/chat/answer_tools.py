@@ -22,9 +22,11 @@ from eclair.live_settings import LiveSettings
 from eclair.llm.base import control_tokens
 from eclair.llm.registry import Registry
 from eclair.python.python_service import FilePreview, PythonService
+from eclair.schema.assistants import AssistantProfile
 from eclair.schema.messages import Attachment
 from eclair.storage.canvases import CanvasStore
 from eclair.storage.change_feed import ChangeFeed
+from eclair.storage.projects import Project
 from eclair.text.intent.canvas import names_canvas
 from eclair.tools.calculate import CalculateDatesTool, CalculateTool
 from eclair.tools.canvases import ConversationCanvases, EditCanvasTool, OpenCanvasTool
@@ -98,7 +100,7 @@ class AnswerTools:
 
     def may_call(self, question: ChatQuestion, tool: str) -> bool:
         """Return whether the person may have a tool called, and the project or assistant offers it."""
-        chosen = _chosen_tools(question)
+        chosen = chosen_tools(question.assistant, question.project)
         return (chosen is None or tool in chosen) and self._rights.may(question.principal, f"tool:{tool}")
 
     async def find_demand(self, question: ChatQuestion, route: Route, tools: Sequence[Tool]) -> ToolDemand | None:
@@ -118,7 +120,10 @@ class AnswerTools:
         if self._mcp is None:
             return ()
         return await self._mcp.tools(
-            question.principal, question.answer, question.options.mcp_servers, _chosen_tools(question) or ()
+            question.principal,
+            question.answer,
+            question.options.mcp_servers,
+            chosen_tools(question.assistant, question.project),
         )
 
     async def _memory_tools(self, question: ChatQuestion) -> tuple[Tool, ...]:
@@ -188,8 +193,8 @@ class AnswerTools:
         return OpenCanvasTool(canvases), EditCanvasTool(canvases, known)
 
 
-def _chosen_tools(question: ChatQuestion) -> Sequence[str] | None:
+def chosen_tools(assistant: AssistantProfile | None, project: Project | None) -> Sequence[str] | None:
     """Return the names of the tools that the assistant offers, or else the project; None for all."""
-    if question.assistant is not None and question.assistant.tools is not None:
-        return question.assistant.tools
-    return question.project.tools if question.project is not None else None
+    if assistant is not None and assistant.tools is not None:
+        return assistant.tools
+    return project.tools if project is not None else None

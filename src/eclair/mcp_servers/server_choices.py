@@ -19,12 +19,12 @@ class McpWish:
     """A wish for one conversation, which may be None for a temporary one.
 
     `switched` are choices for a single turn, by the ids of servers. `tools` are those that its assistant or project
-    names; servers of named tools are on.
+    names, None where any may be called; servers of named tools are on, and others aren't offered.
     """
 
     conversation: str | None = None
     switched: Mapping[str, bool] = field(default_factory=dict[str, bool])
-    tools: Collection[str] = ()
+    tools: Collection[str] | None = None
 
 
 NO_WISH = McpWish()
@@ -40,9 +40,14 @@ def is_on(server: StoredMcpServer, choices: McpChoices, wish: McpWish = NO_WISH)
     mine = {switch.conversation: switch.is_on for switch in choices.switches if switch.server == server.id}
     if wish.conversation is not None and wish.conversation in mine:
         return mine[wish.conversation]
-    if any(tool.startswith(f"{server.name}{MCP_NAME_SEPARATOR}") for tool in wish.tools):
+    if wish.tools is not None and is_offered(server, wish):
         return True
     return mine.get(None, server.config.by_default or server.owner is not None)
+
+
+def is_offered(server: StoredMcpServer, wish: McpWish) -> bool:
+    """Tell if the assistant or project of a conversation offers tools of a server, or names none at all."""
+    return wish.tools is None or any(tool.startswith(f"{server.name}{MCP_NAME_SEPARATOR}") for tool in wish.tools)
 
 
 def renewed_tools(listings: McpListings) -> list[str]:

@@ -32,6 +32,7 @@ class McpServer:
     signed_in: bool = False
     signed_in_as: str | None = None
     wants_sign_in: bool = False
+    is_offered: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from eclair.storage.sharing import Access, SharedStore
 
 MAX_PROJECT_NAME_CHARS: Final = 80
 MAX_PROJECT_INSTRUCTIONS_CHARS: Final = 20_000
+MAX_PROJECT_TOOLS: Final = 1000
 
 ProjectOrder = Literal["name", "recent"]
 MemoryScope = Literal["own", "both"]

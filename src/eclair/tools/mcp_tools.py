@@ -148,11 +148,11 @@ class McpToolSource:
         principal: Principal,
         answer: AnswerRef | None,
         switched: Mapping[str, bool],
-        named: Collection[str],
+        named: Collection[str] | None,
     ) -> list[Tool]:
         """Return the tools for an answer; those of a temporary chat keep nothing.
 
-        `switched` and `named` are as in `McpWish`.
+        `switched` and `named` are as `switched` and `tools` in `McpWish`.
         """
         conversation = answer.conversation if answer is not None else None
         offered = await self.service.offered(principal, McpWish(conversation, switched, named))

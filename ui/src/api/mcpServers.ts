@@ -11,6 +11,13 @@ export type McpResource = Reply<"/api/mcp-servers/{id}/resources", "get">["resou
 export type McpPrompt = Reply<"/api/mcp-servers/{id}/prompts", "get">["prompts"][number];
 export type McpTool = McpListing["tools"][number];
 
+/** A conversation, or the assistant and project of one that isn't stored. */
+export interface McpPlace {
+  readonly conversation?: string;
+  readonly assistant?: string | null;
+  readonly project?: string | null;
+}
+
 /** Fields that a form sets; those left out stay as they are. */
 export interface McpServerFields {
   readonly command?: readonly string[];
@@ -31,9 +38,10 @@ export interface SignInAnswer {
 }
 
 export class McpServerCalls extends Resource {
-  /** All servers, and whether they are on: in a conversation, or else for the person. */
-  list(conversation: string | null = null): Promise<McpServers> {
-    return this.client.call("GET", `/api/mcp-servers${conversation === null ? "" : `?conversation=${conversation}`}`);
+  /** All servers, and whether they are on: in a conversation, in one that would begin like that, or else for the person. */
+  list(place: McpPlace = {}): Promise<McpServers> {
+    const given = Object.entries(place).filter((entry): entry is [string, string] => typeof entry[1] === "string");
+    return this.client.call("GET", `/api/mcp-servers${given.length > 0 ? `?${new URLSearchParams(given)}` : ""}`);
   }
 
   add(name: string, fields: McpServerFields): Promise<McpServer> {

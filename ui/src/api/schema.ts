@@ -3812,6 +3812,8 @@ export interface paths {
             readonly parameters: {
                 readonly query?: {
                     readonly conversation?: string | null;
+                    readonly assistant?: string | null;
+                    readonly project?: string | null;
                 };
                 readonly header?: never;
                 readonly path?: never;
@@ -12656,7 +12658,8 @@ export interface components {
          *     `secrets` are the names of its variables or headers, `log` the last lines that it wrote. `approved` are the tools as
          *     they were allowed, `seen` as they were last asked for. `wants_sign_in` if the caller has to sign in there first;
          *     `signed_in_as` is how the server's side calls them, if it says so.
-         *     `resources` and `prompts` say if it has any.
+         *     `resources` and `prompts` say if it has any. `offered` unless the assistant or project has tools chosen, and none of
+         *     this server.
          */
         readonly McpServerReport: {
             readonly id: string;
@@ -12675,6 +12678,7 @@ export interface components {
             readonly state: "ready" | "unseen" | "held" | "down";
             readonly fault: string | null;
             readonly on: boolean;
+            readonly offered: boolean;
             readonly may_change: boolean;
             readonly client_id: string | null;
             readonly signed_in: boolean;

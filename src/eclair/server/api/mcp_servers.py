@@ -8,7 +8,8 @@ from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from eclair.app import App
-from eclair.mcp_servers.server_choices import NO_WISH, McpState, McpWish
+from eclair.chat.answer_tools import chosen_tools
+from eclair.mcp_servers.server_choices import McpState, McpWish
 from eclair.mcp_servers.server_config import (
     MAX_ARGUMENT_CHARS,
     MAX_ARGUMENTS,
@@ -126,7 +127,8 @@ class McpServerReport(BaseModel):
     `secrets` are the names of its variables or headers, `log` the last lines that it wrote. `approved` are the tools as
     they were allowed, `seen` as they were last asked for. `wants_sign_in` if the caller has to sign in there first;
     `signed_in_as` is how the server's side calls them, if it says so.
-    `resources` and `prompts` say if it has any.
+    `resources` and `prompts` say if it has any. `offered` unless the assistant or project has tools chosen, and none of
+    this server.
     """
 
     id: str
@@ -143,6 +145,7 @@ class McpServerReport(BaseModel):
     state: McpState
     fault: str | None
     on: bool
+    offered: bool
     may_change: bool
     client_id: str | None
     signed_in: bool
@@ -173,6 +176,7 @@ class McpServerReport(BaseModel):
             state=server.state,
             fault=server.fault,
             on=server.is_on,
+            offered=server.is_offered,
             may_change=server.may_change,
             client_id=config.client_id,
             signed_in=server.signed_in,
@@ -199,9 +203,12 @@ def router(app: App) -> APIRouter:
     api = APIRouter(prefix="/api/mcp-servers", tags=["mcp-servers"])
 
     @api.get("")
-    async def list_mcp_servers(principal: Caller, conversation: str | None = None) -> McpServerList:
+    async def list_mcp_servers(
+        principal: Caller, conversation: str | None = None, assistant: str | None = None, project: str | None = None
+    ) -> McpServerList:
+        """List servers as they are in a conversation, or in one that would begin with an assistant and in a project."""
         is_admin = principal.role == "admin"
-        wish = await _wish(app, principal, conversation)
+        wish = await _wish(app, principal, conversation, assistant, project)
         return McpServerList(
             servers=[McpServerReport.from_server(each) for each in await app.mcp.list(principal, wish)],
             may_add_commands=is_admin,
@@ -242,12 +249,12 @@ def router(app: App) -> APIRouter:
     return api
 
 
-async def _wish(app: App, principal: Principal, conversation: str | None) -> McpWish:
-    """Return what decides on servers in a conversation. Raises NotFound."""
-    if conversation is None:
-        return NO_WISH
-    found = await app.storage.conversations.get_conversation(principal, conversation)
-    project = await app.projects.find(principal, found.project_id)
-    assistant = await app.assistants.find(principal, found.assistant_id)
-    named = assistant.tools if assistant is not None and assistant.tools is not None else None
-    return McpWish(conversation, tools=named or (project.tools if project is not None else None) or ())
+async def _wish(
+    app: App, principal: Principal, conversation: str | None, assistant: str | None, project: str | None
+) -> McpWish:
+    """Return what decides on servers in a conversation, stored or not. Raises NotFound."""
+    if conversation is not None:
+        found = await app.storage.conversations.get_conversation(principal, conversation)
+        assistant, project = found.assistant_id, found.project_id
+    profile = await app.assistants.find(principal, assistant)
+    return McpWish(conversation, tools=chosen_tools(profile, await app.projects.find(principal, project)))

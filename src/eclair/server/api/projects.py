@@ -21,6 +21,7 @@ from eclair.server.subject_names import SubjectNames
 from eclair.storage.projects import (
     MAX_PROJECT_INSTRUCTIONS_CHARS,
     MAX_PROJECT_NAME_CHARS,
+    MAX_PROJECT_TOOLS,
     MemoryScope,
     Project,
     ProjectOrder,
@@ -79,7 +80,7 @@ class ProjectEdit(RequestBody):
     instructions: Annotated[PreferenceText | None, Field(max_length=MAX_PROJECT_INSTRUCTIONS_CHARS)] = None
     model: ModelName | None = None
     web: Web | None = None
-    tools: Annotated[tuple[ToolName, ...] | None, Field(max_length=200)] = None
+    tools: Annotated[tuple[ToolName, ...] | None, Field(max_length=MAX_PROJECT_TOOLS)] = None
     libraries: Annotated[tuple[LibraryId, ...] | None, Field(max_length=20)] = None
     memory: MemoryScope | None = None
 

@@ -1003,7 +1003,6 @@ export interface Placeholders {
   readonly assistantInstructions: never;
   readonly assistantInstructionsHint: never;
   readonly assistantAllTools: never;
-  readonly assistantCalculate: never;
   readonly assistantStarters: never;
   readonly assistantStartersHint: "most";
   readonly assistantHidden: "number";
@@ -1483,6 +1482,7 @@ export interface Placeholders {
   readonly mcpNoWalls: never;
   readonly mcpRemove: "name";
   readonly mcpHere: "name";
+  readonly mcpNotOffered: never;
   readonly mcpManage: never;
   readonly mcpPrompt: "name";
   readonly mcpAttach: never;
