@@ -46,7 +46,7 @@ DEFINITION_CHARS_PER_TOKEN = 1
 _PATH_NAME = re.compile(r"(?:path|file|filename|(?P<folder>dir|dirname|directory|directorie|folder))s?$", re.IGNORECASE)
 """Ends of the names of arguments that are paths, whatever they look like."""
 _PATH = re.compile(r"(?:file://|[A-Za-z]:[/\\]|~?/|\.{1,2}(?:/|$))[^\n]*", re.IGNORECASE)
-"""What is a path whatever its argument is called."""
+"""Paths, whatever their argument is called."""
 _ODD = re.compile(r"[^A-Za-z0-9_-]")
 
 
