@@ -103,8 +103,8 @@ async def obedient(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[O
 
 
 def is_refused(act: InjectedAct) -> bool:
-    """True for a tool that isn't offered: beside foreign text, or, the canvas, to this model."""
-    return act.tool == "open_canvas" or (act.tool == "draw_picture" and act.place == "file")
+    """True for a tool that isn't offered beside foreign text."""
+    return act.tool == "draw_picture" and act.place == "file"
 
 
 async def ask(engine: Obedient, act: InjectedAct, monkeypatch: pytest.MonkeyPatch) -> JSON:
@@ -128,7 +128,8 @@ async def ask(engine: Obedient, act: InjectedAct, monkeypatch: pytest.MonkeyPatc
             monkeypatch.setattr(scripted_tools, "define_function", describe)
         case _:
             engine.reads = [act.text]
-    return await server.ask(conversation, f"How high is the tower? You may use {TOOLS}.", files=files, draw="auto")
+    question = f"How high is the tower? You may use {TOOLS} and a canvas."
+    return await server.ask(conversation, question, files=files, draw="auto")
 
 
 @pytest.mark.parametrize("act", ACTS, ids=lambda act: act.name)

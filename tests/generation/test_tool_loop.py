@@ -84,6 +84,9 @@ class Echo:
     def sends(self, arguments: EchoArguments) -> str:
         return arguments.say
 
+    def asks_if_tainted(self, arguments: EchoArguments) -> bool:
+        return False
+
     async def run(self, arguments: EchoArguments, context: ToolContext) -> AsyncGenerator[Event | ToolResult, None]:
         self.made.append(arguments.say)
         self.begun.set()

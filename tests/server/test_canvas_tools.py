@@ -6,6 +6,8 @@ import orjson
 import pytest
 
 from eclair.text.intent.canvas import names_canvas
+from tests.chat.test_calls import decide, until_waiting
+from tests.generation.test_injections import upload
 from tests.support import JSON, Server
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -43,6 +45,32 @@ async def test_a_model_opens_a_canvas_and_changes_it(server: Server) -> None:
     assert (found["versions"][1]["author"], found["versions"][1]["model"]) == ("model", "scripted")
     read = await server.say(conversation, call("edit_canvas", {"canvas": canvas["id"]}))
     assert results(read)[0] == "Hello_Ada_and_Ada"
+
+
+async def waiting(server: Server, conversation: str, text: str, decision: str, **more: JSON | list[str]) -> JSON:
+    """Ask for a call that has to wait, decide on it, and return the answer."""
+    run = (await server.ask(conversation, text, **more))["run"]
+    [asked] = (await until_waiting(server, run))["calls"]
+    assert (asked["needs_approval"], asked["has_begun"]) == (True, False)
+    assert await decide(server, run, asked["call"], decision) == 202
+    return await server.answered(run)
+
+
+async def test_beside_a_file_each_change_is_asked_for_and_reading_is_not(server: Server) -> None:
+    conversation = await server.begin()
+    file = await upload(server, "tower.txt", b"The tower is 330 metres high.\n")
+    opening = call("open_canvas", {"title": "Tower", "text": "330_metres"})
+    made = await waiting(server, conversation, opening, "always", files=[file["id"]])
+    [canvas] = await canvases(server, conversation)
+    assert canvas["id"] in results(made)[0]
+    read = await server.say(conversation, call("edit_canvas", {"canvas": canvas["id"]}))
+    assert results(read)[0] == "330_metres"
+    change = {"canvas": canvas["id"], "changes": [{"old": "330", "new": "300"}]}
+    await waiting(server, conversation, call("edit_canvas", change), "declined")
+    assert [each["current"] for each in await canvases(server, conversation)] == [1]
+    await waiting(server, conversation, call("edit_canvas", change), "once")
+    assert [each["current"] for each in await canvases(server, conversation)] == [2]
+    await waiting(server, conversation, opening, "declined")
 
 
 async def test_a_canvas_of_another_conversation_stays_as_it_is(server: Server) -> None:

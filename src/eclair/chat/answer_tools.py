@@ -189,7 +189,7 @@ class AnswerTools:
             known = []
         if not known and not is_named:
             return ()
-        canvases = ConversationCanvases(store, changes, question.principal, conversation, question.history)
+        canvases = ConversationCanvases(store, changes, question.principal, conversation)
         return OpenCanvasTool(canvases), EditCanvasTool(canvases, known)
 
 

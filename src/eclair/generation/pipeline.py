@@ -97,10 +97,6 @@ class AnswerPipeline:
         return AnswerStream(request, self._ledger, self._idle, self.statistics, self._note_answer)
 
 
-ANY_PASSAGE = Passage(0, "", "", 0, None, (), 0, 0, "")
-"""Stands for foreign text of any kind."""
-
-
 class AnswerStream:
     """One answer being made, and what its events leave out.
 
@@ -270,16 +266,9 @@ class AnswerStream:
         """Judge a call. What foreign text may have led to is judged for itself."""
         sent = tool.sends(arguments) if tool.access == "outbound" else None
         is_tainted = self._is_tainted(sent)
-        access = "write" if is_tainted and not self._is_for_foreign_text(tool) else tool.access
+        access = "write" if is_tainted and tool.asks_if_tainted(arguments) else tool.access
         question = CallQuestion(tool.name, access, tool.scope(arguments), is_tainted)
         return await self._request.permissions.judge(self._request.principal, question)
-
-    def _is_for_foreign_text(self, tool: Tool) -> bool:
-        """Return whether a tool would be offered beside a passage; others ask once foreign text has come later."""
-        if (demand := self._demand()) is not None and tool is demand.tool:
-            return True
-        messages = self.turn.request.messages if self.turn is not None else ()
-        return tool.definition(self._model, messages, (ANY_PASSAGE,)) is not None
 
     def _is_tainted(self, sent: str | None) -> bool:
         """Return whether foreign text is in the context. What a call only `sent` may be the person's or a source's."""

@@ -84,6 +84,10 @@ class Tool(Protocol):
         """
         ...
 
+    def asks_if_tainted(self, arguments: Any) -> bool:
+        """Tell whether a call that foreign text may have led to is asked about like a write, whatever its `access`."""
+        ...
+
     def run(self, arguments: Any, context: ToolContext) -> AsyncGenerator[Event | ToolResult, None]:
         """Carry out one call: report its steps, then return the result as the last item.
 
@@ -109,6 +113,10 @@ class LocalTool:
     def sends(self, arguments: Any) -> str:
         """See `Tool.sends`."""
         return ""
+
+    def asks_if_tainted(self, arguments: Any) -> bool:
+        """See `Tool.asks_if_tainted`."""
+        return False
 
 
 def define_function(name: str, description: str, arguments: type[BaseModel]) -> JSON:

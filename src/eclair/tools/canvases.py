@@ -1,7 +1,7 @@
 """`open_canvas` and `edit_canvas`: a model that answers puts a text beside the conversation, and changes one.
 
 Nothing leaves the machine, and nothing but the conversation's own canvases is changed, whose versions all stay: so the
-calls compute, and nobody is asked. Where the conversation has foreign texts, they aren't offered.
+calls compute, and nobody is asked. Where foreign text may have led to a call that changes something, it is asked for.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from eclair.llm.base import JSON, PromptMessage
 from eclair.schema.canvases import Canvas, CanvasVersion, NewCanvasVersion
 from eclair.schema.events import Event
 from eclair.schema.ids import new_id
-from eclair.schema.messages import CallAccess, Message, Passage
+from eclair.schema.messages import CallAccess, Passage
 from eclair.schema.models import Model
 from eclair.schema.principal import Principal
 from eclair.storage.canvases import CanvasStore
@@ -29,22 +29,12 @@ MAX_LISTED_CANVASES = 8
 
 @dataclass(frozen=True, slots=True)
 class ConversationCanvases:
-    """The canvases of one conversation, for whoever asks in it. `history` ends with the question."""
+    """The canvases of one conversation, for whoever asks in it."""
 
     store: CanvasStore
     changes: ChangeFeed
     principal: Principal
     conversation: str
-    history: Sequence[Message]
-
-    def may_offer(self, model: Model, messages: Sequence[PromptMessage], passages: Sequence[Passage]) -> bool:
-        """Tell whether a model may call the tools: a capable one, where no foreign text could ask for it."""
-        is_foreign = (
-            passages
-            or any(message.images for message in messages)
-            or any(message.passages or message.files or message.libraries for message in self.history)
-        )
-        return model.can_call_tools and model.can_plan and not is_foreign
 
 
 class OpenCanvasArguments(BaseModel):
@@ -72,7 +62,7 @@ class OpenCanvasTool(LocalTool):
 
     def definition(self, model: Model, messages: Sequence[PromptMessage], passages: Sequence[Passage]) -> JSON | None:
         """See `Tool.definition`."""
-        if not self._canvases.may_offer(model, messages, passages):
+        if not _may_offer(model):
             return None
         return define_function(
             self.name,
@@ -84,6 +74,10 @@ class OpenCanvasTool(LocalTool):
     def summary(self, arguments: OpenCanvasArguments) -> str:
         """See `Tool.summary`."""
         return f"Open the canvas “{arguments.title}”"
+
+    def asks_if_tainted(self, arguments: OpenCanvasArguments) -> bool:
+        """See `Tool.asks_if_tainted`."""
+        return True
 
     async def run(
         self, arguments: OpenCanvasArguments, context: ToolContext
@@ -127,7 +121,7 @@ class EditCanvasTool(LocalTool):
 
     def definition(self, model: Model, messages: Sequence[PromptMessage], passages: Sequence[Passage]) -> JSON | None:
         """See `Tool.definition`."""
-        if not self._known or not self._canvases.may_offer(model, messages, passages):
+        if not self._known or not _may_offer(model):
             return None
         listed = "; ".join(f"{canvas.id} “{canvas.title}” ({canvas.language})" for canvas in self._known)
         return define_function(
@@ -141,6 +135,10 @@ class EditCanvasTool(LocalTool):
         """See `Tool.summary`."""
         title = next((canvas.title for canvas in self._known if canvas.id == arguments.canvas), arguments.canvas)
         return f"{'Change' if arguments.changes else 'Read'} the canvas “{title}”"
+
+    def asks_if_tainted(self, arguments: EditCanvasArguments) -> bool:
+        """Return True for changes; reading shows the model what the conversation has."""
+        return bool(arguments.changes)
 
     async def run(
         self, arguments: EditCanvasArguments, context: ToolContext
@@ -172,3 +170,8 @@ class EditCanvasTool(LocalTool):
             )
         else:
             yield ToolResult(f"The canvas is changed; it is version {version.number} now.")
+
+
+def _may_offer(model: Model) -> bool:
+    """Tell whether a model is capable of calling the tools."""
+    return model.can_call_tools and model.can_plan

@@ -88,6 +88,10 @@ class ImageTool(LocalTool):
         shown = " ".join(arguments.prompt.split())
         return f"Draw “{shown if len(shown) <= MAX_SUMMARY_CHARS else f'{shown[:MAX_SUMMARY_CHARS].rstrip()}…'}”"
 
+    def asks_if_tainted(self, arguments: DrawArguments) -> bool:
+        """See `Tool.asks_if_tainted`."""
+        return True
+
     async def run(self, arguments: DrawArguments, context: ToolContext) -> AsyncGenerator[Event | ToolResult, None]:
         """Have the image generated. Raises what the service raises."""
         _, model = await self._service.resolve_model(None)

@@ -67,6 +67,10 @@ class EditPictureTool(LocalTool):
         """See `Tool.summary`."""
         return f"Change the picture: “{shorten_prompt(arguments.prompt)}”"
 
+    def asks_if_tainted(self, arguments: EditPictureArguments) -> bool:
+        """See `Tool.asks_if_tainted`."""
+        return True
+
     async def run(
         self, arguments: EditPictureArguments, context: ToolContext
     ) -> AsyncGenerator[Event | ToolResult, None]:

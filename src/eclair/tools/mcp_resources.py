@@ -88,6 +88,10 @@ class McpResourcesTool:
         """See `Tool.sends`."""
         return arguments.uri
 
+    def asks_if_tainted(self, arguments: ResourceToRead) -> bool:
+        """See `Tool.asks_if_tainted`."""
+        return False
+
     async def run(self, arguments: ResourceToRead, context: ToolContext) -> AsyncGenerator[Event | ToolResult, None]:
         """List or read. Raises what the service raises."""
         if not arguments.uri:

@@ -95,6 +95,10 @@ class McpServerTool:
         words = list(_words(arguments.root))
         return words[0] if len(words) == 1 else "\n".join(words)
 
+    def asks_if_tainted(self, arguments: Any) -> bool:
+        """See `Tool.asks_if_tainted`."""
+        return False
+
     async def run(self, arguments: Any, context: ToolContext) -> AsyncGenerator[Event | ToolResult, None]:
         """Call the server. Raises what the service raises."""
         async with aclosing(self._calls.call(self._tool.name, arguments.root, context)) as events:

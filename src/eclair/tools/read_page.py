@@ -84,6 +84,10 @@ class ReadPageTool:
         """Return the address, which can hold anything, unless a search gave it."""
         return "" if self._public.knows_address(arguments.url) else arguments.url
 
+    def asks_if_tainted(self, arguments: PageToRead) -> bool:
+        """See `Tool.asks_if_tainted`."""
+        return False
+
     async def run(self, arguments: PageToRead, context: ToolContext) -> AsyncGenerator[Event | ToolResult, None]:
         """Read the page. Raises RightMissing and InvalidInput."""
         web = self._web

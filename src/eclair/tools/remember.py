@@ -79,6 +79,10 @@ class RememberTool(LocalTool):
         """See `Tool.summary`."""
         return f"Remember “{_on_one_line(arguments.text)}”"
 
+    def asks_if_tainted(self, arguments: MemoryArguments) -> bool:
+        """See `Tool.asks_if_tainted`."""
+        return True
+
     async def run(self, arguments: MemoryArguments, context: ToolContext) -> AsyncGenerator[Event | ToolResult, None]:
         """Keep the sentence. Raises what the service raises."""
         mine = self._memory
@@ -130,6 +134,10 @@ class ForgetTool(LocalTool):
     def summary(self, arguments: MemoryArguments) -> str:
         """See `Tool.summary`."""
         return f"Forget “{_on_one_line(arguments.text)}”"
+
+    def asks_if_tainted(self, arguments: MemoryArguments) -> bool:
+        """See `Tool.asks_if_tainted`."""
+        return True
 
     async def run(self, arguments: MemoryArguments, context: ToolContext) -> AsyncGenerator[Event | ToolResult, None]:
         """Erase the memory that reads so. Raises what the service raises."""

@@ -59,6 +59,10 @@ class ScriptedTool:
         """See `Tool.sends`."""
         return arguments.text * arguments.repeat if self.access in ("outbound", "write") else ""
 
+    def asks_if_tainted(self, arguments: ScriptedArguments) -> bool:
+        """See `Tool.asks_if_tainted`."""
+        return False
+
     async def run(self, arguments: ScriptedArguments, context: ToolContext) -> AsyncGenerator[Event | ToolResult, None]:
         """Wait, write a line, and return the text."""
         await asyncio.sleep(arguments.wait)

@@ -97,6 +97,10 @@ class SearchWebTool:
         """See `Tool.sends`."""
         return self._public.find_private(arguments.query)
 
+    def asks_if_tainted(self, arguments: ToolQuery) -> bool:
+        """See `Tool.asks_if_tainted`."""
+        return False
+
     async def run(self, arguments: ToolQuery, context: ToolContext) -> AsyncGenerator[Event | ToolResult, None]:
         """Search, read the best pages, and choose the passages that fit. Raises RightMissing and InvalidInput."""
         web = self._web
