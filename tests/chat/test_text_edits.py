@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eclair.chat.text_edits import EditTask, TextChange, split_pieces
+from eclair.chat.text_edits import EditTask, TextChange, TextPatch, WritingTask, split_pieces
 from eclair.errors import EngineBroken
 
 PROSE = (
@@ -162,3 +162,43 @@ def test_what_models_put_around_their_changes_is_left_out(reply: str) -> None:
 def test_a_reply_that_cannot_be_made_changes_nothing(reply: str, fault: str) -> None:
     with pytest.raises(EngineBroken, match=re.escape(fault)):
         EditTask("a cat\n\n", "Do it.").apply(reply)
+
+
+@given(st.lists(st.text(st.sampled_from("a` \n"), max_size=6), max_size=12), st.sampled_from(["", " \n"]))
+def test_what_is_known_of_a_text_while_it_is_written_is_its_beginning(chunks: list[str], blank: str) -> None:
+    task, reply = WritingTask(blank, "Write."), "".join(chunks)
+    reader = task.reader()
+    known = [patch for chunk in chunks for patch in reader.read(chunk)]
+    assert [(patch.start, patch.end) for patch in known] == [
+        (len(blank) if number else 0, len(blank)) for number in range(len(known))
+    ]
+    if not reply.strip():
+        assert known == []
+        with pytest.raises(EngineBroken, match="wrote nothing"):
+            task.apply(reply)
+    elif known:
+        assert "".join(patch.text for patch in known) == reply.strip() == task.apply(reply).text
+
+
+@pytest.mark.parametrize(
+    ("reply", "text"),
+    [
+        ("```markdown\n# Bread\n```", "# Bread"),
+        ("```\nprint(1)\n```\n", "print(1)"),
+        ("```markdown\n# Bread\n```py\nbake()\n```\n```", "# Bread\n```py\nbake()\n```"),
+        ("```py\none()\n```\nand\n```py\ntwo()\n```", "```py\none()\n```\nand\n```py\ntwo()\n```"),
+        ("```py\nbake()", "```py\nbake()"),
+    ],
+)
+def test_a_fence_around_all_of_a_written_text_is_left_out(reply: str, text: str) -> None:
+    assert WritingTask("", "Write.").apply(reply).text == text
+    assert WritingTask("", "Write.").reader().read(reply) == []
+
+
+def test_a_text_is_written_on_as_it_comes() -> None:
+    reader = WritingTask("", "Write.").reader()
+    assert [patch for word in ("\n#", " Bread\n", "\n", "It ") for patch in reader.read(word)] == [
+        TextPatch(0, 0, "#"),
+        TextPatch(0, 0, " Bread"),
+        TextPatch(0, 0, "\n\nIt"),
+    ]

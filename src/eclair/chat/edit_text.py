@@ -1,4 +1,7 @@
-"""Edits a text with a model: asks for changes, shows them as they come, then applies all of them."""
+"""Edits a text with a model: asks for changes, shows them as they come, then applies all of them.
+
+Where there is no text yet, the model writes one.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,8 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass
 
-from eclair.chat.message_text import check_message
-from eclair.chat.text_edits import EditTask, PatchReader, TextChange, TextPatch
+from eclair.chat.message_text import check_text
+from eclair.chat.text_edits import EditTask, TextChange, TextPatch, WritingTask
 from eclair.errors import EngineBroken, InvalidInput
 from eclair.generation.meter import Meter
 from eclair.generation.usage import AskModel, ask_uncounted
@@ -32,10 +35,10 @@ MIN_EDIT_TOKENS = 1024
 
 
 def check_edit(text: str, instruction: str, max_kb: int) -> None:
-    """Raise InvalidInput or TooLarge for a text or instruction that can't be used."""
+    """Raise InvalidInput or TooLarge for a text or instruction that can't be used; the text may be empty."""
     if not instruction.strip():
         raise InvalidInput("The instruction is empty; say what to change.", param="instruction")
-    check_message(text, max_kb)
+    check_text(text, max_kb)
 
 
 async def request_edit(
@@ -48,7 +51,7 @@ async def request_edit(
     accepted: float,
     ask: AskModel = ask_uncounted,
 ) -> TextEdit:
-    """Change `text` as `instruction` says.
+    """Change `text` as `instruction` says, or write one in place of an empty text.
 
     `accepted` is when the request arrived, on `time.perf_counter`. Raises EngineBroken if the answer is not a list of
     changes or was cut off, and what `Engine.stream` raises.
@@ -72,14 +75,18 @@ async def stream_edit(
     ask: AskModel = ask_uncounted,
 ) -> AsyncGenerator[TextPatch | TextEdit, None]:
     """Yield what changes as soon as it is known, and the whole edit at the end. Raises what `request_edit` raises."""
-    task = EditTask(text, instruction, may_decline=model.can_plan)
-    limit = max(
-        max_tokens or MIN_EDIT_TOKENS, 2 * await engine.count(model.id, text)
-    )  # a full rewrite has the piece numbers besides
-    request = Request(model.id, task.messages, sampling=Sampling(temperature=0.0, max_tokens=limit))
+    if text.strip():
+        task = EditTask(text, instruction, may_decline=model.can_plan)
+        limit = max(
+            max_tokens or MIN_EDIT_TOKENS, 2 * await engine.count(model.id, text)
+        )  # a full rewrite has the piece numbers besides
+        sampling = Sampling(temperature=0.0, max_tokens=limit)
+    else:
+        task, sampling = WritingTask(text, instruction), Sampling(max_tokens=max_tokens)
+    request = Request(model.id, task.messages, sampling=sampling)
     meter = Meter(accepted)
     reply: list[str] = []
-    reader = PatchReader(task)
+    reader = task.reader()
     finish: Finish | None = None
     async with aclosing(ask(principal, engine, model, request)) as deltas:
         async for delta in deltas:

@@ -11,6 +11,11 @@ def check_message(text: str, max_kb: int) -> None:
     """Raise InvalidInput or TooLarge for a message that can't be stored or displayed."""
     if not text.strip():
         raise InvalidInput("The message is empty; write something to send.", param="text")
+    check_text(text, max_kb)
+
+
+def check_text(text: str, max_kb: int) -> None:
+    """Raise InvalidInput or TooLarge for a text that can't be stored or displayed; it may be empty."""
     if "\0" in text:
         raise InvalidInput("The message holds a NUL character; remove it and send again.", param="text")
     try:

@@ -2,7 +2,8 @@
 
 A text is split into pieces (lines, and the sentences of long lines), each shown with a number. The model answers with
 the numbers of the pieces that change, each with the old and new words, or with the new piece. Other pieces stay byte
-for byte the same and cost no tokens. Asking the model is left to `edit_text`.
+for byte the same and cost no tokens. A text that is still empty is written as a whole. Asking the model is left to
+`edit_text`.
 """
 
 from __future__ import annotations
@@ -30,6 +31,12 @@ change on a line of its own: the number of its piece in brackets, the words that
 and the new words, such as {example}. Name so many words that they stand in the piece only once; a piece may have \
 several such lines. Where most of a piece changes: its number and the whole new piece, which may become several \
 lines. A piece that is to go is its number alone. What you do not name stays as it is."""
+
+_WRITING_RULES = """\
+You write texts. Answer only with the text that you are asked for, in the language of the request unless it names \
+another: no words before or after it, and no code fence around it."""
+
+_FENCE = "```"
 
 _DECLINING_RULE = " If nothing changes, answer {none}."
 """Small models take this for the easy way out: with it, a model of 1.5 billion ignored four of five instructions."""
@@ -124,6 +131,10 @@ class EditTask:
             if new or not piece.text:
                 parts += (new, piece.after)
         return EditedText("".join(parts), tuple(changes))
+
+    def reader(self) -> PatchReader:
+        """Return a reader of one reply."""
+        return PatchReader(self)
 
     def patches(self, lines: Sequence[str]) -> list[TextPatch]:
         """Return what these lines of a reply change. Raises EngineBroken as `apply` does."""
@@ -230,6 +241,55 @@ class PatchReader:
         return found
 
 
+class WritingTask:
+    """A text to be written as `instruction` says, in place of a `blank` one."""
+
+    def __init__(self, blank: str, instruction: str) -> None:
+        self._blank = blank
+        self.messages = (PromptMessage("system", _WRITING_RULES), PromptMessage("user", instruction))
+        """The prompt for the model."""
+
+    def apply(self, reply: str) -> EditedText:
+        """Return the text in `reply`. Raises EngineBroken if there is none."""
+        text = _unwrapped(reply).strip()
+        if not text:
+            raise EngineBroken("The model wrote nothing; say it in other words, or choose another model.")
+        return EditedText(text, (TextChange(1, "", text),))
+
+    def reader(self) -> WritingReader:
+        """Return a reader of one reply."""
+        return WritingReader(len(self._blank))
+
+
+class WritingReader:
+    """Reads a text while it is written, in place of `blank` white characters.
+
+    Where it begins with a code fence, only its end tells whether that belongs to it: then nothing is known before.
+    """
+
+    def __init__(self, blank: int) -> None:
+        self._blank = blank
+        self._held = ""
+        self._has_begun = self._is_fenced = False
+
+    def read(self, text: str) -> list[TextPatch]:
+        """Take what the model wrote next, and return what is known to be in the text."""
+        held = self._held + text
+        if not self._has_begun:
+            held = held.lstrip()
+            self._is_fenced = self._is_fenced or held.startswith(_FENCE)
+            if self._is_fenced or _FENCE.startswith(held):
+                self._held = "" if self._is_fenced else held
+                return []
+        end = len(held.rstrip())
+        known, self._held = held[:end], held[end:]
+        if not known:
+            return []
+        start = self._blank if self._has_begun else 0
+        self._has_begun = True
+        return [TextPatch(start, self._blank, known)]
+
+
 def split_pieces(source: str) -> list[Piece]:
     """Split a text into pieces; joined with what follows each, they are the text again."""
     pieces: list[Piece] = []
@@ -273,6 +333,18 @@ def _unused_brackets(text: str) -> str:
         if re.search(rf"^{re.escape(pair[0])}\d+{re.escape(pair[1])}", text, re.MULTILINE) is None:
             return pair
     return _BRACKETS[-1]
+
+
+def _unwrapped(reply: str) -> str:
+    """Return a written text without the code fence that some models put around all of it."""
+    first, *inner = reply.strip().split("\n")
+    info = first.lstrip("`")
+    fence = first[: len(first) - len(info)]
+    if len(fence) < len(_FENCE) or not inner or inner.pop().strip() != fence:
+        return reply
+    fences = sum(line.lstrip().startswith(fence) for line in inner)
+    is_whole = fences == 0 or (info.strip().casefold() in ("markdown", "md") and fences % 2 == 0)
+    return "\n".join(inner) if is_whole else reply
 
 
 def _unfenced(reply: str) -> str:
