@@ -15,7 +15,7 @@ from playwright.sync_api import Locator, Page, expect
 from tests.browser.axe import check
 from tests.browser.conftest import Opening, Watch
 from tests.browser.served import Served
-from tests.browser.test_chat import answer, finished, send
+from tests.browser.test_chat import answer, composer, finished, send
 
 LETTER = "# A letter\n\nDear Ada,\n\nthe bred is ready.\n\nYours, Grace"
 
@@ -69,6 +69,31 @@ def test_an_answer_opens_is_typed_in_and_comes_back(page: Page) -> None:
     page.keyboard.press("Escape")
     expect(pane(page)).to_be_hidden()
     expect(card).to_be_focused()
+
+
+def test_an_empty_canvas_is_the_persons_until_a_model_writes_in_it(page: Page) -> None:
+    button = page.get_by_role("button", name="New canvas")
+    expect(composer(page)).to_be_visible()
+    expect(button).to_have_count(0)
+    send(page, "script: say=Hello.")
+    finished(page, "Hello.")
+    button.click()
+    expect(pane(page).get_by_role("textbox", name="Title")).to_have_value("Canvas")
+    pane(page).get_by_role("button", name="Close").click()
+    expect(button).to_be_focused()
+    composer(page).fill("/canv")
+    composer(page).press("Enter")
+    pane(page).get_by_role("button", name="Versions").click()
+    expect(versions(page)).to_have_count(1)
+    expect(versions(page)).to_contain_text("You")
+    ask = pane(page).get_by_role("textbox", name="Say what to write")
+    ask.fill("script: say=# Bread⏎⏎It is ready.")
+    ask.press("Enter")
+    pane(page).get_by_role("button", name="Accept").click()
+    expect(field(page)).to_contain_text("It is ready.")
+    expect(versions(page).first).to_contain_text("Scripted")
+    expect(pane(page).get_by_role("textbox", name="Say what to change")).to_be_visible()
+    expect(page.get_by_role("list", name="Canvases").get_by_role("listitem")).to_have_count(2)
 
 
 def test_a_model_changes_the_text_as_a_diff_that_is_accepted_or_undone(page: Page) -> None:

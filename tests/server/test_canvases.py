@@ -46,6 +46,17 @@ async def test_versions_are_added_named_and_read(server: Server) -> None:
     assert (await server.get(path)).status == 404
 
 
+async def test_an_empty_canvas_names_no_ai_until_a_model_writes_in_it(server: Server) -> None:
+    path, _ = await make(server, text="")
+    found = (await server.get(path)).body
+    assert (found["text"], found["versions"][0]["author"], found["versions"][0]["model"]) == ("", "person", None)
+    assert b"trainedAlgorithmicMedia" not in (await server.get(f"{path}/export?format=markdown")).raw
+    written = (await server.post("/api/edits", {"text": "", "instruction": "script: say=Bread."})).body
+    version = {"parent": 1, "text": written["text"], "author": "model", "model": written["model"]}
+    assert (await server.post(f"{path}/versions", version)).status == 201
+    assert b"trainedAlgorithmicMedia" in (await server.get(f"{path}/export?format=markdown")).raw
+
+
 async def test_a_write_on_an_old_version_is_kept_and_told_in_one_sentence(server: Server) -> None:
     path, _ = await make(server)
     await server.post(f"{path}/versions", {"parent": 1, "text": "Theirs."})

@@ -1,7 +1,8 @@
 // All actions in one place: the command palette, the shortcuts and the composer's commands are made from them.
 
 import { toAddress } from "../api/address.ts";
-import type { PlainKey } from "../lib/i18n/translate.ts";
+import { newId } from "../lib/ids.ts";
+import { type PlainKey, t } from "../lib/i18n/translate.ts";
 import type { Message, Mode, Web } from "../api/events.ts";
 import type { App } from "./app.svelte.ts";
 import { switchDrawing } from "./imageActions.ts";
@@ -133,6 +134,7 @@ export const ACTIONS: readonly Action[] = [
     run: (app) => switchDrawing(app),
     enabled: (app) => app.page === "chat" && !app.current.temporary && app.imageModels.ready.length > 0,
   },
+  { id: "canvas", label: "canvasNew", slash: true, run: (app) => openNewCanvas(app), enabled: (app) => app.page === "chat" && keepsCanvases(app) },
   { id: "assistants", label: "assistants", run: (app) => app.openPlace("assistants"), enabled: always },
   { id: "libraries", label: "libraries", run: (app) => app.openPlace("libraries"), enabled: always },
   { id: "news", label: "news", run: (app) => app.openPlace("news"), enabled: always },
@@ -149,6 +151,16 @@ export const ACTIONS: readonly Action[] = [
   { id: "made", label: "madeTitle", run: () => location.assign(toAddress("/made")), enabled: always },
   { id: "shortcuts", label: "shortcuts", keys: "?", run: (app) => void (app.overlay = "shortcuts"), enabled: always },
 ];
+
+/** True where the open conversation is on the server and stays there; temporary ones have no canvases. */
+export function keepsCanvases({ current }: App): boolean {
+  return current.stored && !current.temporary;
+}
+
+/** Open an empty canvas of the person's own beside the conversation. */
+export function openNewCanvas(app: App): void {
+  app.showCanvas({ conversation: app.current.id, canvas: { title: t("canvas"), language: "markdown", text: "", author: "person" }, key: newId("msg") });
+}
 
 function ask(app: App, kind: "export" | "share"): void {
   const conversation = app.conversations.known(app.current.id);

@@ -1,17 +1,11 @@
-// Which canvas is shown next to the conversation: one that is stored, or a new one made of an answer.
+// Which canvas is shown next to the conversation: one that is stored, or a new one.
 
-export interface CanvasDraft {
-  readonly title: string;
-  readonly language: string;
-  readonly text: string;
-  /** The model that wrote the text. */
-  readonly model: string | null;
-}
+import type { NewCanvas } from "../api/canvases.ts";
 
 export interface CanvasRequest {
   readonly conversation: string;
   /** The id of a stored one, or what a new one begins with. */
-  readonly canvas: string | CanvasDraft;
+  readonly canvas: string | NewCanvas;
   /** Tells one opening from the next. */
   readonly key: string;
 }

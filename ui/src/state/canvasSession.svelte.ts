@@ -59,8 +59,7 @@ export class CanvasSession {
     const { conversation, canvas } = this.#request;
     await this.#attempt(async () => {
       if (typeof canvas === "string") return this.#take(await this.#calls.get({ conversation, id: canvas }));
-      const { model, ...draft } = canvas;
-      this.#take(await this.#calls.add(conversation, { ...draft, author: "model", model }));
+      this.#take(await this.#calls.add(conversation, canvas));
     });
   }
 

@@ -1013,7 +1013,9 @@ export interface Placeholders {
   readonly libraries: never;
   readonly canvases: never;
   readonly canvas: never;
+  readonly canvasNew: never;
   readonly canvasOpen: never;
+  readonly canvasWrite: never;
   readonly canvasText: never;
   readonly canvasVersions: never;
   readonly canvasVersion: "number";
