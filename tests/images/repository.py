@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from pathlib import Path
 
@@ -44,7 +45,7 @@ class Gallery:
         return sum(map(len, self.wanted.values()))
 
     async def about(self, call: Call) -> None:
-        rows = [self._row(name, content) for name, content in self.files.items()]
+        rows = await asyncio.to_thread(lambda: [self._row(name, content) for name, content in self.files.items()])
         await call.reply(200, orjson.dumps({"cardData": {"license": "apache-2.0"}, "siblings": rows}))
 
     def _row(self, name: str, content: bytes) -> dict[str, object]:
