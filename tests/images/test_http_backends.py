@@ -374,6 +374,22 @@ async def test_another_endpoint_takes_over(standin: StandIn, settings: Settings)
         assert isinstance(await refused(backend, "flux-1"), EngineUnavailable)
 
 
+async def test_a_model_is_asked_of_the_endpoint_that_lists_it(standin: StandIn, settings: Settings) -> None:
+    async with standing_in() as other:
+        standin.routes["/v1/models"] = says(200, {"data": [{"id": "flux-1"}]})
+        other.routes["/v1/models"] = says(200, {"data": [{"id": "flux-2"}]})
+        engine = EngineSettings(
+            f"{standin.url}/v1", weight=1000, endpoints=(EndpointSettings(f"{other.url}/v1", 0.001),), pictures=("own",)
+        )
+        backend = OpenAIImageBackend(ImageServers(replace(settings, engines={"rack": engine}), nobody))
+        standin.routes["/v1/images/generations"] = says(404, {"error": {"message": "No such model."}})
+        other.routes["/v1/images/generations"] = says(200, coded())
+        assert (await drawn(backend, "flux-2"))[1].image == png()
+        assert not [call for call in standin.calls if call.path == "/v1/images/generations"]
+        assert isinstance(await refused(backend, "own"), EngineRefused), "no list has it: any may be asked"
+        assert standin.calls[-1].path == "/v1/images/generations"
+
+
 async def test_fields_that_a_server_refuses_are_left_out(standin: StandIn, rack: OpenAIImageBackend) -> None:
     async def particular(call: Call) -> None:
         for name in ("response_format", "seed"):

@@ -87,7 +87,7 @@ class OpenAIImageBackend:
             raise server.problem
         _check(offered.model, job)
         yield BackendProgress(0, 1)
-        endpoints = self._order(server)
+        endpoints = self._order(offered)
         while True:
             endpoint = endpoints.pop(0)
             try:
@@ -100,13 +100,22 @@ class OpenAIImageBackend:
                     raise
                 log.warning("another endpoint of %s is asked for an image: %s", server.name, error.message)
 
-    def _order(self, server: ImageServer) -> list[ImageServer]:
-        """Return the endpoints in the order in which to ask them: by chance and weight, and those that failed last."""
+    def _order(self, offered: RemoteImageModel) -> list[ImageServer]:
+        """Return the endpoints in the order in which to ask them: by chance and weight, and those that failed last.
+
+        Those that list other models alone are left out, unless all do.
+        """
         now = time.monotonic()
+        endpoints = offered.server.each_endpoint(self._gate)
         return sorted(
-            server.each_endpoint(self._gate),
+            [each for each in endpoints if self._may_have(each, offered.remote_name)] or endpoints,
             key=lambda each: (self._down_until.get(each.url, 0) > now, -(random.random() ** (1 / each.weight))),  # noqa: S311
         )
+
+    def _may_have(self, endpoint: ImageServer, name: str) -> bool:
+        """True if the endpoint lists the model, or nothing."""
+        _, names = self._lists.get((endpoint.name, endpoint.url), (0.0, ()))
+        return not names or name in names
 
     async def _draw(self, offered: RemoteImageModel, job: ImageJob) -> UnmarkedImage:
         """Have one endpoint generate an image. Raises UpstreamError."""
