@@ -13,6 +13,7 @@ from eclair.models.download import file_sha256
 from eclair.models.package_set import PackageInstallation, PackageSet, ReportInstall, read_pinned_files
 from eclair.models.pip_index import PackageIndex
 from eclair.network.client import CLOSED_GATE, OutboundGate
+from eclair.speech.recognition_protocol import VOICE_NETWORK
 
 LISTENING = PackageSet(
     name="listening",
@@ -23,7 +24,6 @@ LISTENING = PackageSet(
     needed_bytes=800 << 20,
 )
 
-VOICE_NETWORK = Path("faster_whisper", "assets", "silero_vad_v6.onnx")
 WHISPER_FOLDER = "whisper-base"
 WHISPER_SHA256 = "d01c3014881c9c6f3133c182f3d2887eb6ca1c789a7538c5c007196857a0a6a9"
 """The hash of the weights as their maker publishes them."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from eclair.sandbox.protocol import SandboxProtocol
@@ -10,6 +11,9 @@ from eclair.util.frames import Codec
 
 RecognitionTask = Literal["transcribe", "translate"]
 """Write what is said in its own language, or in English."""
+FASTER_WHISPER = "faster_whisper"
+VOICE_NETWORK = Path(FASTER_WHISPER, "assets", "silero_vad_v6.onnx")
+"""The network that tells speech from other sound, in the folder of the libraries."""
 
 
 @dataclass(frozen=True, slots=True)

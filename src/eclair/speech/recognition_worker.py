@@ -13,7 +13,9 @@ from typing import Any
 from eclair.sandbox.protocol import ProcessLimits, Rejected
 from eclair.sandbox.worker import serve
 from eclair.speech.recognition_protocol import (
+    FASTER_WHISPER,
     PROTOCOL,
+    VOICE_NETWORK,
     RecognitionResult,
     RecognizeSpeech,
     SoundHeard,
@@ -22,7 +24,6 @@ from eclair.speech.recognition_protocol import (
     SpokenWord,
 )
 
-FASTER_WHISPER = "faster_whisper"
 MEMORY_BYTES = 12 << 30
 """Address space, most of which is never touched."""
 STRETCH_CPU_S = 240.0
@@ -51,11 +52,10 @@ def recognize(request: RecognizeSpeech) -> Iterator[RecognitionResult]:
     duration_s, samples = open_sound(Path(request.path), request.name, request.max_s)
     yield SoundOpened(duration_s)
     model = _model(request)
-    network = Path(request.packages) / FASTER_WHISPER / "assets" / "silero_vad_v6.onnx"
     language = request.language
     samples = _without_beginning(samples, round(request.after_s * SAMPLE_RATE))
     is_idle = False
-    for offset_s, stretch in SpeechCutter(VoiceActivity(network)).cut(samples):
+    for offset_s, stretch in SpeechCutter(VoiceActivity(Path(request.packages, VOICE_NETWORK))).cut(samples):
         start_s = offset_s + request.after_s
         if len(stretch):
             segments, language = _read(model, stretch, request, language)
