@@ -83,6 +83,35 @@ def test_the_largest_on_this_machine_hears_unless_one_is_named(tmp_path: Path) -
     assert WhisperChoice("whisper-base", tmp_path).find_larger() is None
 
 
+def test_turbo_does_not_translate(tmp_path: Path) -> None:
+    small, medium, _, turbo = WHISPER_MODELS
+    for choice in (WhisperChoice("auto", tmp_path), WhisperChoice(turbo.id, tmp_path)):
+        for there, translating in ((turbo, None), (small, small), (medium, medium)):
+            there.folder(tmp_path).mkdir(parents=True, exist_ok=True)
+            (there.folder(tmp_path) / "model.bin").touch()
+            assert choice.find_larger() == turbo
+            assert choice.find_larger("translate") == translating
+        for there in (small, medium):
+            (there.folder(tmp_path) / "model.bin").unlink()
+    assert WhisperChoice(medium.id, tmp_path).find_larger("translate") == medium
+
+
+async def test_whisper_1_translates_with_base_beside_turbo(settings: Settings) -> None:
+    lend_listening(settings)
+    turbo = WHISPER_MODELS[3]
+    turbo.folder(settings.data_dir).mkdir(parents=True)
+    (turbo.folder(settings.data_dir) / "model.bin").touch()
+    async with serving(replace(settings, transcriber=turbo.id)) as server, client_of(server) as client:
+        translations = client.with_options(max_retries=0).audio.translations
+        french = SOUNDS / "french.ogg"
+        with pytest.warns(DeprecationWarning, match="deprecated"):  # OpenAI's client calls its own route so
+            heard = await translations.create(file=french, model="whisper-1")  # pyright: ignore[reportDeprecated]
+        says_why = pytest.raises(openai.BadRequestError, match="was not trained to translate; use whisper-base")
+        with says_why, pytest.warns(DeprecationWarning, match="deprecated"):
+            await translations.create(file=french, model=turbo.id)  # pyright: ignore[reportDeprecated]
+    assert "library" in heard.text.lower()
+
+
 def test_larger_models_are_found_beside_the_parts(settings: Settings, tmp_path: Path) -> None:
     small = WHISPER_MODELS[0]
     small.folder(tmp_path).mkdir(parents=True)

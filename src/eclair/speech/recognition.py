@@ -100,29 +100,28 @@ class SpeechRecognizer:
         # A process that has lowered its priority can't raise it again for the next recording.
         self._background = SandboxPool(PROTOCOL, max_processes=2, readable=readable, reuse=False)
 
-    @property
-    def larger(self) -> WhisperModel | None:
-        """The model that hears in place of Whisper base, on this machine or not."""
-        return self._choice.find_larger() if self._choice is not None else None
+    def find_larger(self, task: RecognitionTask = "transcribe") -> WhisperModel | None:
+        """Return the model that hears in place of Whisper base, on this machine or not."""
+        return self._choice.find_larger(task) if self._choice is not None else None
 
     @property
     def is_ready(self) -> bool:
-        return self._parts.is_ready and self._find_missing() is None
+        return self._parts.is_ready and self._find_missing("transcribe") is None
 
-    def check_ready(self) -> None:
+    def check_ready(self, task: RecognitionTask = "transcribe") -> None:
         """Raises SpeechPartMissing where the parts or the model aren't installed."""
         if not self._parts.is_ready:
             raise SpeechPartMissing(
                 "What recognizes speech isn't installed; see Settings › Speech, or `eclair speech install`."
             )
-        if (missing := self._find_missing()) is not None:
+        if (missing := self._find_missing(task)) is not None:
             raise SpeechPartMissing(
                 f"{missing.id} isn't on this machine, which `transcriber` names; get it in Settings › Models, "
                 f"or with `eclair pull {missing.id}`."
             )
 
-    def _find_missing(self) -> WhisperModel | None:
-        larger = self.larger
+    def _find_missing(self, task: RecognitionTask) -> WhisperModel | None:
+        larger = self.find_larger(task)
         if larger is None or self._choice is None or larger.is_installed(self._choice.data_dir):
             return None
         return larger
@@ -133,8 +132,8 @@ class SpeechRecognizer:
             with contextlib.suppress(OSError):  # where nothing can be written, none comes
                 self._choice.folder.mkdir(parents=True, exist_ok=True)
 
-    def _model_folder(self) -> Path:
-        larger = self.larger
+    def _model_folder(self, task: RecognitionTask) -> Path:
+        larger = self.find_larger(task)
         return self._parts.model if larger is None or self._choice is None else larger.folder(self._choice.data_dir)
 
     async def recognize(
@@ -147,13 +146,13 @@ class SpeechRecognizer:
 
         Raises SpeechPartMissing where the parts aren't installed, UnreadableFile and TooLarge.
         """
-        self.check_ready()
+        self.check_ready(options.task)
         await asyncio.to_thread(self._make_folder)
         request = RecognizeSpeech(
             path=os.fspath(path),
             name=name,
             packages=os.fspath(self._parts.folder),
-            model=os.fspath(self._model_folder()),
+            model=os.fspath(self._model_folder(options.task)),
             language=options.language,
             task=options.task,
             words=options.words,

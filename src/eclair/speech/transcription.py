@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import AsyncGenerator
 from pathlib import Path
 
-from eclair.errors import NotFound
+from eclair.errors import InvalidInput, NotFound
 from eclair.generation.usage import UsageLedger
 from eclair.llm.base import Engine
 from eclair.llm.registry import Registry
@@ -14,8 +14,8 @@ from eclair.schema.models import Model
 from eclair.schema.principal import Principal
 from eclair.speech.engine_recognition import hear_with_engine, spoken_tokens
 from eclair.speech.recognition import RecognitionOptions, SpeechRecognizer, Transcript
-from eclair.speech.recognition_protocol import RecognitionResult, SoundHeard, SpokenSegment
-from eclair.speech.whisper_models import BASE_MODEL
+from eclair.speech.recognition_protocol import RecognitionResult, RecognitionTask, SoundHeard, SpokenSegment
+from eclair.speech.whisper_models import BASE_MODEL, find_whisper_model
 
 WHISPER = Model(BASE_MODEL, "Whisper base", "listener", maker="OpenAI", license="mit")
 """The model that recognizes speech, as programs name it."""
@@ -27,7 +27,8 @@ class TranscriptionService:
     """Transcribes sound with the model of this installation, or with those of engines.
 
     `recognizer` has Whisper base, `chosen_recognizer` the larger model that hears recordings, or base. OpenAI's names
-    stand for that one, or for the model of a server that is `chosen`.
+    stand for that one (to translate, for the largest that was trained to), or for the model of a server that is
+    `chosen`.
     """
 
     def __init__(
@@ -48,7 +49,7 @@ class TranscriptionService:
     def own_models(self) -> list[Model]:
         """The models of this installation that can be used: Whisper base, and the larger one that hears recordings."""
         base = [WHISPER] if self.recognizer.is_ready else []
-        larger = self.chosen_recognizer.larger
+        larger = self.chosen_recognizer.find_larger()
         return [*base, larger.to_model()] if larger is not None and self.chosen_recognizer.is_ready else base
 
     async def recognize(
@@ -56,18 +57,19 @@ class TranscriptionService:
     ) -> AsyncGenerator[RecognitionResult]:
         """Yield what is said in a file that people call `name`, as it is recognized.
 
-        Raises NotFound for another model, BudgetExceeded, Forbidden, SpeechPartMissing, UnreadableFile, TooLarge and
-        UpstreamError.
+        Raises NotFound for another model, InvalidInput for one that doesn't translate, BudgetExceeded, Forbidden,
+        SpeechPartMissing, UnreadableFile, TooLarge and UpstreamError.
         """
-        larger = self.chosen_recognizer.larger
-        standing_in = larger.id if larger is not None else WHISPER.id if self._chosen == "auto" else self._chosen
+        larger = self.chosen_recognizer.find_larger(options.task)
+        has_own = self._chosen == "auto" or find_whisper_model(self._chosen) is not None
+        standing_in = larger.id if larger is not None else WHISPER.id if has_own else self._chosen
         wanted = standing_in if model in OPENAI_NAMES else model
         if larger is not None and wanted == larger.id:
             own, recognizer = larger.to_model(), self.chosen_recognizer
         else:
             own, recognizer = WHISPER, self.recognizer
         if wanted != own.id:
-            engine, found = await self._resolve(wanted)
+            engine, found = await self._resolve(wanted, options.task)
             async with self._ledger.reading(principal, found, [options.prompt]) as count:
                 heard = await hear_with_engine(engine, found, path, name, options)
                 count(spoken_tokens(heard))
@@ -85,10 +87,14 @@ class TranscriptionService:
                     count(len(text) // 4)
                 yield result
 
-    async def _resolve(self, model: str) -> tuple[Engine, Model]:
+    async def _resolve(self, model: str, task: RecognitionTask) -> tuple[Engine, Model]:
         try:
             return await self._registry.resolve(model)
         except NotFound:
+            own = find_whisper_model(model)
+            if task == "translate" and own is not None and not own.translates:
+                message = f"{own.name} was not trained to translate; use {WHISPER.id}."
+                raise InvalidInput(message, param="model") from None
             message = f"No model {model} recognizes speech here; use {WHISPER.id}, or one of a server."
             raise NotFound(message, param="model") from None
 

@@ -18,6 +18,7 @@ from eclair.models.huggingface import Hub
 from eclair.network.client import DownloadClient
 from eclair.schema.models import Model
 from eclair.settings import Settings
+from eclair.speech.recognition_protocol import RecognitionTask
 from eclair.util.humanize import format_size
 
 FOLDER_NAME = "speech"
@@ -33,13 +34,17 @@ BASE_MODEL = "whisper-base"
 
 @dataclass(frozen=True, slots=True)
 class WhisperModel:
-    """A model in CTranslate2's format in a repository of the hub; `parameters` are billions, as OpenAI says."""
+    """A model in CTranslate2's format in a repository of the hub; `parameters` are billions, as OpenAI says.
+
+    One that doesn't `translates` was not trained to write in English what is said in another language.
+    """
 
     id: str
     name: str
     repo: str
     parameters: float
     released: str
+    translates: bool = True
 
     @property
     def memory_bytes(self) -> int:
@@ -81,6 +86,7 @@ WHISPER_MODELS = (
         "mobiuslabsgmbh/faster-whisper-large-v3-turbo",
         0.809,
         "2024-10",
+        translates=False,
     ),
 )
 
@@ -106,11 +112,17 @@ class WhisperChoice:
     def folder(self) -> Path:
         return models_folder(self.data_dir)
 
-    def find_larger(self) -> WhisperModel | None:
-        """Return the model that `transcriber` names, or with `auto` the largest on this machine; None for base."""
+    def find_larger(self, task: RecognitionTask = "transcribe") -> WhisperModel | None:
+        """Return the model that `transcriber` names, or with `auto` the largest on this machine; None for base.
+
+        The largest that translates stands in for a named one that doesn't.
+        """
         if self.transcriber != "auto":
-            return find_whisper_model(self.transcriber)
-        there = [model for model in WHISPER_MODELS if model.is_installed(self.data_dir)]
+            named = find_whisper_model(self.transcriber)
+            if named is None or task == "transcribe" or named.translates:
+                return named
+        able = [model for model in WHISPER_MODELS if task == "transcribe" or model.translates]
+        there = [model for model in able if model.is_installed(self.data_dir)]
         return max(there, key=lambda model: model.parameters, default=None)
 
 
