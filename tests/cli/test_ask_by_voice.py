@@ -72,6 +72,22 @@ def test_enter_ends_the_recording(tmp_path: Path, listening: Eclair, programs: S
     assert screen.process.wait(60) in (0, 2)  # Enter may come before the first word
 
 
+@pytest.mark.usefixtures("listening")
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_the_recording(
+    tmp_path: Path, programs: SoundPrograms, number: signal.Signals, code: int
+) -> None:
+    recorder = tmp_path / "recorder"
+    programs.add("arecord", f"echo $$ > {recorder}; head -c 4096 /dev/zero; exec sleep 600")
+    screen = Screen(tmp_path / "home", "ask", "--voice", PATH=programs.path)
+    screen.until("Listening")
+    screen.process.send_signal(number)
+    assert screen.end() == code, screen.raw
+    screen.close()
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(recorder.read_text()), 0)
+
+
 def test_without_a_microphone_it_says_so(listening: Eclair, programs: SoundPrograms) -> None:
     none = listening("ask", "--voice", PATH=programs.path)
     assert none.returncode == 3

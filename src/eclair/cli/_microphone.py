@@ -129,12 +129,11 @@ async def _pieces(process: asyncio.subprocess.Process, pressed: asyncio.Event) -
     """Yield the recorder's samples in pieces, until it ends or Enter is pressed."""
     assert process.stdout is not None
     enter = asyncio.ensure_future(pressed.wait())
+    reading = asyncio.ensure_future(process.stdout.readexactly(PIECE_BYTES))
     try:
-        while not pressed.is_set():
-            reading = asyncio.ensure_future(process.stdout.readexactly(PIECE_BYTES))
+        while True:
             await asyncio.wait((reading, enter), return_when=asyncio.FIRST_COMPLETED)
             if not reading.done():
-                reading.cancel()
                 return
             try:
                 yield reading.result()
@@ -142,8 +141,13 @@ async def _pieces(process: asyncio.subprocess.Process, pressed: asyncio.Event) -
                 if whole := rest.partial[: len(rest.partial) // 2 * 2]:
                     yield whole
                 return
+            if pressed.is_set():
+                return
+            reading = asyncio.ensure_future(process.stdout.readexactly(PIECE_BYTES))
     finally:
+        reading.cancel()
         enter.cancel()
+        await asyncio.gather(reading, enter, return_exceptions=True)
 
 
 @contextlib.contextmanager
