@@ -114,6 +114,16 @@ def test_without_the_parts_it_says_how_to_install_them(tmp_path: Path, programs:
     assert "eclair speech install speaking" in bare("ask", "--speak", "Hello.", PATH=programs.path).stderr
 
 
+def test_nobody_speaks_in_vain(listening: Eclair, programs: SoundPrograms) -> None:
+    programs.add("arecord", "exec cat /dev/zero")
+    both = listening("ask", "--voice", "--speak", PATH=programs.path)
+    assert both.returncode == 3
+    assert "eclair speech install speaking" in both.stderr
+    typed = listening("ask", "--language", "fr", "Bonjour.")
+    assert typed.returncode == 2
+    assert "add `--voice`, or leave it out" in typed.stderr
+
+
 def test_the_answer_is_read_aloud(tmp_path: Path, programs: SoundPrograms) -> None:
     lend_speaking(replace(Settings(), data_dir=tmp_path / "home"))
     run = Eclair(tmp_path / "home")

@@ -76,6 +76,9 @@ class Question:
 def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     settings = with_web_settings(load_settings(arguments).settings)
     log_if_debugging(settings)
+    models: list[str] = list(dict.fromkeys(getattr(arguments, "models", ())))
+    asked_of = models or [None]
+    readers = [_open_reader(arguments, settings, terminal) for _ in asked_of]  # before somebody speaks in vain
     text = _text(arguments.question, settings.max_message_kb, _spoken(arguments, settings, terminal))
     files, libraries = tuple(arguments.file or ()), tuple(arguments.library or ())
 
@@ -84,17 +87,15 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
         if isinstance(event, RunFailed):
             terminal.warn(event.message)
 
-    models: list[str] = list(dict.fromkeys(getattr(arguments, "models", ())))
     login = find_login(arguments)
     code = 0
-    for model in models or [None]:
+    for model, reader in zip(asked_of, readers, strict=True):
         if len(models) > 1 and not arguments.json:
             terminal.line(f"## {model}\n" if model == models[0] else f"\n## {model}\n")
         options = replace(read_options(arguments), model=model)
         place = (arguments.project, tuple(arguments.mcp or ()))
         question = Question(text, options, time.perf_counter(), files, libraries, *place)
         show = print_json if arguments.json else _printing(terminal)
-        reader = _open_reader(arguments, settings, terminal)
 
         def answering(show: Show, question: Question = question) -> Coroutine[Any, Any, int]:
             if login is not None:
@@ -108,6 +109,8 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
 def _spoken(arguments: argparse.Namespace, settings: Settings, terminal: Terminal) -> str:
     """Return what is asked by voice; empty without `--voice`. Raises SetupError and InvalidInput."""
     if not arguments.voice:
+        if arguments.language is not None:
+            raise InvalidInput("`--language` is the language that you speak; add `--voice`, or leave it out.")
         return ""
     from eclair.cli._microphone import hear_question  # slow to import, and most questions do without
 
