@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from eclair.cli._sound_programs import SOUND_VARIABLES, program_fault
 from eclair.cli._terminal import Terminal
 from eclair.errors import InvalidInput, SetupError
 from eclair.settings import Settings
@@ -29,7 +30,6 @@ RECORDERS = (
     ("rec", "-q", "-t", "raw", "-e", "signed-integer", "-b", "16", "-r", str(SAMPLE_RATE), "-c", "1", "-"),
 )
 """Programs of PulseAudio and PipeWire, ALSA, and SoX, which write 16-bit samples to standard output."""
-SOUND_VARIABLES = ("PULSE_", "PIPEWIRE_", "ALSA_", "AUDIODEV")
 
 PIECE_BYTES = 2 * WINDOW * 4
 """Of sound that is looked at together: 0.13 s."""
@@ -117,8 +117,7 @@ async def _sounds(pressed: asyncio.Event) -> AsyncGenerator[bytes]:
             _, fault = await process.communicate()
         if has_sound or pressed.is_set():
             return
-        last = (fault.decode(errors="replace").strip().splitlines() or [f"it ended with {process.returncode}"])[-1]
-        faults.append(f"{program}: {last.strip().rstrip('.')}")
+        faults.append(program_fault(program, fault, process.returncode))
     if not faults:
         programs = ", ".join(program for program, *_ in RECORDERS)
         raise SetupError(f"No program records sound here ({programs}); install one, such as that of alsa-utils.")
