@@ -36,6 +36,8 @@ class SoundPrograms:
         self.add("arecord", f"cat {sound}; exec cat /dev/zero")
 
     def play(self) -> None:
+        """Have the second player play."""
+        self.add("pacat", "echo Connection refused >&2; exit 1")
         self.add("aplay", f"exec cat > {self.heard}")
 
 
@@ -134,11 +136,12 @@ def test_the_answer_is_read_aloud(tmp_path: Path, programs: SoundPrograms) -> No
     said = run("ask", "--speak", "script: words=12", PATH=programs.path)
     assert said.returncode == 0, said.stderr
     assert "Read aloud by a synthetic voice." in said.stderr
+    assert "cannot be read aloud" not in said.stderr
     assert 24_000 < programs.heard.stat().st_size < 40 * 48_000
     programs.add("aplay", "echo 'no sound card' >&2; exit 1")
     said = run("ask", "--speak", "script: words=12", PATH=programs.path)
     assert said.returncode == 0
-    assert "The answer cannot be read aloud (aplay: no sound card)." in said.stderr
+    assert "The answer cannot be read aloud (pacat: Connection refused; aplay: no sound card)." in said.stderr
     assert said.stdout.strip()
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import shutil
-from collections.abc import AsyncGenerator, Callable, Coroutine
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
+from contextlib import aclosing
 from typing import Any
 
+from eclair.cli._sound_programs import SOUND_VARIABLES, program_fault
 from eclair.cli._terminal import Terminal
 from eclair.errors import EngineBroken, SetupError
 from eclair.schema.events import Event, PartDelta, PartFinished, PartStarted
@@ -27,7 +28,8 @@ PLAYERS = (
     ("play", "-q", "-t", "raw", "-e", "signed-integer", "-b", "16", "-r", str(SAMPLE_RATE), "-c", "1", "-"),
 )
 """Programs of PulseAudio and PipeWire, ALSA, and SoX, which play 16-bit samples from standard input."""
-SOUND_VARIABLES = ("PULSE_", "PIPEWIRE_", "ALSA_", "AUDIODEV")
+HEARD_BYTES = 512 << 10
+"""More than pipes and their buffers hold: a player that has taken so much plays it."""
 Answering = Callable[[Callable[[Event], None]], Coroutine[Any, Any, int]]
 """Answers, and shows the events as they come; returns an exit code."""
 NOTICE = "Read aloud by a synthetic voice."
@@ -40,7 +42,7 @@ class AnswerReader:
         """Raises ModelMissing without the voices, and SetupError without a program that plays sound."""
         self._synthesizer = SpeechSynthesizer(SpeakingParts(settings.data_dir))
         self._synthesizer.check_ready()
-        self._player = _find_player()
+        self._players = _find_players()
         self._terminal = terminal
         self._readers: dict[int, SpokenTextReader] = {}
         self._sentences = asyncio.Queue[SpokenSentence | None]()
@@ -86,16 +88,18 @@ class AnswerReader:
 
     async def _speak(self) -> None:
         try:
-            async with _playing(self._player) as speaker:
-                while (sentence := await self._sentences.get()) is not None:
-                    async with aclosing(self._sounds(sentence)) as sounds:
-                        async for sound in sounds:
-                            speaker.write(sound)
-                            await speaker.drain()
+            async with aclosing(self._sounds()) as sounds:
+                await _play(self._players, sounds)
         except (EngineBroken, SetupError) as error:
             self._terminal.warn(error.message)
 
-    async def _sounds(self, sentence: SpokenSentence) -> AsyncGenerator[bytes]:
+    async def _sounds(self) -> AsyncGenerator[bytes]:
+        while (sentence := await self._sentences.get()) is not None:
+            async with aclosing(self._sounds_of(sentence)) as sounds:
+                async for sound in sounds:
+                    yield sound
+
+    async def _sounds_of(self, sentence: SpokenSentence) -> AsyncGenerator[bytes]:
         voice = choose_voice(sentence.language)
         if voice is None:
             language = sentence.language or ""
@@ -108,20 +112,57 @@ class AnswerReader:
                 yield sound.data
 
 
-def _find_player() -> tuple[str, ...]:
-    """Raises SetupError."""
-    for command in PLAYERS:
-        if shutil.which(command[0]) is not None:
-            return command
-    programs = ", ".join(program for program, *_ in PLAYERS)
-    raise SetupError(f"No program plays sound here ({programs}); install one, such as that of alsa-utils.")
+def _find_players() -> list[tuple[str, ...]]:
+    """Return the players that are installed. Raises SetupError without any."""
+    found = [command for command in PLAYERS if shutil.which(command[0]) is not None]
+    if not found:
+        programs = ", ".join(program for program, *_ in PLAYERS)
+        raise SetupError(f"No program plays sound here ({programs}); install one, such as that of alsa-utils.")
+    return found
 
 
-@asynccontextmanager
-async def _playing(command: tuple[str, ...]) -> AsyncGenerator[asyncio.StreamWriter]:
-    """Yield the player's input, and wait until it has played all; it is silent at once if the block is left early.
+class _RepeatableSounds:
+    """Sounds that begin again for the next player, until one `has_played`: took more than pipes hold."""
 
-    Raises SetupError if the player fails.
+    def __init__(self, sounds: AsyncGenerator[bytes]) -> None:
+        self.has_played = False
+        self._sounds = sounds
+        self._begun: list[bytes] = []
+
+    async def from_beginning(self) -> AsyncGenerator[bytes]:
+        """Yield the sounds; whoever asks for the next one has taken the last."""
+        taken = 0
+        for sound in self._begun:
+            yield sound
+            taken += len(sound)
+            self.has_played = taken > HEARD_BYTES
+        async for sound in self._sounds:
+            if not self.has_played:
+                self._begun.append(sound)
+            yield sound
+            taken += len(sound)
+            self.has_played = taken > HEARD_BYTES
+
+
+async def _play(players: Sequence[tuple[str, ...]], sounds: AsyncGenerator[bytes]) -> None:
+    """Play sounds with the first player that works. Raises SetupError if none does, or if it fails later."""
+    repeatable = _RepeatableSounds(sounds)
+    faults: list[str] = []
+    for command in players:
+        async with aclosing(repeatable.from_beginning()) as pieces:
+            fault = await _play_with(command, pieces)
+        if fault is None:
+            return
+        faults.append(fault)
+        if repeatable.has_played:
+            break
+    raise SetupError(f"The answer cannot be read aloud ({'; '.join(faults)}).")
+
+
+async def _play_with(command: tuple[str, ...], sounds: AsyncGenerator[bytes]) -> str | None:
+    """Play sounds with a program, and wait until it has played all; return its fault if it failed.
+
+    It is silent at once when this is cancelled.
     """
     process = await asyncio.create_subprocess_exec(
         *command,
@@ -133,14 +174,14 @@ async def _playing(command: tuple[str, ...]) -> AsyncGenerator[asyncio.StreamWri
     assert process.stdin is not None
     try:
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-            yield process.stdin
+            async for sound in sounds:
+                process.stdin.write(sound)
+                await process.stdin.drain()
         process.stdin.close()
-        _, fault = await process.communicate()
+        _, stderr = await process.communicate()
     finally:
         if process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
                 process.kill()
             await process.wait()
-    if process.returncode:
-        last = (fault.decode(errors="replace").strip().splitlines() or [f"it ended with {process.returncode}"])[-1]
-        raise SetupError(f"The answer cannot be read aloud ({command[0]}: {last.strip().rstrip('.')}).")
+    return program_fault(command[0], stderr, process.returncode) if process.returncode else None
