@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import threading
 import time
 from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
@@ -17,7 +19,7 @@ from eclair.schema.messages import Conversation
 from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.storage.open import TABLES_FILE
 from eclair.storage.postgres import table_files
-from eclair.storage.postgres.database import migrations
+from eclair.storage.postgres.database import MIGRATION_LOCK, connect, migrations
 from eclair.storage.postgres.open import open_postgres
 from eclair.storage.postgres.table_files import copy_to_files, fill_from_files
 from tests.postgres import TestDatabases
@@ -137,3 +139,63 @@ async def test_an_older_format_is_updated(
     files.fill(target)
     await open_postgres(target, time.time).close()
     assert b"\t7\n" in Files(tmp_path, target)["database/conversation/000000.copy"]
+
+
+async def somebody_waits(url: str) -> None:
+    """Return once a connection waits for an advisory lock of a database."""
+    raw = await connect(url)
+    waiting = (
+        "SELECT count(*) FROM pg_locks JOIN pg_database d ON d.oid = database"
+        " WHERE locktype = 'advisory' AND NOT granted AND datname = current_database()"
+    )
+    async with asyncio.timeout(30):
+        while not await raw.fetchval(waiting):  # noqa: ASYNC110  another connection waits
+            await asyncio.sleep(0.02)
+    await raw.close()
+
+
+async def test_an_update_waits_for_a_backup_and_nobody_for_the_update(
+    tmp_path: Path, databases: TestDatabases, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = databases.create()
+    await fill(url, 3)
+    begun, finish = threading.Event(), threading.Event()
+
+    def add(path: Path, name: str) -> None:
+        begun.set()
+        finish.wait(60)
+
+    older = open_postgres(url, time.time)
+    copying = asyncio.create_task(asyncio.to_thread(copy_to_files, url, tmp_path, add, lambda done, total: None))
+    try:
+        assert await asyncio.to_thread(begun.wait, 60)
+        await open_postgres(url, time.time).close()  # there is nothing to update
+        scripts = migrations()
+        newer = {**scripts, max(scripts) + 1: "ALTER TABLE conversation ADD COLUMN added bigint"}
+        monkeypatch.setattr("eclair.storage.postgres.database.migrations", lambda: newer)
+        with monkeypatch.context() as patch:
+            patch.setattr("eclair.storage.postgres.database.UPDATE_TIMEOUT_S", 0.05)
+            with pytest.raises(StoreError, match="has to be updated, but a backup"):
+                await asyncio.to_thread(open_postgres, url, time.time)
+        updating = asyncio.create_task(asyncio.to_thread(open_postgres, url, time.time))
+        await somebody_waits(url)
+        await older.conversations.add_conversation(LOCAL_PRINCIPAL, Conversation("conv_new", "local", "New", 1, 1))
+        assert not updating.done()
+    finally:
+        finish.set()
+        await copying
+        await older.close()
+    await (await updating).close()
+
+
+async def test_a_backup_that_waited_for_an_update_has_the_rows(tmp_path: Path, databases: TestDatabases) -> None:
+    url = databases.create()
+    await fill(url, 3)
+    raw = await connect(url)
+    async with raw.transaction(isolation="read_committed"):
+        await raw.execute("SELECT pg_advisory_xact_lock($1)", MIGRATION_LOCK)
+        copying = asyncio.create_task(asyncio.to_thread(Files, tmp_path, url))
+        await somebody_waits(url)
+        await raw.execute("ALTER TABLE conversation ADD COLUMN added float DEFAULT random()")  # writes the table anew
+    await raw.close()
+    assert (await copying)["database/conversation/000000.copy"].count(b"\n") == 3

@@ -6,7 +6,9 @@ The stores' methods are plain functions, since SQLite answers at once. On Postgr
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from greenlet import getcurrent, greenlet
@@ -33,3 +35,9 @@ def wait_for(awaitable: Awaitable[T]) -> T:
     parent = getcurrent().parent
     assert parent is not None, "only within run_bridged"
     return parent.switch(awaitable)
+
+
+def run_in_thread(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine on a loop of its own in another thread, as the caller may be on one. Blocks."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, coroutine).result()

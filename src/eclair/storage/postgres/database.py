@@ -36,7 +36,9 @@ MIN_VERSION = 160000
 MIN_VECTOR_VERSION = (0, 8)
 MAX_CONNECTIONS = 16
 CONNECT_TIMEOUT_S = 10
-OPEN_TIMEOUT_S = 60.0
+REPLY_TIMEOUT_S = 60.0
+UPDATE_TIMEOUT_S = 60.0
+"""The time that an update of the tables waits for a backup or another update, or for whoever uses a table."""
 MAX_ATTEMPTS = 30
 RECONNECT_S = 10.0
 RECONNECT_PAUSE_S = 0.2
@@ -81,7 +83,7 @@ class PostgresDatabase:
         """Connect to a database and migrate it. Blocks. Raises StoreError."""
         database = cls(url)
         try:
-            database.run_blocking(database._migrate())
+            database.run_blocking(database._migrate(), timeout_s=None)
         except BaseException:
             database.close_blocking()
             raise
@@ -107,9 +109,14 @@ class PostgresDatabase:
         """Run a coroutine on the loop of the database."""
         return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(coroutine, self._loop))
 
-    def run_blocking(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        """Run a coroutine on the loop of the database, from another thread. Blocks."""
-        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(OPEN_TIMEOUT_S)
+    def run_blocking(self, coroutine: Coroutine[Any, Any, T], *, timeout_s: float | None = REPLY_TIMEOUT_S) -> T:
+        """Run a coroutine on the loop of the database, from another thread. Blocks. Raises StoreError after a time."""
+        running = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+        try:
+            return running.result(timeout_s)
+        except TimeoutError as error:
+            running.cancel()
+            raise StoreError(f"{self.name} does not answer; check that it runs, and try again.") from error
 
     async def close(self) -> None:
         """Close all connections."""
@@ -228,15 +235,29 @@ class PostgresDatabase:
         raise StoreError(f"{self.name} is so busy that a change could not be made; try again.")
 
     async def _migrate(self) -> None:
-        """Bring the tables to the latest format, while other processes wait. Raises StoreError."""
+        """Bring the tables to the latest format, while other processes wait. Raises StoreError.
+
+        Tables that have it need no lock, so a server also starts during a backup.
+        """
+        import asyncpg  # pyright: ignore[reportMissingTypeStubs]
+
         raw = await self.connect()
         try:
             with translated(self.name):
                 if raw.get_server_version().major * 10000 < MIN_VERSION:
                     raise StoreError(f"{self.name} is PostgreSQL {raw.get_server_version().major}; Éclair needs 16.")
+                if await find_format(raw) == max(migrations()):
+                    await _require_vectors(raw, self.name)
+                    return
                 async with raw.transaction(isolation="read_committed"):
+                    await raw.execute(f"SET LOCAL lock_timeout = {round(UPDATE_TIMEOUT_S * 1000)}")
                     await raw.execute("SELECT pg_advisory_xact_lock($1)", MIGRATION_LOCK)
                     await migrate_tables(raw, self.name)
+        except asyncpg.LockNotAvailableError as error:
+            raise StoreError(
+                f"{self.name} has to be updated, but a backup, a restore, another update or a long query of it is "
+                "running; start Éclair again once that is done."
+            ) from error
         finally:
             await raw.close(timeout=CONNECT_TIMEOUT_S)
 

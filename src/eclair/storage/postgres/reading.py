@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Coroutine
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from collections.abc import Callable
+from typing import TypeVar
 
 from eclair.storage.audit_destinations import StoredDestination
 from eclair.storage.base import DatabaseReport
 from eclair.storage.compliance_settings import ComplianceValues
 from eclair.storage.policy import StoredPolicy
-from eclair.storage.postgres.bridge import run_bridged
+from eclair.storage.postgres.bridge import run_bridged, run_in_thread
 from eclair.storage.postgres.connection import PostgresConnection
 from eclair.storage.postgres.database import connect, describe_url, find_format, migrations, translated
 from eclair.storage.servers import StoredServer
@@ -78,7 +76,7 @@ def inspect_database(url: str) -> DatabaseReport | None:
         finally:
             await raw.close()
 
-    return _run(inspect())
+    return run_in_thread(inspect())
 
 
 def _read(url: str, work: Work[T], missing: Callable[[], T]) -> T:
@@ -95,12 +93,7 @@ def _read(url: str, work: Work[T], missing: Callable[[], T]) -> T:
         finally:
             await raw.close()
 
-    return _run(read())
-
-
-def _run(coroutine: Coroutine[Any, Any, T]) -> T:
-    with ThreadPoolExecutor(1) as thread:  # the caller may be on a loop
-        return thread.submit(asyncio.run, coroutine).result()
+    return run_in_thread(read())
 
 
 def _ignore() -> None:

@@ -8,16 +8,14 @@ A table is cut where a row's checksum says so, so that a change leaves the files
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import zlib
 from collections.abc import Callable, Coroutine, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from graphlib import TopologicalSorter
 from pathlib import Path
-from typing import IO, Any, TypeVar
+from typing import IO, Any
 
 import orjson
 from pydantic import TypeAdapter, ValidationError
@@ -25,7 +23,7 @@ from pydantic import TypeAdapter, ValidationError
 from eclair.errors import Conflict, NotFound, StoreError
 from eclair.storage.base import DatabaseCopy, ReportSteps
 from eclair.storage.open import TABLES_FILE, TABLES_FOLDER
-from eclair.storage.postgres.bridge import run_bridged
+from eclair.storage.postgres.bridge import run_bridged, run_in_thread
 from eclair.storage.postgres.connection import PostgresConnection, RawConnection
 from eclair.storage.postgres.database import (
     MIGRATION_LOCK,
@@ -38,8 +36,6 @@ from eclair.storage.postgres.database import (
     translated,
 )
 from eclair.storage.sql.named_blobs import list_named_blobs
-
-T = TypeVar("T")
 
 MIN_PIECE_BYTES = 4 << 20
 MAX_PIECE_BYTES = 32 << 20
@@ -86,7 +82,7 @@ def copy_to_files(url: str, folder: Path, add: AddFile, progress: ReportSteps) -
 
     Raises NotFound where Éclair has not used the database yet, StoreError, and what `add` raises.
     """
-    return _run(_copy_to_files(url, folder, add, progress))
+    return run_in_thread(_copy_to_files(url, folder, add, progress))
 
 
 def fill_from_files(url: str, paths: Sequence[str], read: OpenFile) -> None:
@@ -94,21 +90,20 @@ def fill_from_files(url: str, paths: Sequence[str], read: OpenFile) -> None:
 
     Compares each table afterwards. Raises Conflict where there are tables already, and StoreError.
     """
-    _run(_fill_from_files(url, paths, read))
+    run_in_thread(_fill_from_files(url, paths, read))
 
 
 async def _copy_to_files(url: str, folder: Path, add: AddFile, progress: ReportSteps) -> DatabaseCopy:
     raw = await connect(url)
     try:
         with translated(describe_url(url)):
-            names = await _list_names(raw)
-            if await find_format(raw) is None:
-                raise NotFound(f"There is nothing to back up in {describe_url(url)}.")
+            # Until the connection is closed no update of Éclair changes a table. Before the transaction begins: its
+            # first statement decides which rows it sees, and this one may wait for an update to end.
+            await raw.execute("SELECT pg_advisory_lock_shared($1)", MIGRATION_LOCK)
             async with raw.transaction(isolation="repeatable_read", readonly=True):
-                # before anything is read, so that no update of Éclair changes a table meanwhile
-                await raw.execute(f"LOCK TABLE {_listed(names)} IN ACCESS SHARE MODE")
-                format = await find_format(raw)
-                assert format is not None
+                if (format := await find_format(raw)) is None:
+                    raise NotFound(f"There is nothing to back up in {describe_url(url)}.")
+                names = await _list_names(raw)
                 total = int(
                     await raw.fetchval(
                         "SELECT coalesce(sum(pg_table_size(quote_ident(n)::regclass)), 0) FROM unnest($1::text[]) AS n",
@@ -232,14 +227,19 @@ async def _fill(raw: RawConnection, copied: CopiedTables, paths: Sequence[str], 
 
 async def _compare(raw: RawConnection, table: CopiedTable) -> None:
     """Raise StoreError unless a table has the rows of the backup."""
-    digest = hashlib.sha256()
+    digest, rows = hashlib.sha256(), 0
 
     async def add(data: bytes) -> None:
+        nonlocal rows
         digest.update(data)
+        rows += data.count(b"\n")  # line ends within values are escaped
 
     await raw.copy_from_query(table.query, output=add, encoding="utf8")
     if digest.hexdigest() != table.sha256:
-        raise StoreError(f"The table {table.name} differs from the backup; restore another snapshot.")
+        raise StoreError(
+            f"The table {table.name} differs from the backup, which has {table.rows:,} rows of it ({rows:,} came); "
+            "restore another snapshot."
+        )
 
 
 async def _list_names(raw: RawConnection) -> list[str]:
@@ -291,8 +291,3 @@ async def _last_number(raw: RawConnection, name: str) -> int | None:
 
 def _listed(names: Sequence[str]) -> str:
     return ", ".join(f'"{name}"' for name in names)
-
-
-def _run(coroutine: Coroutine[Any, Any, T]) -> T:
-    with ThreadPoolExecutor(1) as thread:  # the caller may be on a loop
-        return thread.submit(asyncio.run, coroutine).result()
