@@ -346,6 +346,9 @@ async def test_what_is_in_a_bucket_is_fetched_once(
 ) -> None:
     settings = in_bucket(configured(tmp_path / "data"), s3.new_place())
     lay_database(settings.data_dir)
+    damaged = Path("lost", "2026-01-01", "database", "eclair.db")
+    (settings.data_dir / damaged).parent.mkdir(parents=True)
+    (settings.data_dir / damaged).write_bytes(b"damaged")
     first = await put_blob(settings, b"Bees dance.")
     fetched: list[str] = []
     real = BucketFiles.fetch
@@ -367,9 +370,15 @@ async def test_what_is_in_a_bucket_is_fetched_once(
         blobs = open_blobs(target, "files", gate)
         assert [await blobs.get(name) for name in (first, second)] == [b"Bees dance.", b"Bees sleep."]
     away = replace(settings, data_dir=tmp_path / "away")
-    async with open_bucket(away, is_restoring=True) as bucket:
-        with pytest.raises(Conflict, match="has files already; choose another prefix"):
-            await asyncio.to_thread(restore, repository, done.snapshot, away, bucket=bucket)
+    (tmp_path / "passphrase").write_text(PASSPHRASE)
+    arguments = ("restore", str(repository.folder), "--passphrase-file", str(tmp_path / "passphrase"))
+    restored = await asyncio.to_thread(Eclair(tmp_path), *arguments, **environ_of(away))
+    assert f"2 of them were in {away.blobs_url} already." in sentence(restored.stderr)
+    assert (away.data_dir / damaged).read_bytes() == b"damaged"
+    async with open_bucket(away) as bucket:
+        assert bucket is not None
+        objects = await asyncio.to_thread(bucket.list_files)
+        assert {each.key.rpartition("/")[2] for each in objects} == {first, second}
 
 
 def test_one_kind_of_database_is_not_restored_into_another(tmp_path: Path, databases: TestDatabases) -> None:

@@ -24,13 +24,18 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     if not names:
         raise NotFound(f"{repository.folder} has no snapshots yet.")
     snapshot = repository.read_snapshot(arguments.snapshot or names[-1])
-    asyncio.run(_restore(settings, repository, snapshot, terminal))
+    there = asyncio.run(_restore(settings, repository, snapshot, terminal))
     places = [str(settings.data_dir), *(["the database"] if settings.database_url is not None else [])]
     places += [settings.blobs_url] if settings.blobs_url is not None else []
     terminal.line(
         f"{snapshot.name} was restored into {' and '.join(places)}: {len(snapshot.entries):,} files, "
         f"{format_size(snapshot.size)}. Models are downloaded again when they are needed."
     )
+    if there:
+        terminal.warn(
+            f"{there:,} of them were in {settings.blobs_url} already. Let no other Éclair use that place any more: "
+            "what one deletes, the other loses."
+        )
     if snapshot.missing:
         terminal.warn(f"{len(snapshot.missing):,} files were missing when it was made, such as {snapshot.missing[0]}.")
     return 0
@@ -38,8 +43,10 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
 
 async def _restore(
     settings: Settings, repository: BackupRepository, snapshot: BackupSnapshot, terminal: Terminal
-) -> None:
+) -> int:
+    """Return how many files the bucket had already."""
     progress = ProgressCounter(terminal, "Restoring").show
     async with open_bucket(settings, is_restoring=True) as bucket:
-        await asyncio.to_thread(restore, repository, snapshot, settings, progress, bucket=bucket)
+        there = await asyncio.to_thread(restore, repository, snapshot, settings, progress, bucket=bucket)
     await add_act(settings, "backup.restored", snapshot.name)
+    return there

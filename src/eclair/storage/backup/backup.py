@@ -15,7 +15,7 @@ from eclair.settings import Settings
 from eclair.storage import lost
 from eclair.storage.backup.bucket_files import BucketFiles
 from eclair.storage.backup.repository import BackupEntry, BackupRepository, BackupSnapshot
-from eclair.storage.blob_stores.blob_store import StoredObject
+from eclair.storage.blob_stores.blob_store import StoredObject, is_blob_name
 from eclair.storage.open import (
     StoragePlace,
     copy_database,
@@ -100,16 +100,19 @@ def restore(
     progress: ReportCopied = lambda done, total: None,
     *,
     bucket: BucketFiles | None = None,
-) -> None:
+) -> int:
     """Write a snapshot to where there is no database and no file yet, blobs into the `bucket` if there is one.
 
-    The database comes last. Blocks. Raises Conflict for a place in use or another kind of database, and StoreError for
-    a damaged backup; what was written then stays, without a database.
+    Return how many blobs the bucket had already; they are left as they are. The database comes last. Blocks. Raises
+    Conflict for a place in use or another kind of database, and StoreError for a damaged backup; what was written then
+    stays, without a database.
     """
     data_dir = place if isinstance(place, Path) else place.data_dir
     entries = {entry.path: entry for entry in snapshot.entries}
     _require_kind(place, entries)
-    _require_unused(place, data_dir, bucket)
+    _require_unused(place, data_dir)
+    there = {each.key for each in bucket.list_files()} if bucket is not None else set[str]()
+    there &= entries.keys()
     with _translated(f"Restoring into {data_dir}"):
         data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=data_dir, prefix="restoring-") as folder:
@@ -129,7 +132,10 @@ def restore(
             count()
 
         for path in sorted(path for path in entries if not is_of_database(path)):
-            if bucket is not None and path.partition("/")[0] in (*BLOB_FOLDERS, lost.LOST_FOLDER):
+            if path in there:
+                count()
+                continue
+            if bucket is not None and _belongs_in_bucket(path):
                 with read(path) as file:
                     bucket.add(path, file)
                 continue
@@ -139,6 +145,13 @@ def restore(
             repository.write_out(entries[path], target)
             count()
         restore_database(place, sorted(path for path in entries if is_of_database(path)), read)
+    return len(there)
+
+
+def _belongs_in_bucket(path: str) -> bool:
+    """Tell whether a path is a blob's, or what is derived from one; a damaged database in `lost/` is neither."""
+    folder, _, rest = path.partition("/")
+    return folder in BLOB_FOLDERS or (folder == lost.LOST_FOLDER and is_blob_name(rest.rpartition("/")[2]))
 
 
 def _require_kind(place: StoragePlace, paths: Iterable[str]) -> None:
@@ -154,7 +167,7 @@ def _require_kind(place: StoragePlace, paths: Iterable[str]) -> None:
         )
 
 
-def _require_unused(place: StoragePlace, data_dir: Path, bucket: BucketFiles | None) -> None:
+def _require_unused(place: StoragePlace, data_dir: Path) -> None:
     """Raise Conflict where there are files or a database already."""
     if has_database(data_dir) or lost.count_blobs(data_dir):
         raise Conflict(
@@ -162,8 +175,6 @@ def _require_unused(place: StoragePlace, data_dir: Path, bucket: BucketFiles | N
         )
     if isinstance(place, Settings) and inspect_database(place) is not None:
         raise Conflict(f"{describe_database(place)} was used by Éclair already; restore into an empty one.")
-    if bucket is not None and bucket.list_files():
-        raise Conflict(f"{bucket.description} has files already; choose another prefix with ECLAIR_BLOBS_URL.")
 
 
 @contextlib.contextmanager

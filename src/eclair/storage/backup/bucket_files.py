@@ -24,10 +24,6 @@ class BucketFiles:
         self._store = store
         self._loop = asyncio.get_running_loop()
 
-    @property
-    def description(self) -> str:
-        return self._store.description
-
     def list_files(self) -> list[StoredObject]:
         """List all of them, in the order of their keys."""
         return self._run(self._list())
