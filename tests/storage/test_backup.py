@@ -19,7 +19,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from eclair.cli._backup import open_bucket
-from eclair.errors import Conflict, InvalidInput, NotFound, StoreError
+from eclair.errors import BackupRunning, Conflict, InvalidInput, NotFound, StoreError
 from eclair.network.blob_calls import open_blobs, open_bucket_files
 from eclair.network.egress_log import open_gate
 from eclair.settings import Settings
@@ -262,6 +262,20 @@ async def test_a_disk_that_fails_is_said_and_tried_again(tmp_path: Path, monkeyp
     assert problem == f"The backup into {tmp_path / 'backup'} failed: Input/output error."
 
 
+async def test_an_error_of_ours_is_said_and_the_next_backup_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    lay_database(tmp_path / "data")
+    schedule = BackupSchedule(replace(configured(tmp_path / "data"), backup_folder=tmp_path / "backup"))
+    with monkeypatch.context() as patch:
+        patch.setattr(BackupRepository, "put", lambda self, source: 1 / 0)  # pyright: ignore[reportUnknownLambdaType, reportUnknownArgumentType]
+        assert schedule.run_if_due() == 3600
+    assert "an error in Éclair; its log says more." in str((await schedule.status()).problem)
+    assert [record.exc_info[0] for record in caplog.records if record.exc_info] == [ZeroDivisionError]
+    assert schedule.run_if_due() > 3600
+    assert (await schedule.status()).problem is None
+
+
 async def test_only_one_backs_up_at_a_time(tmp_path: Path) -> None:
     repository = BackupRepository.create_or_open(tmp_path / "backup", None)
     schedule = BackupSchedule(replace(configured(tmp_path / "data"), backup_folder=tmp_path / "backup"))
@@ -270,8 +284,68 @@ async def test_only_one_backs_up_at_a_time(tmp_path: Path) -> None:
         with pytest.raises(Conflict, match="Another backup into"), repository.lock():
             pass
         assert schedule.run_if_due() == 3600
-    assert (await schedule.status()).problem is None, "the other server makes it"
-    assert schedule.run_if_due() > 3600
+        assert (await schedule.status()).problem is None, "the other server makes it"
+        schedule.run_now()
+        await schedule.close()
+        assert "Another server is backing up into" in str((await schedule.status()).problem)
+    repository.add_snapshot(BackupSnapshot("2099-01-01T00-00-00Z", "0.1", 1, ()))
+    assert (await schedule.status()).problem is None, "the other server made it"
+
+
+def test_one_of_two_that_start_together_creates_the_repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder, random = tmp_path / "backup", repository_module.secrets.token_bytes
+
+    def meanwhile(size: int) -> bytes:
+        with monkeypatch.context() as patch:
+            patch.setattr(repository_module.secrets, "token_bytes", random)
+            with pytest.raises(BackupRunning):
+                BackupRepository.create_or_open(folder, PASSPHRASE)
+        return random(size)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(repository_module.secrets, "token_bytes", meanwhile)
+        BackupRepository.create_or_open(folder, PASSPHRASE)
+    head = (folder / "eclair-backup.json").read_bytes()
+    (folder / "lock").touch()  # of one that was killed
+    BackupRepository.create_or_open(folder, PASSPHRASE)
+    assert (folder / "eclair-backup.json").read_bytes() == head
+
+
+def test_nobody_else_backs_up_while_snapshots_are_deleted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lay_database(tmp_path / "data")
+    repository, _ = written(tmp_path / "backup", b"older")
+    real = BackupRepository.prune
+
+    def prune(self: BackupRepository, keep: int) -> int:
+        with pytest.raises(BackupRunning), BackupRepository(self.folder, None).lock():
+            pass
+        return real(self, keep)
+
+    monkeypatch.setattr(BackupRepository, "prune", prune)
+    assert back_up(tmp_path / "data", repository, keep=1).pruned == 1
+
+
+def test_plain_copies_stay_in_the_data_folder_and_are_deleted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = tmp_path / "data"
+    lay_database(data)
+    repository = BackupRepository.create_or_open(tmp_path / "backup", PASSPHRASE)
+    killed = [data / "eclair-backup-abcd1234", repository.folder / "copying-abcd1234"]
+    for folder in killed:
+        folder.mkdir(mode=0o700)
+        (folder / "eclair.db").touch()
+        os.utime(folder, (0, 0))
+    sources: list[Path] = []
+    real = BackupRepository.put
+
+    def put(self: BackupRepository, source: Path) -> tuple[str, int, bool]:
+        sources.append(source)
+        return real(self, source)
+
+    monkeypatch.setattr(BackupRepository, "put", put)
+    back_up(data, repository)
+    assert sources
+    assert all(source.is_relative_to(data) for source in sources)
+    assert not any(folder.exists() for folder in (*killed, sources[-1].parent))
 
 
 async def test_backups_are_made_when_they_are_due(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

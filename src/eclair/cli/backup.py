@@ -36,7 +36,7 @@ async def _back_up(settings: Settings, repository: BackupRepository, keep: int |
 
     def work() -> BackupResult:
         lower_thread_priority()  # people may be at work
-        return back_up(settings, repository, counter.show, bucket=bucket)
+        return back_up(settings, repository, counter.show, bucket=bucket, keep=keep)
 
     async with open_bucket(settings) as bucket:
         done = await asyncio.to_thread(work)
@@ -50,8 +50,8 @@ async def _back_up(settings: Settings, repository: BackupRepository, keep: int |
         terminal.warn(
             f"{len(snapshot.missing):,} files that the database names were not there, such as {snapshot.missing[0]}."
         )
-    if keep is not None and (gone := await asyncio.to_thread(repository.prune, keep)):
-        terminal.line(f"{gone:,} older snapshots were deleted.")
+    if done.pruned:
+        terminal.line(f"{done.pruned:,} older snapshots were deleted.")
 
 
 def _list(repository: BackupRepository, terminal: Terminal) -> None:

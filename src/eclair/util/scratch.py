@@ -13,7 +13,7 @@ from typing import Literal, Self, get_args
 
 from eclair.util import file_lock
 
-ScratchPurpose = Literal["mcp", "sandbox", "page", "photo", "question", "marks", "blob"]
+ScratchPurpose = Literal["mcp", "sandbox", "page", "photo", "question", "marks", "blob", "backup"]
 
 MIN_SWEEP_AGE_S = 60.0
 """A younger folder may not have been locked by its process yet."""
@@ -25,11 +25,12 @@ _OPEN_TO_OTHERS = 0o077
 class ScratchFolder:
     """A folder that this account alone may enter, until `remove` or the end of a `with` block.
 
-    It is locked for as long as its process lives. Raises OSError.
+    It is in `parent`, by default the system's folder for temporary files, and locked for as long as its process lives.
+    Raises OSError.
     """
 
-    def __init__(self, purpose: ScratchPurpose) -> None:
-        self.path = Path(tempfile.mkdtemp(prefix=f"eclair-{purpose}-"))
+    def __init__(self, purpose: ScratchPurpose, parent: Path | None = None) -> None:
+        self.path = Path(tempfile.mkdtemp(prefix=f"eclair-{purpose}-", dir=parent))
         self._held = contextlib.ExitStack()
         self._held.enter_context(file_lock.try_lock(self.path))
 
@@ -45,9 +46,9 @@ class ScratchFolder:
         self.remove()
 
 
-def sweep_scratch_folders() -> None:
-    """Remove the scratch folders of this account's dead processes."""
-    for folder in Path(tempfile.gettempdir()).glob("eclair-*"):
+def sweep_scratch_folders(parent: Path | None = None) -> None:
+    """Remove the scratch folders of this account's dead processes in `parent`, as of `ScratchFolder`."""
+    for folder in (parent or Path(tempfile.gettempdir())).glob("eclair-*"):
         with contextlib.suppress(OSError):  # another process sweeps as well
             if _NAME.fullmatch(folder.name) and _is_left_behind(folder):
                 shutil.rmtree(folder)

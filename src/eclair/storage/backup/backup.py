@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 import tempfile
 from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ from eclair.storage.open import (
     is_of_database,
     restore_database,
 )
+from eclair.util.scratch import ScratchFolder, sweep_scratch_folders
 
 BLOB_FOLDERS = lost.BLOB_FOLDERS
 EXTRA_FILES = ("secret.key", "session.key", "signing.key")
@@ -38,11 +40,12 @@ ReportCopied = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class BackupResult:
-    """A finished backup: its snapshot, and how many files and bytes were new to the repository."""
+    """A finished backup: its snapshot, how many files and bytes were new, and how many older snapshots were deleted."""
 
     snapshot: BackupSnapshot
     new_files: int
     new_bytes: int
+    pruned: int
 
 
 def back_up(
@@ -51,12 +54,13 @@ def back_up(
     progress: ReportCopied = lambda done, total: None,
     *,
     bucket: BucketFiles | None = None,
+    keep: int | None = None,
 ) -> BackupResult:
     """Add a snapshot of a data folder and its database to a repository; the copy of the database is checked.
 
     Files, those in a `bucket` too, are copied before the database, and those that came meanwhile after it, so that
-    every file that the copied database names is there. Blocks. Raises StoreError, BackupRunning while another one runs,
-    and NotFound where there is no database.
+    every file that the copied database names is there. Afterwards all but the newest `keep` snapshots are deleted.
+    Blocks. Raises StoreError, BackupRunning while another one runs, and NotFound where there is no database.
     """
     data_dir = place if isinstance(place, Path) else place.data_dir
     if not has_database(place):
@@ -64,11 +68,11 @@ def back_up(
     with (
         _translated(f"The backup into {repository.folder}"),
         repository.lock(),
-        tempfile.TemporaryDirectory(dir=repository.folder, prefix="copying-") as folder,
+        _open_scratch(data_dir, repository) as scratch,
     ):
-        copying = _Copying(data_dir, repository, Path(folder), bucket, progress)
+        copying = _Copying(data_dir, repository, scratch.path, bucket, progress)
         copying.add_new_files()
-        copy = copy_database(place, Path(folder), copying.add_file, progress)
+        copy = copy_database(place, scratch.path, copying.add_file, progress)
         copying.add_new_files()
         snapshot = BackupSnapshot(
             f"{datetime.now(UTC):%Y-%m-%dT%H-%M-%SZ}",
@@ -78,7 +82,8 @@ def back_up(
             tuple(sorted(copy.named_blobs - copying.entries.keys())),
         )
         repository.add_snapshot(snapshot)
-    return BackupResult(snapshot, copying.new_files, copying.new_bytes)
+        pruned = repository.prune(keep) if keep is not None else 0
+    return BackupResult(snapshot, copying.new_files, copying.new_bytes, pruned)
 
 
 def check(
@@ -175,6 +180,15 @@ def _require_unused(place: StoragePlace, data_dir: Path) -> None:
         )
     if isinstance(place, Settings) and inspect_database(place) is not None:
         raise Conflict(f"{describe_database(place)} was used by Éclair already; restore into an empty one.")
+
+
+def _open_scratch(data_dir: Path, repository: BackupRepository) -> ScratchFolder:
+    """Make a folder for plain copies in the data folder, and delete those of killed backups. Only within the lock."""
+    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    sweep_scratch_folders(data_dir)
+    for left in repository.folder.glob("copying-*"):  # where they were once
+        shutil.rmtree(left)
+    return ScratchFolder("backup", data_dir)
 
 
 @contextlib.contextmanager

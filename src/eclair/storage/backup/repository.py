@@ -21,7 +21,7 @@ import struct
 from collections.abc import Generator, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Literal
 
 import orjson
 from pydantic import TypeAdapter, ValidationError
@@ -31,6 +31,7 @@ from eclair.util import file_lock
 
 FORMAT = 1
 HEAD_FILE = "eclair-backup.json"
+LOCK_FILE = "lock"
 CHUNK_BYTES = 1 << 20
 MIN_PASSPHRASE_CHARS = 12
 _NONCE_PREFIX_BYTES, _TAG_BYTES = 7, 16
@@ -93,26 +94,24 @@ class BackupRepository:
     def create_or_open(cls, folder: Path, passphrase: str | None) -> BackupRepository:
         """Open a repository, creating it in a folder that is empty or missing.
 
-        Raises Conflict for a folder of something else, and as `open` does.
+        Raises Conflict for a folder of something else, BackupRunning while another process creates it, and as `open`
+        does.
         """
         with _translated(folder):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             if not (folder / HEAD_FILE).exists():
-                if any(folder.iterdir()):
-                    raise Conflict(f"{folder} holds something else; choose an empty folder for backups.")
-                head = _Head(FORMAT)
-                if passphrase is not None:
-                    salt = secrets.token_bytes(16)
-                    check = hmac.digest(_derive_key(passphrase, salt), _CHECK_TEXT, "sha256")
-                    head = _Head(FORMAT, salt.hex(), check.hex())
-                _write_whole(folder / HEAD_FILE, orjson.dumps(asdict(head)))
+                _require_empty(folder)
+                with cls(folder, None).lock():
+                    if not (folder / HEAD_FILE).exists():  # nobody wrote it before the lock was held
+                        _write_head(folder / HEAD_FILE, passphrase)
         return cls.open(folder, passphrase)
 
     @classmethod
     def open(cls, folder: Path, passphrase: str | None) -> BackupRepository:
         """Open a repository. Raises NotFound where there is none, and InvalidInput for another passphrase."""
         try:
-            head = _HEAD.validate_json((folder / HEAD_FILE).read_bytes())
+            with _translated(folder, "read"):
+                head = _HEAD.validate_json((folder / HEAD_FILE).read_bytes())
         except FileNotFoundError:
             raise NotFound(f"{folder} is no backup of Éclair; {HEAD_FILE} is missing.") from None
         except ValidationError as error:
@@ -133,7 +132,7 @@ class BackupRepository:
     @contextlib.contextmanager
     def lock(self) -> Generator[None]:
         """Keep other processes from changing the repository. Raises BackupRunning while one does."""
-        held = file_lock.try_hold(self.folder / "lock", remove=True)
+        held = file_lock.try_hold(self.folder / LOCK_FILE, remove=True)
         if held is None:
             raise BackupRunning(f"Another backup into {self.folder} is running; wait until it has finished.")
         with held:
@@ -195,16 +194,17 @@ class BackupRepository:
         return digest.hexdigest() == entry.sha256
 
     def list_snapshots(self) -> list[str]:
-        """List the names of the snapshots, oldest first."""
-        return sorted(
-            path.stem for path in (self.folder / "snapshots").glob("*.json") if _NAME.match(path.stem) is not None
-        )
+        """List the names of the snapshots, oldest first. Raises StoreError."""
+        with _translated(self.folder, "read"):
+            return sorted(
+                path.stem for path in (self.folder / "snapshots").glob("*.json") if _NAME.match(path.stem) is not None
+            )
 
     def read_snapshot(self, name: str) -> BackupSnapshot:
         """Return a snapshot. Raises NotFound and StoreError."""
         path = self._manifest(name)
         try:
-            with path.open("rb") as file:
+            with _translated(path, "read"), path.open("rb") as file:
                 return _BACKUP_SNAPSHOT.validate_json(b"".join(self._read_content(file, path.name)))
         except FileNotFoundError:
             raise NotFound(f"There is no snapshot {name!r} in {self.folder}.") from None
@@ -224,7 +224,10 @@ class BackupRepository:
             part.replace(path)
 
     def prune(self, keep: int) -> int:
-        """Delete all but the newest `keep` snapshots, and the contents that no other names; return how many went."""
+        """Delete all but the newest `keep` snapshots, and the contents that no other names; return how many went.
+
+        Only within `lock`: the contents of a snapshot that is being made aren't named yet.
+        """
         names = self.list_snapshots()
         gone = names[: max(0, len(names) - keep)]
         with _translated(self.folder):
@@ -322,9 +325,24 @@ def _chunks(file: IO[bytes], digest: Any) -> Iterator[bytes]:
         yield chunk
 
 
-def _write_whole(path: Path, data: bytes) -> None:
+def _require_empty(folder: Path) -> None:
+    """Raise Conflict for a folder with files of something else, not for one in which a repository is being created."""
+    others = {path.name for path in folder.iterdir()} - {LOCK_FILE, f"{HEAD_FILE}.part"}
+    if others and not (folder / HEAD_FILE).exists():
+        raise Conflict(f"{folder} holds something else; choose an empty folder for backups.")
+
+
+def _write_head(path: Path, passphrase: str | None) -> None:
+    head = _Head(FORMAT)
+    if passphrase is not None:
+        salt = secrets.token_bytes(16)
+        check = hmac.digest(_derive_key(passphrase, salt), _CHECK_TEXT, "sha256")
+        head = _Head(FORMAT, salt.hex(), check.hex())
     part = path.with_name(f"{path.name}.part")
-    part.write_bytes(data)
+    with part.open("wb") as out:
+        out.write(orjson.dumps(asdict(head)))
+        out.flush()
+        os.fsync(out.fileno())
     part.replace(path)
 
 
@@ -333,11 +351,11 @@ def _damaged(folder: Path, name: str) -> StoreError:
 
 
 @contextlib.contextmanager
-def _translated(path: Path) -> Generator[None]:
-    """Turn the disk's errors into StoreErrors; files that vanish while they are read pass."""
+def _translated(path: Path, verb: Literal["written", "read"] = "written") -> Generator[None]:
+    """Turn the disk's errors into StoreErrors; that a file to be read is missing passes."""
     try:
         yield
-    except FileNotFoundError:
-        raise
     except OSError as error:
-        raise StoreError(f"{path} cannot be written: {error.strerror}.") from error
+        if verb == "read" and isinstance(error, FileNotFoundError):
+            raise
+        raise StoreError(f"{path} cannot be {verb}: {error.strerror}.") from error

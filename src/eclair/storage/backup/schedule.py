@@ -45,6 +45,14 @@ class BackupStatus:
     problem: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Problem:
+    """Why no backup was made, in a sentence, and when that was noticed in ms since 1970."""
+
+    sentence: str
+    noticed: float
+
+
 class BackupSchedule:
     """Makes a backup when the newest snapshot is older than the settings' interval, and prunes old ones."""
 
@@ -56,7 +64,7 @@ class BackupSchedule:
         self._working = threading.Lock()
         self._requested: asyncio.Task[None] | None = None
         self._progress: float | None = None
-        self._problem: str | None = None
+        self._problem: _Problem | None = None
         self._newest: tuple[str, BackupSnapshot] | None = None
 
     def start(self) -> None:
@@ -84,18 +92,21 @@ class BackupSchedule:
         return await asyncio.to_thread(self._status)
 
     async def _make(self) -> None:
-        await asyncio.get_running_loop().run_in_executor(self._thread, self._back_up)
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._run_requested)
 
     def _status(self) -> BackupStatus:
         folder, hours = self._settings.backup_folder, self._settings.backup_hours
         if folder is None:
             return BackupStatus(None, hours)
-        snapshot, problem = None, self._problem
+        snapshot, unreadable = None, None
         try:
             snapshot = self._read_newest(folder)
         except EclairError as error:
-            problem = problem or error.message
+            unreadable = error.message
         made = round(moment_of(snapshot.name).timestamp() * 1000) if snapshot is not None else None
+        problem = self._problem.sentence if self._problem is not None else unreadable
+        if self._problem is not None and made is not None and made > self._problem.noticed:
+            problem = unreadable
         files, size = (len(snapshot.entries), snapshot.size) if snapshot is not None else (0, 0)
         return BackupStatus(str(folder), hours, made, files, size, self._progress, problem)
 
@@ -127,34 +138,55 @@ class BackupSchedule:
         """Make a backup if one is due; return the seconds until the next. Failures are logged. Blocks."""
         folder, interval_s = self._settings.backup_folder, self._settings.backup_hours * 3600
         assert folder is not None
-        made = newest_snapshot(folder)
-        if made is not None and (left_s := made.timestamp() + interval_s - time.time()) > 0:
-            return left_s
-        return interval_s if self._back_up() else min(RETRY_S, interval_s)
+        with self._working:
+            try:
+                made = newest_snapshot(folder)
+                if made is not None and (left_s := made.timestamp() + interval_s - time.time()) > 0:
+                    return left_s
+                self._back_up(folder)
+            except BackupRunning as error:  # another server with these settings makes it
+                log.info("No second backup: %s", error.message)
+            except Exception as error:  # whatever it is, the next is tried
+                self._note_failure(folder, error)
+            else:
+                return interval_s
+        return min(RETRY_S, interval_s)
 
-    def _back_up(self) -> bool:
-        """Make a backup and prune; return whether that worked. Failures are logged. Blocks."""
+    def _run_requested(self) -> None:
+        """Make a backup that somebody asked for. Failures are logged, and shown. Blocks."""
         folder = self._settings.backup_folder
         assert folder is not None
         with self._working:
-            self._progress = 0.0
             try:
-                repository = BackupRepository.create_or_open(folder, self._passphrase())
-                done = back_up(self._settings, repository, self._report, bucket=self._bucket)
-                repository.prune(self._settings.backup_keep)
-            except BackupRunning as error:  # another server with these settings makes it
-                log.info("No second backup: %s", error.message)
-                return False
-            except EclairError as error:
-                self._problem = error.message
-                log.error("The backup into %s failed: %s", folder, error.message)
-                return False
-            finally:
-                self._progress = None
+                self._back_up(folder)
+            except BackupRunning:
+                self._note(f"Another server is backing up into {folder}; its snapshot is shown here once it is done.")
+            except Exception as error:
+                self._note_failure(folder, error)
+
+    def _back_up(self, folder: Path) -> None:
+        """Make a backup and prune. Blocks. Raises as `back_up` does."""
+        self._progress = 0.0
+        try:
+            repository = BackupRepository.create_or_open(folder, self._passphrase())
+            keep = self._settings.backup_keep
+            done = back_up(self._settings, repository, self._report, bucket=self._bucket, keep=keep)
+        finally:
+            self._progress = None
         self._problem = None
         sentence = f"Backed up into {folder}: {format_size(done.new_bytes)} new."
         log_admin_act("backup.made", sentence, folder=str(folder), new_bytes=done.new_bytes)
-        return True
+
+    def _note_failure(self, folder: Path, error: Exception) -> None:
+        if isinstance(error, EclairError):
+            self._note(error.message)
+            log.error("The backup into %s failed: %s", folder, error.message)
+        else:
+            self._note(f"The backup into {folder} failed because of an error in Éclair; its log says more.")
+            log.error("The backup into %s failed.", folder, exc_info=error)
+
+    def _note(self, sentence: str) -> None:
+        self._problem = _Problem(sentence, time.time() * 1000)
 
     def _report(self, done: int, total: int) -> None:
         self._progress = done / total if total else 1.0
