@@ -131,9 +131,8 @@ async def test_a_slow_server_is_waited_for(storage: Storage, url: str) -> None:
         await connection.execute("LOCK TABLE eclair.conversation IN ACCESS EXCLUSIVE MODE")
         writing = [asyncio.create_task(conversation(storage, f"conv_{number}")) for number in range(3)]
         reading = asyncio.create_task(storage.conversations.list_conversation_ids(LOCAL_PRINCIPAL))
-        waiting = (
-            "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
-        )
+        # not pg_stat_activity, which stays as it was first read in a transaction
+        waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'eclair.conversation'::regclass"
         async with asyncio.timeout(20):
             while await connection.fetchval(waiting) < 2:  # noqa: ASYNC110  # the first writer, and the reader
                 await asyncio.sleep(0.05)
