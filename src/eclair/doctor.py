@@ -362,7 +362,10 @@ def _backups(settings: Settings) -> Check:
     if folder is None:
         remedy = "Set backup_folder, best on another disk, or run `eclair backup FOLDER` regularly."
         return Check("Backups", "note", "none are made by themselves.", remedy)
-    made = newest_snapshot(folder)
+    try:
+        made = newest_snapshot(folder)
+    except StoreError as error:
+        return Check("Backups", "broken", error.message, "Check that the disk is there and that Éclair may read it.")
     if made is None:
         return Check("Backups", "note", f"none in {folder} yet.", "Start Éclair, or run `eclair backup`.")
     age_s = (datetime.now(UTC) - made).total_seconds()

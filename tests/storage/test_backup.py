@@ -402,6 +402,20 @@ async def test_the_api_shows_the_newest_and_makes_one(tmp_path: Path) -> None:
         )
 
 
+async def test_a_disk_that_is_gone_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    repository, _ = written(tmp_path / "backup", b"x")
+    settings = replace(configured(tmp_path / "data"), backup_folder=repository.folder)
+
+    def glob(self: Path, pattern: str) -> list[Path]:
+        raise OSError(errno.ESTALE, "Stale file handle")
+
+    schedule = BackupSchedule(settings)
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "glob", glob)
+        assert schedule.run_if_due() == 3600
+        assert (await schedule.status()).problem == f"{repository.folder} cannot be read: Stale file handle."
+
+
 def test_doctor_says_how_old_the_newest_is(tmp_path: Path) -> None:
     run = Eclair(tmp_path)
     assert "none are made by themselves." in run("doctor").stdout
