@@ -71,15 +71,16 @@ class SignedRequests(httpx2.Auth):
         if not self._is_signed(request.url):
             yield request
             return
+        used = self._kept
         for is_refused in (False, True):
-            used = self._kept
             if is_refused or self._runs_out(used):
                 async with self._renewing:
                     if (renewal := await self._begin_renewal(used, is_refused=is_refused)) is not None:
                         await self._end_renewal(used, (yield renewal))
                 if is_refused and self._kept is used:
                     return
-            request.headers["Authorization"] = f"Bearer {self._kept.tokens.access_token}"
+            used = self._kept  # other requests may renew the tokens while this one is under way
+            request.headers["Authorization"] = f"Bearer {used.tokens.access_token}"
             reply = yield request
             if reply.status_code == FORBIDDEN:
                 await self._note_scope(reply)
