@@ -25,6 +25,7 @@ import aiohttp
 import orjson
 import psutil
 import uvicorn
+from sse_starlette.sse import AppStatus
 
 from eclair.app import App, open_app
 from eclair.llm.base import Engine
@@ -179,6 +180,10 @@ class Server(Door):
 
 class UnsignalledServer(uvicorn.Server):
     """A server that takes no signals: of several in a process, one that has ended would be found as their receiver."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        AppStatus.should_exit = False  # a server that ended by a signal earlier would end every stream of this one
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None]:
