@@ -272,6 +272,9 @@ async def test_two_deletions_are_brought_back_each_by_itself(fresh: Server) -> N
 async def test_what_is_at_work_is_stopped_before_everything_is_deleted(fresh: Server) -> None:
     kept = [await fresh.begin() for _ in range(3)]
     runs = [(await fresh.ask(id, "script: words=100000 rate=200"))["run"] for id in kept[:2]]
+    for run in runs:
+        while not text_of(await fresh.message(run)):
+            await asyncio.sleep(0.02)
     gone = (await fresh.call("DELETE", "/api/conversations?confirm=all")).body
     assert gone["count"] == 3
     assert await fresh.app.storage.runs.list_running() == []

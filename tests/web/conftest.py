@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 
@@ -10,7 +10,7 @@ from eclair.network.gate import CallContext, OutboundGate
 from eclair.network.policy import OutboundPolicy
 from eclair.network.ssrf import parse_private_service
 from eclair.schema.principal import LOCAL_PRINCIPAL
-from eclair.web.pages.reader import PageReader, page_parser
+from eclair.web.pages.reader import PAGE_LIMITS, PageReader, page_parser
 from tests.web.internet import Internet, internet, names
 
 CONTEXT = CallContext(LOCAL_PRINCIPAL, "page", "run_1")
@@ -33,8 +33,9 @@ async def browser(world: Internet) -> AsyncGenerator[WebClient]:
 
 
 @pytest.fixture
-async def reader(world: Internet, browser: WebClient) -> AsyncGenerator[PageReader]:
-    """Reads the small internet, on its own day, and waits for nobody."""
+async def reader(world: Internet, browser: WebClient, monkeypatch: pytest.MonkeyPatch) -> AsyncGenerator[PageReader]:
+    """Reads the small internet, on its own day, and waits for nobody; a page may take longer, beside other tests."""
+    monkeypatch.setattr("eclair.web.pages.reader.PAGE_LIMITS", replace(PAGE_LIMITS, seconds=60, total_seconds=120))
     reader = PageReader(browser, page_parser(), now=world.now)
     yield reader
     await reader.close()
