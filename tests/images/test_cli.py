@@ -81,7 +81,7 @@ def test_a_terminal_shows_how_far_it_is_and_ctrl_c_stops_it(tmp_path: Path) -> N
 def test_what_draws_is_listed_below_what_answers(run: Eclair) -> None:
     done = run("models")
     assert done.returncode == 0
-    table = done.stdout.partition("\n\n")[2].splitlines()
+    table = done.stdout.split("\n\n")[1].splitlines()
     assert table[0].split()[:3] == ["IMAGES", "NAME", "LICENSE"]
     rows = {line.split()[0]: line for line in table[1:]}
     assert rows["scripted-picture"].endswith("ready")
