@@ -62,9 +62,9 @@ JSON = dict[str, Any]
 ENDLESS = 1_000_000
 """A longest answer that no test waits for."""
 
-BLOCKED = 1.5
-"""Seconds of computing in one turn of the event loop that count as blocking it: on a slow processor, two hundred runs
-that begin at once, or a stand-in's hash of a model, take up to two thirds of that."""
+BLOCKED = 0.5
+"""Seconds of computing in one turn of the event loop that count as blocking it: two hundred runs that begin at once
+may take half of that."""
 
 
 ACCOUNTS = "own" if platform.system() == "Linux" else "all"

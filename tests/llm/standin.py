@@ -10,6 +10,8 @@ from typing import Any
 
 import orjson
 
+PIECE_BYTES = 1 << 20
+
 
 @dataclass
 class Call:
@@ -27,14 +29,21 @@ class Call:
         return orjson.loads(self.body)
 
     async def send(self, data: bytes) -> None:
-        self.writer.write(data)
-        await self.writer.drain()
+        """Send the data, a large one in pieces: as a whole it would be copied again and again."""
+        for at in range(0, len(data), PIECE_BYTES):
+            self.writer.write(memoryview(data)[at : at + PIECE_BYTES])
+            await self.writer.drain()
 
     async def reply(self, status: int, body: bytes = b"", **headers: str) -> None:
         """A whole reply. Underscores in the names of `headers` are dashes."""
         lines = [f"HTTP/1.1 {status} X", f"Content-Length: {len(body)}"]
         lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
-        await self.send("\r\n".join(lines).encode() + b"\r\n\r\n" + body)
+        head = "\r\n".join(lines).encode() + b"\r\n\r\n"
+        if len(body) < PIECE_BYTES:
+            await self.send(head + body)
+        else:
+            await self.send(head)
+            await self.send(body)
 
     async def stream(self, *chunks: bytes, end: bool = True) -> None:
         """An event stream in these very chunks; without `end` the reply stays unfinished."""
