@@ -158,7 +158,8 @@ class ToolLoop:
             is_large = window is not None and tokens >= MAX_WINDOW_SHARE * window
             self._is_filled |= is_large or self._tokens + tokens >= self._budget.tokens
         if self._budget.micros is not None:
-            last = micros - self._micros  # one more round would leave this much for the answer
+            last = micros - self._micros
+            # another round has to leave enough for the answer after it
             self._is_filled |= earlier_micros + micros + 2 * last > self._budget.micros
         self._micros = micros
 

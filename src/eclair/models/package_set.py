@@ -30,8 +30,8 @@ from eclair.util import file_lock
 from eclair.util.humanize import format_size
 
 InstallState = Literal["absent", "installing", "ready", "unsupported"]
-InstallStage = Literal["wait", "download", "unpack", "idle", "memory", "compile"]
-"""Waits for another process, downloads, unpacks, waits until nobody is answered, waits for memory, compiles."""
+InstallStage = Literal["wait", "download", "unpack", "memory", "idle", "compile"]
+"""Waits for another process, downloads, unpacks, waits for memory, waits until nobody is answered, compiles."""
 
 log = logging.getLogger(__name__)
 

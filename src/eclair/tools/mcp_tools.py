@@ -43,7 +43,9 @@ PICTURE_SIDE_PX = 1600
 DEFINITION_CHARS_PER_TOKEN = 1
 """Definitions take at most so many characters for each token of the window, which is about a quarter of it."""
 
-_PATH_NAME = re.compile(r"(?:path|file|filename|(?P<folder>dir|dirname|directory|directorie|folder))s?$", re.IGNORECASE)
+_PATH_NAME = re.compile(
+    r"(?:(?:path|file|filename)s?|(?P<folder>dirs?|dirname|director(?:y|ies)|folders?))$", re.IGNORECASE
+)
 """Ends of the names of arguments that are paths, whatever they look like."""
 _PATH = re.compile(r"(?:file://|[A-Za-z]:[/\\]|~?/|\.{1,2}(?:/|$))[^\n]*", re.IGNORECASE)
 """Paths, whatever their argument is called."""
