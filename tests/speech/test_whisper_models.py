@@ -43,7 +43,7 @@ async def server(repository: Gallery, settings: Settings) -> AsyncGenerator[Serv
 
 
 async def transcribe(server: Server, model: str) -> str:
-    """What OpenAI's client gets."""
+    """Return the text that OpenAI's client gets."""
     async with client_of(server) as client:
         once = client.with_options(max_retries=0)
         found = await once.audio.transcriptions.create(file=SOUNDS / "english.webm", model=model, language="en")

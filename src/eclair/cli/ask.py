@@ -127,7 +127,7 @@ def _spoken(arguments: argparse.Namespace, settings: Settings, terminal: Termina
 
 
 def _open_reader(arguments: argparse.Namespace, settings: Settings, terminal: Terminal) -> AnswerReader | None:
-    """Raises SetupError."""
+    """Open what reads the answer aloud; None without `--speak`. Raises ModelMissing and SetupError."""
     if not arguments.speak:
         return None
     from eclair.cli._loudspeaker import AnswerReader  # slow to import, as above

@@ -36,7 +36,7 @@ BASE_MODEL = "whisper-base"
 class WhisperModel:
     """A model in CTranslate2's format in a repository of the hub; `parameters` are billions, as OpenAI says.
 
-    One that doesn't `translates` was not trained to write in English what is said in another language.
+    `translates` tells whether it was trained to write in English what is said in another language.
     """
 
     id: str

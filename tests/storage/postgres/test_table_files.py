@@ -196,6 +196,6 @@ async def test_a_backup_that_waited_for_an_update_has_the_rows(tmp_path: Path, d
         await raw.execute("SELECT pg_advisory_xact_lock($1)", MIGRATION_LOCK)
         copying = asyncio.create_task(asyncio.to_thread(Files, tmp_path, url))
         await somebody_waits(url)
-        await raw.execute("ALTER TABLE conversation ADD COLUMN added float DEFAULT random()")  # writes the table anew
+        await raw.execute("ALTER TABLE conversation ADD COLUMN added float DEFAULT random()")  # rewrites the table
     await raw.close()
     assert (await copying)["database/conversation/000000.copy"].count(b"\n") == 3
