@@ -12407,7 +12407,7 @@ export interface components {
             readonly state: "absent" | "installing" | "ready" | "unsupported";
             readonly size: number;
             readonly download: number;
-            readonly stage: ("wait" | "download" | "unpack" | "idle" | "memory" | "compile") | null;
+            readonly stage: ("wait" | "download" | "unpack" | "memory" | "idle" | "compile") | null;
             readonly share: number;
             readonly error: components["schemas"]["InstallFault"] | null;
         };
