@@ -11,7 +11,7 @@ import contextlib
 import logging
 import re
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import aclosing
 from dataclasses import dataclass, field
 
@@ -224,10 +224,9 @@ class BackgroundReader:
         self._embedding.wake()
         chunker = Chunker(sha256)
         batch = _PageBatch()
-        heard_s = 0.0
-        for stored in await self._storage.documents.list_pages(sha256):
-            batch.chunks += chunker.add(stored.page)
-            heard_s = heard_until(stored.page)
+        kept = [stored.page for stored in await self._storage.documents.list_pages(sha256)]
+        batch.chunks += await asyncio.to_thread(_chunk, chunker, kept)
+        heard_s = heard_until(kept[-1]) if kept else 0.0
         name = await self._storage.files.get_name(sha256)
         async with (
             self._blobs.open_path(sha256, check=False) as path,
@@ -256,6 +255,10 @@ class BackgroundReader:
         await self._storage.documents.add_pages(job.subject, batch.pages, batch.chunks, finished=finished, job=job)
         self.error = None
         await self._announce(False)
+
+
+def _chunk(chunker: Chunker, pages: Iterable[Page]) -> list[Chunk]:
+    return [chunk for page in pages for chunk in chunker.add(page)]
 
 
 async def _cancel(task: asyncio.Task[None] | None) -> None:
