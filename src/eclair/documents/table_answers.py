@@ -20,6 +20,7 @@ from eclair.schema.models import Model
 from eclair.schema.principal import Principal
 from eclair.storage.base import Storage
 from eclair.storage.files import FileState
+from eclair.text.intent import MAX_QUESTION_CHARS
 
 MAX_FILES = 20
 MIN_MODEL_ROWS = 3
@@ -51,8 +52,10 @@ class TableCalculator:
         self, text: str, files: Sequence[FileState], engine: Engine, model: Model
     ) -> AsyncGenerator[StepStarted | StepFinished, None]:
         """Compute the answer from the best table of the files, if it is computed from one; yield the step."""
-        question = read_question(text)
-        if question is None or not files or len(files) > MAX_FILES:
+        if not files or len(files) > MAX_FILES:
+            return
+        question = read_question(text[:MAX_QUESTION_CHARS])
+        if question is None:
             return
         began = self._clock()
         tables = [table for file in files for table in await self._tables(file)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Protocol, cast
 
 from pydantic import BaseModel
@@ -121,9 +122,15 @@ class LocalTool:
 
 def define_function(name: str, description: str, arguments: type[BaseModel]) -> JSON:
     """Return the definition of a function in OpenAI's format, with the schema of its arguments."""
-    schema: JSON = without_titles(arguments.model_json_schema())
+    schema: JSON = without_titles(_schema_of(arguments))
     schema.pop("description", None)
     return {"type": "function", "function": {"name": name, "description": description, "parameters": schema}}
+
+
+@cache
+def _schema_of(arguments: type[BaseModel]) -> JSON:
+    """Return the schema of a model, which takes milliseconds to make."""
+    return arguments.model_json_schema()
 
 
 def without_titles(value: Any) -> Any:
