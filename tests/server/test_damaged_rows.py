@@ -70,6 +70,7 @@ async def filled(settings: Settings) -> AsyncGenerator[tuple[Server, dict[str, s
 def loosened(path: Path) -> Generator[apsw.Connection]:
     """Another connection that can put anything into strict tables, as a disk can."""
     db = apsw.Connection(str(path))
+    db.set_busy_timeout(10_000)
     db.execute("PRAGMA foreign_keys = OFF")
     db.execute("PRAGMA ignore_check_constraints = ON")
     db.execute("PRAGMA writable_schema = ON")
