@@ -1,13 +1,14 @@
-"""Faults of a PostgreSQL server, on a real one: it restarts, is gone or slow, takes no writes or connections."""
+"""Faults of a PostgreSQL server, on a real one: it restarts, is gone, cut off, slow, or takes no writes."""
 
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Any, cast
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import asyncpg  # pyright: ignore[reportMissingTypeStubs]
 import pytest
@@ -15,7 +16,7 @@ import pytest
 from eclair.errors import StoreError
 from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.storage.base import Storage
-from eclair.storage.postgres import database
+from eclair.storage.postgres import database, processes
 from eclair.storage.postgres.open import open_postgres
 from tests.postgres import TestDatabases
 from tests.support import conversation
@@ -41,6 +42,121 @@ async def storage(url: str) -> AsyncGenerator[Storage]:
     storage = open_postgres(url, time.time)
     yield storage
     await storage.close()
+
+
+class Line:
+    """What lies between Éclair and the server. While it is cut nothing comes through, and neither side is told."""
+
+    def __init__(self, socket: str) -> None:
+        self._socket = socket
+        self._whole = asyncio.Event()
+        self._whole.set()
+        self._tasks = set[asyncio.Task[None]]()
+
+    def cut(self) -> None:
+        self._whole.clear()
+
+    def mend(self) -> None:
+        self._whole.set()
+
+    @asynccontextmanager
+    async def lead_to(self, url: str) -> AsyncGenerator[str]:
+        """Yield the address of the server at `url` by way of this line."""
+        server = await asyncio.start_server(self._connect, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        try:
+            yield urlsplit(url)._replace(netloc=f"postgres@127.0.0.1:{port}", query="").geturl()
+        finally:
+            server.close()
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        there = await asyncio.open_unix_connection(self._socket)
+        for source, sink in ((reader, there[1]), (there[0], writer)):
+            task = asyncio.create_task(self._pass_on(source, sink))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _pass_on(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+        try:
+            while data := await source.read(65536):
+                await self._whole.wait()
+                sink.write(data)
+                await sink.drain()
+        except ConnectionError:
+            pass
+        finally:
+            sink.close()
+
+
+@pytest.fixture
+def line(url: str) -> Line:
+    folder = parse_qs(urlsplit(url).query)["host"][0]
+    return Line(f"{folder}/.s.PGSQL.5432")
+
+
+async def test_a_network_that_is_cut_keeps_nobody_waiting(
+    line: Line, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(processes, "ANSWER_TIMEOUT_S", 2)
+    monkeypatch.setattr(database, "CONNECT_TIMEOUT_S", 2)
+    monkeypatch.setattr(database, "RECONNECT_S", 0.3)
+    async with line.lead_to(url) as address:
+        storage = await asyncio.to_thread(open_postgres, address, time.time)  # the line is on this loop
+        try:
+            ids = [f"conv_{number}" for number in range(4)]
+            await asyncio.gather(*(conversation(storage, id) for id in ids))  # on as many connections
+            line.cut()
+            lost = r"cannot be reached|was lost while a change was being stored"
+            async with asyncio.timeout(30):
+                answers = await asyncio.gather(
+                    conversation(storage, "conv_lost"),
+                    storage.conversations.list_conversation_ids(LOCAL_PRINCIPAL),
+                    return_exceptions=True,
+                )
+            for answer in answers:
+                assert isinstance(answer, StoreError)
+                assert re.search(lost, answer.message)
+            line.mend()
+            await conversation(storage, "conv_after")
+            found = await storage.conversations.list_conversation_ids(LOCAL_PRINCIPAL)
+            assert {*ids, "conv_after"} <= set(found)
+        finally:
+            await storage.close()
+
+
+async def test_who_is_cut_off_is_dead_to_others_until_heard_of_again(
+    storage: Storage, line: Line, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(processes, "ANSWER_TIMEOUT_S", 2)
+    monkeypatch.setattr(database, "CONNECT_TIMEOUT_S", 2)
+    async with line.lead_to(url) as address:
+        cut_off = await asyncio.to_thread(open_postgres, address, time.time)
+        try:
+            name = cut_off.processes.current
+            assert await storage.processes.is_alive(name)
+            line.cut()
+            async with asyncio.timeout(30):
+                while await storage.processes.is_alive(name):  # noqa: ASYNC110
+                    await asyncio.sleep(0.1)
+            line.mend()
+            async with asyncio.timeout(30):
+                while not await storage.processes.is_alive(name):  # noqa: ASYNC110
+                    await asyncio.sleep(0.1)
+        finally:
+            await cut_off.close()
+
+
+async def test_no_clock_but_that_of_the_database_counts(storage: Storage, url: str) -> None:
+    ahead = open_postgres(url, lambda: time.time() + 86_400)
+    try:
+        for one, other in ((storage, ahead), (ahead, storage)):
+            assert await one.processes.is_alive(other.processes.current)
+    finally:
+        await ahead.close()
+    assert not await storage.processes.is_alive(ahead.processes.current)
 
 
 async def test_what_is_written_while_the_server_restarts_is_there_afterwards(

@@ -21,7 +21,7 @@ _TOKEN = re.compile(r"'[^']*'|\?(\d*)|\browid\b")
 
 
 @functools.lru_cache(maxsize=4096)
-def translated(statement: str) -> str:
+def number_parameters(statement: str) -> str:
     """Return a statement with `$1` for each `?` or `?1`, and PostgreSQL's name for a row's place, outside of texts."""
     count = 0
 
@@ -72,7 +72,7 @@ class PostgresConnection:
     def _prepare(self, statement: str) -> PreparedStatement:
         found = self._prepared.get(statement)
         if found is None:
-            found = wait_for(self.raw.prepare(translated(statement)))
+            found = wait_for(self.raw.prepare(number_parameters(statement)))
             self._prepared[statement] = found
             if len(self._prepared) > MAX_STATEMENTS:
                 self._prepared.popitem(last=False)

@@ -73,6 +73,7 @@ class PostgresDatabase:
         self.written = asyncio.Event()
         """Set after each write; who tells others of it clears it."""
         self._idle: list[PostgresConnection] = []
+        self._used: set[PostgresConnection] = set()
         self._loop = asyncio.new_event_loop()
         self._free = asyncio.Semaphore(MAX_CONNECTIONS)
         self._thread = threading.Thread(target=self._loop.run_forever, name="eclair-postgres", daemon=True)
@@ -130,9 +131,11 @@ class PostgresDatabase:
         self._loop.close()
 
     async def _disconnect(self) -> None:
-        for connection in self._idle:
-            await connection.raw.close(timeout=CONNECT_TIMEOUT_S)
+        closing = [connection.raw.close(timeout=CONNECT_TIMEOUT_S) for connection in self._idle]
         self._idle.clear()
+        for error in await asyncio.gather(*closing, return_exceptions=True):
+            if error is not None:  # nobody answers
+                log.warning("a connection to PostgreSQL is given up: %r", error)
 
     async def connect(self) -> RawConnection:
         """Connect once more, on the loop of the database; the caller closes the connection. Raises StoreError."""
@@ -144,17 +147,24 @@ class PostgresDatabase:
 
         async with self._free:
             connection = self._take_idle() or PostgresConnection(await self.connect())
+            self._used.add(connection)
             try:
                 yield connection
             except BaseException as error:
                 # a statement that was cancelled may have begun a transaction; a connection that was cut may not know it
                 is_unsure = isinstance(error, asyncio.CancelledError | asyncpg.InternalClientError)
-                if is_unsure or connection.raw.is_in_transaction():
+                if is_unsure or (not connection.raw.is_closed() and connection.raw.is_in_transaction()):
                     connection.raw.terminate()
                 raise
             finally:
+                self._used.discard(connection)
                 if not connection.raw.is_closed():
                     self._idle.append(connection)
+
+    def drop_connections(self) -> None:
+        """Give up all connections, on the loop of the database: what waits for an answer fails, or is tried again."""
+        for connection in (*self._used, *self._idle):
+            connection.raw.terminate()
 
     def _take_idle(self) -> PostgresConnection | None:
         while self._idle:
@@ -400,7 +410,7 @@ def translated(name: str) -> Any:
         asyncpg.PostgresConnectionError,
     ) as error:
         raise _ConnectionLost(
-            f"{name} cannot be reached ({error or type(error).__name__}); check that it runs."
+            f"{name} cannot be reached ({str(error) or type(error).__name__}); check that it runs."
         ) from error
     except (asyncpg.CannotConnectNowError, asyncpg.AdminShutdownError, asyncpg.CrashShutdownError) as error:
         raise _ConnectionLost(f"{name} is starting or stopping; try again in a moment.") from error

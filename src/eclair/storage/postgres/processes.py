@@ -1,7 +1,8 @@
 """Processes that share a PostgreSQL database: leases that are rows, and notices of writes.
 
 A process that lives renews its lease every second, by the clock of the database, so that no machine's own clock counts.
-One that is gone for LEASE_S, killed or cut off, is dead to the others, who end or take over its runs.
+One that is gone for LEASE_S, killed or cut off, is dead to the others, who end or take over its runs. A server that
+answers nothing for so long, as where the network was cut in between, is taken for gone: whoever waits for it stops.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Any
 
 from eclair.errors import StoreError
 from eclair.schema.ids import new_id
-from eclair.storage.postgres.connection import RawConnection
+from eclair.storage.postgres.connection import RawConnection, number_parameters
 from eclair.storage.postgres.database import PostgresDatabase, translated
 from eclair.storage.sql.connection import Connection
 from eclair.storage.sql.store import SQLStore, first_row, read, write
@@ -24,7 +25,14 @@ RENEWAL_S = 1.0
 NOTICE_INTERVAL_S = 0.02
 """Least time between two notices of a process, each of which takes a lock of the whole database for a moment."""
 RETRY_S = 1.0
+ANSWER_TIMEOUT_S = 10.0
+"""A renewal that takes longer fails, and with it every statement on this database."""
 CHANNEL = "eclair"
+
+_RENEWAL = (
+    f"INSERT INTO process (id, until) VALUES (?, clock_timestamp() + interval '{LEASE_S} seconds')"
+    " ON CONFLICT (id) DO UPDATE SET until = excluded.until"
+)
 
 log = logging.getLogger(__name__)
 
@@ -49,11 +57,10 @@ class PostgresProcessStore(SQLStore):
 
     async def begin(self) -> None:
         """Take a lease and begin to renew it, and to tell and hear of writes. Raises StoreError."""
-        await self._renew()
+        await self._database.write_here(self._put_lease, is_news=False)
         self._tasks = [
-            asyncio.create_task(self._keep_renewing(), name="lease"),
             asyncio.create_task(self._announce_writes(), name="notices of writes"),
-            asyncio.create_task(self._hear_writes(), name="notices of others"),
+            asyncio.create_task(self._stay_connected(), name="lease and notices of others"),
         ]
 
     async def end(self) -> None:
@@ -96,30 +103,11 @@ class PostgresProcessStore(SQLStore):
         row = first_row(db, "SELECT written FROM health_check WHERE id = ?", (1,))
         return 0 if row is None else int(row[0])
 
-    async def _renew(self) -> None:
-        await self._database.write_here(self._put_lease, is_news=False)
-        now = time.monotonic()
-        if now - self._renewed > LEASE_S:
-            self._believes_all_until = now + LEASE_S
-        self._renewed = now
-
     def _put_lease(self, db: Connection) -> None:
-        db.execute(
-            f"INSERT INTO process (id, until) VALUES (?, clock_timestamp() + interval '{LEASE_S} seconds')"
-            " ON CONFLICT (id) DO UPDATE SET until = excluded.until",
-            (self._name,),
-        )
+        db.execute(_RENEWAL, (self._name,))
 
     def _give_back(self, db: Connection) -> None:
         db.execute("DELETE FROM process WHERE id = ? OR until < now() - interval '1 day'", (self._name,))
-
-    async def _keep_renewing(self) -> None:
-        while True:
-            await asyncio.sleep(RENEWAL_S)
-            try:
-                await self._renew()
-            except StoreError as error:
-                log.warning("the lease of this process cannot be renewed: %s", error.message)
 
     async def _announce_writes(self) -> None:
         while True:
@@ -131,29 +119,33 @@ class PostgresProcessStore(SQLStore):
                 log.warning("others are not told of writes: %s", error.message)
             await asyncio.sleep(NOTICE_INTERVAL_S)
 
-    async def _hear_writes(self) -> None:
+    async def _stay_connected(self) -> None:
+        """Renew the lease and hear of others' writes, on a connection that no work can keep waiting."""
         while True:
             try:
                 raw = await self._database.connect()
                 try:
-                    await self._listen(raw)
+                    with translated(self._database.name):
+                        await self._renew_and_listen(raw)
                 finally:
                     raw.terminate()
             except StoreError as error:
-                log.warning("writes of others are not heard of: %s", error.message)
+                log.warning("the lease of this process cannot be renewed: %s", error.message)
+                if time.monotonic() - self._renewed > ANSWER_TIMEOUT_S:
+                    self._database.drop_connections()
             await asyncio.sleep(RETRY_S)
 
-    async def _listen(self, raw: RawConnection) -> None:
-        ended = asyncio.Event()
-
-        def end(_: RawConnection) -> None:
-            ended.set()
-
-        raw.add_termination_listener(end)
-        with translated(self._database.name):
-            await raw.add_listener(CHANNEL, self._hear)
+    async def _renew_and_listen(self, raw: RawConnection) -> None:
+        await raw.add_listener(CHANNEL, self._hear)
         self._note_write()  # there may have been some before
-        await ended.wait()
+        await raw.execute("SET synchronous_commit = off; SET default_transaction_isolation = 'read committed'")
+        while True:
+            await raw.execute(number_parameters(_RENEWAL), self._name, timeout=ANSWER_TIMEOUT_S)
+            now = time.monotonic()
+            if now - self._renewed > LEASE_S:
+                self._believes_all_until = now + LEASE_S
+            self._renewed = now
+            await asyncio.sleep(RENEWAL_S)
 
     async def _wait_here(self, seconds: float) -> None:
         heard = self._heard
