@@ -88,13 +88,13 @@ def worst_growth(pattern: Pattern, limit_s: float = 1.0) -> Growth | None:
     return worst
 
 
-def steady_growth(pattern: Pattern) -> Growth | None:
+def steady_growth(pattern: Pattern, limit_s: float = 1.0) -> Growth | None:
     """Return the worst growth, measured again where other programs may have disturbed it."""
-    growth = worst_growth(pattern)
+    growth = worst_growth(pattern, limit_s)
     for _ in range(2):
         if growth is None or growth.exponent <= MAX_GROWTH:
             break
-        again = worst_growth(pattern)
+        again = worst_growth(pattern, limit_s)
         growth = again if again is None or again.exponent < growth.exponent else growth
     return growth
 
