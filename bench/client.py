@@ -48,6 +48,7 @@ class Exchange(asyncio.Protocol):
         self._first: float | None = None
         self._transport: asyncio.Transport | None = None
         self._closed: asyncio.Future[float] = asyncio.get_running_loop().create_future()
+        self._begun = asyncio.Event()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)  # uvloop's is none by its class
@@ -57,8 +58,10 @@ class Exchange(asyncio.Protocol):
         self._pieces.append(data)
         if self._first is None and self._marker.search(b"".join(self._pieces[-2:])):
             self._first = time.perf_counter()
+            self._begun.set()
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self._begun.set()
         if not self._closed.done():
             self._closed.set_result(time.perf_counter())
 
@@ -66,6 +69,10 @@ class Exchange(asyncio.Protocol):
     def came(self) -> bytes:
         """The body as far as it has come."""
         return _body(b"".join(self._pieces))[1]
+
+    async def wait_for_first(self) -> None:
+        """Wait until the first word has come, or the server has closed the connection."""
+        await asyncio.wait_for(self._begun.wait(), PATIENCE)
 
     def abort(self) -> None:
         """Go away in mid-answer."""

@@ -18,7 +18,7 @@ from typing import Any
 import orjson
 import uvloop
 
-MODELS = ("full", "paced-100", "paced-200", "paced-1000", "paced-2000", "paced-5000")
+MODELS = ("full", "paced-20", "paced-100", "paced-200", "paced-1000", "paced-2000", "paced-5000")
 LONGEST = 4000
 BURST = 50
 """Words that `full` hands to the system at once."""

@@ -1,0 +1,128 @@
+"""Ten thousand followers of one answer, as where a ministry reads along: each gets every byte, and others are served.
+
+They come while the answer is written, each on a connection of its own. Beside them somebody asks for the list of
+conversations again and again, before they come and while they are there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import resource
+import time
+
+from client import DELTA, SSE, Exchange, Reply, begin, native_message
+from fast_upstream import words
+from harness import Goals, Process, eclair, options, quantile, run, table, upstream
+
+from eclair.schema.ids import new_id
+
+RATE = 20
+DURATION_S, QUICK_DURATION_S = 90, 12
+"""The time for which the answer is written."""
+TOGETHER = 100
+"""Followers that come at once, and wait for their first word."""
+OTHERS_INTERVAL_S = 0.2
+
+
+async def begun_run(asking: Exchange) -> str:
+    """Wait for the first event of an answer, and return the id of its run."""
+    async with asyncio.timeout(30):
+        while not (run_id := asking.came.partition(b'"run":"')[2].partition(b'"')[0]):  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    return run_id.decode()
+
+
+async def follow(server: Process, run_id: str, wanted: int) -> list[Exchange]:
+    """Return so many followers of a run, once all have its first word."""
+    free = asyncio.Semaphore(TOGETHER)
+
+    async def connect() -> Exchange:
+        async with free:
+            exchange = await begin(server.port, "GET", f"/api/runs/{run_id}/events", accept=SSE, first=DELTA)
+            await exchange.wait_for_first()
+            return exchange
+
+    return await asyncio.gather(*(connect() for _ in range(wanted)))
+
+
+async def serve_others(server: Process, ended: asyncio.Event) -> list[float]:
+    """Ask for the list of conversations until `ended`; return the seconds that each reply took."""
+    took: list[float] = []
+    while not ended.is_set():
+        reply = await (await begin(server.port, "GET", "/api/conversations")).reply()
+        if reply.status != 200:
+            raise SystemExit(f"The list of conversations was answered with {reply.status}.")
+        took.append(reply.ended - reply.began)
+        await asyncio.sleep(OTHERS_INTERVAL_S)
+    return took
+
+
+async def measure(wanted: int, count: int) -> None:
+    async with upstream() as engine, eclair(engine=engine) as server:
+        alone = asyncio.Event()
+        asyncio.get_running_loop().call_later(3, alone.set)
+        before_s = await serve_others(server, alone)
+        body = {
+            "id": new_id("conv"),
+            "turn": {"text": "A question.", "model": f"paced-{RATE}", "max_tokens": count},
+        }
+        asking = await begin(server.port, "POST", "/api/conversations", body, accept=SSE, first=DELTA)
+        run_id = await begun_run(asking)
+        memory, over = server.rss(), asyncio.Event()
+        began = time.perf_counter()
+        others = asyncio.create_task(serve_others(server, over))
+        exchanges = await follow(server, run_id, wanted)
+        connected_s = time.perf_counter() - began
+        grown = server.rss() - memory
+        replies = await asyncio.gather(*(each.reply() for each in exchanges))
+        over.set()
+        beside_s = await others
+        whole = await asking.reply()
+    report(count, whole, replies, connected_s, grown, (before_s, beside_s))
+
+
+def report(
+    count: int,
+    whole: Reply,
+    replies: list[Reply],
+    connected_s: float,
+    grown: int,
+    others: tuple[list[float], list[float]],
+) -> None:
+    """Print what followers got, how late the last had it, and what others waited, before and beside them."""
+    if native_message(whole.body).text != words(count):
+        raise SystemExit("The answer is not what the upstream said.")
+    firsts = [each.first - each.began for each in replies if each.first is not None]
+    lags = [each.ended - whole.ended for each in replies]
+    differed = sum(each.body != whole.body for each in replies)
+    table(
+        ["followers", "all there after", "first word p95", "end after the first p95", "memory each", "others p95"],
+        [
+            [
+                f"{len(replies):,}",
+                f"{connected_s:.1f} s",
+                f"{quantile(firsts, 0.95):.2f} s",
+                f"{quantile(lags, 0.95):.2f} s",
+                f"{grown / len(replies) / 1024:.0f} kB",
+                f"{quantile(others[0], 0.95) * 1000:.0f} -> {quantile(others[1], 0.95) * 1000:.0f} ms",
+            ]
+        ],
+    )
+    goals = Goals()
+    goals.at_most("followers who missed a byte", differed, 0)
+    goals.at_most("end after the first follower's, p95", quantile(lags, 0.95), 5, " s")
+    goals.at_most("others' wait, p95", quantile(others[1], 0.95), 1, " s")
+    goals.print()
+
+
+def main() -> None:
+    parser = options(__doc__ or "")
+    parser.add_argument("--followers", type=int, default=10_000, help="as many as the system's limit of files allows")
+    asked = parser.parse_args()
+    allowed = resource.getrlimit(resource.RLIMIT_NOFILE)[1] // 2 - 20
+    count = RATE * (QUICK_DURATION_S if asked.quick else DURATION_S)
+    run(measure(min(1000 if asked.quick else asked.followers, allowed), count))
+
+
+if __name__ == "__main__":
+    main()
