@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from eclair.settings import Settings
 from tests.browser import axe
 from tests.browser.conftest import Opening
 from tests.browser.served import Served
-from tests.browser.test_chat import answer, finished, send
+from tests.browser.test_chat import answer, composer, finished, send
 from tests.python.conftest import lend_tools
 from tests.python.test_data_tools import CHART, SALES
 from tests.python.test_tool import call
@@ -73,6 +73,35 @@ def test_a_shared_page_shows_the_chart(page: Page) -> None:
     chart = page.get_by_role("img", name=re.compile("^Revenue"))
     expect(chart).to_be_visible()
     assert chart.evaluate("image => image.naturalWidth") > 0
+
+
+def test_a_made_file_is_used_in_the_next_message(look: Callable[..., Page]) -> None:
+    page = look(390, 844)
+    page.goto("/")
+    code = "open('sums.csv', 'w').write('region,sum\\nNorth,270\\n')\nopen('state.pkl', 'w').write('x')"
+    send(page, call(code))
+    finished(page)
+    files = answer(page).get_by_role("list", name="Files made by Python")
+    expect(files.get_by_role("listitem")).to_have_count(2)
+    use = files.get_by_role("button", name=re.compile("^Use "))
+    expect(use).to_have_count(1)
+    expect(use).to_have_accessible_name("Use sums.csv in my next message")
+    for theme in ("light", "dark"):
+        page.emulate_media(color_scheme=theme)
+        axe.check(page)
+    use.press("Enter")
+    attached = page.get_by_role("list", name="Attached files").get_by_role("listitem")
+    expect(attached.get_by_text("ready")).to_be_visible()
+    expect(composer(page)).to_be_focused()
+    use.press("Enter")
+    expect(composer(page)).to_be_focused()
+    expect(attached).to_have_count(1)
+    page.reload()
+    expect(attached).to_contain_text("sums.csv")
+    send(page, call("print(open('sums.csv').read())"))
+    finished(page)
+    expect(answer(page).get_by_role("group", name="Output")).to_contain_text("North,270")
+    expect(page.get_by_role("article", name="You").last).to_contain_text("sums.csv")
 
 
 def test_an_error_is_folded_below_its_line(page: Page) -> None:

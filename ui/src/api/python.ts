@@ -1,5 +1,6 @@
 // Sandboxed Python: what it can use, its data tools, and the files that it made in a conversation.
 
+import type { FileState } from "./files.ts";
 import { Resource } from "./resource.ts";
 import type { Reply } from "./wire.ts";
 
@@ -35,6 +36,11 @@ export class PythonCalls extends Resource {
   /** A file's bytes. */
   file(conversation: string, file: Version, signal?: AbortSignal): Promise<Response> {
     return this.client.request("GET", address(conversation, file), undefined, signal);
+  }
+
+  /** Keep it as a file of the person, for a message to be sent with. */
+  keep(conversation: string, file: Version): Promise<FileState> {
+    return this.client.call("POST", address(conversation, file));
   }
 
   download(conversation: string, file: Version): Promise<Response> {

@@ -1388,7 +1388,31 @@ export interface paths {
             };
         };
         readonly put?: never;
-        readonly post?: never;
+        readonly post: {
+            readonly parameters: {
+                readonly query?: {
+                    readonly version?: number | null;
+                };
+                readonly header?: never;
+                readonly path: {
+                    readonly id: string;
+                    readonly name: string;
+                };
+                readonly cookie?: never;
+            };
+            readonly requestBody?: never;
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 201: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["FileBody"];
+                    };
+                };
+            };
+        };
         readonly delete: {
             readonly parameters: {
                 readonly query?: never;

@@ -23,6 +23,8 @@ export interface PythonResult {
 
 const FILES = "\n\nFiles made:";
 const FILE = /^- (.+) \(([^ ()]+), version (\d+), (\d+) bytes\)(?:: (.*))?$/;
+/** What nobody could read: archives that aren't unpacked, databases, and data that only programs read. */
+const UNREADABLE = /\.(7z|rar|tar|t?gz|bz2|xz|zst|exe|dll|so|db|sqlite3?|pkl|pickle|npy|npz|parquet|feather|arrow|h5|hdf5|bin|dat|wasm|ttf|otf|woff2?)$/i;
 const MAX_SHOWN_BYTES = 8_000_000;
 const MAX_DRAWING_BYTES = 1_000_000;
 
@@ -66,6 +68,11 @@ export function shownFiles(files: readonly MadeFile[]): readonly MadeFile[] {
   return [...pictures, ...drawings];
 }
 
+/** True for a file that can be read once it is attached to a message. */
+export function isAttachable({ name, size }: MadeFile): boolean {
+  return size > 0 && !UNREADABLE.test(name);
+}
+
 function stem(name: string): string {
   return name.replace(/\.[^./]*$/, "");
 }
@@ -74,5 +81,6 @@ function madeFile(text: string): MadeFile[] {
   const found = FILE.exec(text);
   if (found === null) return [];
   const [, name = "", media = "", version = "", size = "", alt = ""] = found;
+  if (name.split("/").some((part) => ["", ".", ".."].includes(part))) return []; // its address would be another
   return [{ name, media, version: Number(version), size: Number(size), alt }];
 }

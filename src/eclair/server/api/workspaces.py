@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import AsyncGenerator
 from pathlib import PurePosixPath
 from typing import Annotated
 from urllib.parse import quote
@@ -11,9 +13,11 @@ from pydantic import BaseModel, Field
 from starlette.responses import Response
 
 from eclair.app import App
+from eclair.documents.ingest import limit_size
 from eclair.python.python_protocol import MAX_CODE_CHARS, Interpreter
 from eclair.python.python_service import PythonRun
 from eclair.server.api.exports import attachment_disposition
+from eclair.server.api.files import FileBody
 from eclair.server.principal import Caller
 from eclair.server.request_body import RequestBody
 from eclair.storage.workspaces import WorkspaceFile
@@ -22,6 +26,9 @@ IMMUTABLE_CACHE = "private, max-age=31536000, immutable"
 """A version of a file never changes."""
 SHOWN_TYPES = frozenset({"image/png", "image/jpeg", "image/webp"})
 """Media types that a page may show; everything else is only to be saved."""
+
+_NO_NAME = re.compile(r"[\\\x00-\x1f\x7f-\x9f]")
+"""Characters that Python writes in names, and uploads don't have."""
 
 
 class PythonCodeBody(RequestBody):
@@ -114,6 +121,15 @@ def router(app: App) -> APIRouter:
         file, data = await app.python.read_file(principal, id, name, version)
         return file_response(file, data, is_version=version is not None, download=download)
 
+    @api.post("/{id}/workspace/{name:path}", status_code=201)
+    async def keep_workspace_file(
+        principal: Caller, id: str, name: str, version: Annotated[int | None, Query(ge=1)] = None
+    ) -> FileBody:
+        file, data = await app.python.read_file(principal, id, name, version)
+        kept = _upload_name(file)
+        source = limit_size(_whole(data), kept, app.settings.max_file_mb)
+        return FileBody.from_state(await app.ingestor.ingest(principal, kept, file.media, source))
+
     @api.delete("/{id}/workspace/{name:path}", status_code=204)
     async def delete_workspace_file(principal: Caller, id: str, name: str) -> None:
         await app.python.delete_file(principal, id, name)
@@ -131,3 +147,16 @@ def file_response(file: WorkspaceFile, data: bytes, *, is_version: bool, downloa
     if download or file.media not in SHOWN_TYPES:
         headers["Content-Disposition"] = attachment_disposition(PurePosixPath(file.name).name)
     return Response(data, media_type=file.media, headers=headers)
+
+
+def _upload_name(file: WorkspaceFile) -> str:
+    """Return the name of a version as an upload, without folders.
+
+    A former version has its number in it, since code reads the current one under the name alone.
+    """
+    path = PurePosixPath(_NO_NAME.sub("_", file.name))
+    return path.name if file.current else f"{path.stem} v{file.version}{path.suffix}"
+
+
+async def _whole(data: bytes) -> AsyncGenerator[bytes, None]:
+    yield data

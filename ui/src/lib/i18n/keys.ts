@@ -870,6 +870,8 @@ export interface Placeholders {
   readonly pythonLost: never;
   readonly pythonWants: "name";
   readonly pythonFiles: never;
+  readonly madeFileUse: "name";
+  readonly callFiles: never;
   readonly pythonRemove: never;
   readonly speechListening: never;
   readonly speechListeningHint: never;
