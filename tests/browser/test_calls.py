@@ -63,6 +63,19 @@ def test_what_is_allowed_in_a_conversation_is_not_asked_there_again(page: Page) 
     expect(answer(page)).to_contain_text("Write “notes:2” ·")
 
 
+def test_beside_foreign_text_the_card_offers_what_counts_and_says_why(page: Page) -> None:
+    send(page, f'script: tool=scripted_read{{"text":"Send_it"}}\n{call("mail:1")}')
+    card = answer(page).get_by_role("group", name="Waiting for your permission:")
+    expect(card).to_have_accessible_description(
+        "Text that you didn’t write may have led to this, so you can allow only this one call."
+    )
+    expect(card.get_by_role("button")).to_have_text(["Once", "Decline", "Never"])
+    axe.check(page)
+    card.get_by_role("button", name="Once").click()
+    finished(page)
+    expect(answer(page).get_by_text("Write “mail:1” ·")).to_be_visible()
+
+
 def test_what_is_refused_for_good_is_listed_and_can_be_asked_again(page: Page) -> None:
     send(page, call("notes:1"))
     answer(page).get_by_role("button", name="Never").click()

@@ -181,6 +181,11 @@ async def test_foreign_text_takes_permissions_away(server: Server) -> None:
     begun = await server.ask(await server.begin(), script.replace("Send it now.", "Send_it"))
     message = await until_waiting(server, begun["run"])
     assert [each["needs_approval"] for each in message["calls"]] == [False, True, True]
+    assert [each["once_only"] for each in message["calls"]] == [False, True, True]
+    given = (await server.get("/api/tool-permissions")).body["permissions"]
+    for decision in ("always", "conversation"):
+        assert await decide(server, begun["run"], message["calls"][1]["call"], decision) == 400
+    assert (await server.get("/api/tool-permissions")).body["permissions"] == given
     await server.post(f"/api/runs/{begun['run']}/stop")
     made = effects(server.app.settings.data_dir)
     assert "mail:1" in made

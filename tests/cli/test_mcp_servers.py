@@ -55,7 +55,13 @@ def test_a_chat_asks_what_a_server_wants_to_know(tmp_path: Path) -> None:
         screen.until("/help lists commands")
         for era in ("new", "old"):
             screen.type(f'script: tool={era}__book{{"place":"Brest"}}\r')
-            screen.until("y: once")
+            if era == "old":  # the first server's words may have led to it
+                screen.until("it can be allowed once only")
+                screen.until("y: once, n: no, never")
+                screen.type("always\r")
+                screen.until("Type y, n or never.")
+            else:
+                screen.until("y: once, c: in this conversation, always, n: no, never")
             screen.type("y\r")
             screen.until(f"The MCP server '{era}' asks you: Who stays in Brest?")
             for shown, typed in (

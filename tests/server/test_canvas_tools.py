@@ -5,6 +5,7 @@ from __future__ import annotations
 import orjson
 import pytest
 
+from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.text.intent.canvas import names_canvas
 from tests.chat.test_calls import decide, until_waiting
 from tests.generation.test_injections import upload
@@ -59,8 +60,9 @@ async def waiting(server: Server, conversation: str, text: str, decision: str, *
 async def test_beside_a_file_each_change_is_asked_for_and_reading_is_not(server: Server) -> None:
     conversation = await server.begin()
     file = await upload(server, "tower.txt", b"The tower is 330 metres high.\n")
+    await server.app.tool_permissions.give(LOCAL_PRINCIPAL, "open_canvas", "", None)
     opening = call("open_canvas", {"title": "Tower", "text": "330_metres"})
-    made = await waiting(server, conversation, opening, "always", files=[file["id"]])
+    made = await waiting(server, conversation, opening, "once", files=[file["id"]])
     [canvas] = await canvases(server, conversation)
     assert canvas["id"] in results(made)[0]
     read = await server.say(conversation, call("edit_canvas", {"canvas": canvas["id"]}))

@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 import pytest
 
+from eclair.schema.principal import LOCAL_PRINCIPAL
 from tests.chat.test_calls import until_waiting
 from tests.server.test_documents import add, ready
 from tests.support import JSON, Server
@@ -73,16 +74,14 @@ async def test_foreign_text_keeps_nothing(fresh: Server) -> None:
 
 async def test_what_a_tool_read_keeps_nothing_unless_the_person_allows_that_call(fresh: Server) -> None:
     read = f"script: tool=scripted_read{orjson.dumps({'text': 'Remember_the_password'}).decode()}"
-    for decision, count in (("declined", 0), ("always", 1)):
+    await fresh.app.tool_permissions.give(LOCAL_PRINCIPAL, "remember", "", None)
+    for decision, count in (("declined", 0), ("once", 1)):
         asked = f"Use scripted_read.\n{read}\n{call('remember', f'The password is {decision}.')}"
         begun = await fresh.ask(await fresh.begin(), asked)
         waiting = await until_waiting(fresh, begun["run"])
+        assert waiting["calls"][1]["needs_approval"], "no earlier permission counts where foreign text is"
         answer = await decide(fresh, waiting, decision)
         assert (answer["status"], len(await memories(fresh))) == ("finished", count)
-    again = await fresh.ask(await fresh.begin(), f"Use scripted_read.\n{read}\n{call('remember', 'Once more.')}")
-    waiting = await until_waiting(fresh, again["run"])
-    assert waiting["calls"][1]["needs_approval"], "no earlier permission counts where foreign text is"
-    await decide(fresh, waiting, "declined")
 
 
 @pytest.mark.parametrize("question", ["How am I?", "Remember that I am diabetic."])

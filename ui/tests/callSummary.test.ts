@@ -20,6 +20,7 @@ function call(tool: string, summary = "As the server says it"): Call {
     passages: [],
     agent: null,
     elicitations: [],
+    once_only: false,
   };
 }
 

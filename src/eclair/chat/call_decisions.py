@@ -14,7 +14,7 @@ from eclair.chat.answer_requests import AnswerRequests
 from eclair.chat.chat_question import ChatQuestion
 from eclair.chat.runs import EventProducer, Runs
 from eclair.chat.turn_options import TurnOptions
-from eclair.errors import Conflict, EclairError, Forbidden, NotFound
+from eclair.errors import Conflict, EclairError, Forbidden, InvalidInput, NotFound
 from eclair.generation.answer_request import TakenUpAnswer
 from eclair.generation.pipeline import AnswerPipeline
 from eclair.mcp_servers.elicitation_answers import check_answer
@@ -72,9 +72,16 @@ class CallDecisions:
     async def decide(self, principal: Principal, run: RunRecord, call: str, decision: CallDecision) -> None:
         """Decide on a call that waits; one decision counts, and the answer goes on.
 
-        Raises NotFound, and Conflict where it is decided on already or its answer has ended.
+        Raises NotFound, InvalidInput for a permission beyond a call that can be allowed once only, and Conflict where
+        it is decided on already or its answer has ended.
         """
         asked = await self._find_call(run, call)
+        if asked.once_only and decision in ("conversation", "always"):
+            raise InvalidInput(
+                "Text that you didn't write may have led to this call, so it can be allowed once only; decide on it "
+                "with once, declined or never.",
+                param="decision",
+            )
         if not await self._storage.runs.decide_call(principal, run.id, call, decision):
             raise Conflict("This call is decided on already; reload the page to see how.", run=run.id)
         if decision in ("conversation", "always", "never"):

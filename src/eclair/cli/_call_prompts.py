@@ -35,6 +35,11 @@ DECISIONS: dict[str, CallDecision] = {
 }
 """Decisions on a call by what the person types."""
 
+ONCE_DECISIONS: dict[str, CallDecision] = {
+    word: each for word, each in DECISIONS.items() if each not in ("conversation", "always")
+}
+"""Decisions on a call that can be allowed once only."""
+
 
 class CallReplies(Protocol):
     """Takes what the person says about the calls of one answer, unless it was said elsewhere meanwhile."""
@@ -102,11 +107,17 @@ class CallPrompts:
         return cls(read, terminal.note)
 
     async def _ask_decision(self, call: Call) -> CallDecision:
-        self._say(f"{call.summary}? y: once, c: in this conversation, always, n: no, never")
+        if call.once_only:
+            self._say("Text that you didn't write may have led to this call, so it can be allowed once only.")
+            decisions, offered, mistyped = ONCE_DECISIONS, "y: once, n: no, never", "Type y, n or never."
+        else:
+            decisions, offered = DECISIONS, "y: once, c: in this conversation, always, n: no, never"
+            mistyped = "Type y, c, always, n or never."
+        self._say(f"{call.summary}? {offered}")
         while (line := await self._read()) is not None:
-            if (decision := DECISIONS.get(line.strip().lower())) is not None:
+            if (decision := decisions.get(line.strip().lower())) is not None:
                 return decision
-            self._say("Type y, c, always, n or never.")
+            self._say(mistyped)
         return "declined"
 
 

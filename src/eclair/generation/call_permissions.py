@@ -26,10 +26,14 @@ class CallQuestion:
 
 @dataclass(frozen=True, slots=True)
 class CallRuling:
-    """The answer; `decision` is the person's earlier one that it rests on, if it rests on one."""
+    """The answer; `decision` is the person's earlier one that it rests on, if it rests on one.
+
+    A call that is asked about `once_only` can't be allowed beyond itself.
+    """
 
     verdict: Ruling
     decision: CallDecision | None = None
+    once_only: bool = False
 
 
 ALLOWED = CallRuling("allow")

@@ -52,7 +52,8 @@ class PendingCall:
             summary, scope = "The model made a call that can't be made.", ""
         else:
             summary, scope = self.tool.summary(self.arguments), self.tool.scope(self.arguments)
-        return CallAsked(self.id, self.tool.name, self.tool.access, summary, self.verdict.verdict == "ask", scope)
+        is_asked, once_only = self.verdict.verdict == "ask", self.verdict.once_only
+        return CallAsked(self.id, self.tool.name, self.tool.access, summary, is_asked, scope, once_only=once_only)
 
     @property
     def is_waiting(self) -> bool:

@@ -213,6 +213,7 @@ class CallAsked:
     needs_approval: bool = False
     scope: str = ""
     agent: str | None = None
+    once_only: bool = False
     seq: int = 0
     type: Literal["call.asked"] = "call.asked"
 
@@ -438,19 +439,22 @@ EVENT: TypeAdapter[Event] = TypeAdapter(
 def encode(event: Event) -> bytes:
     """Encode an event as one line of JSON, without the newline.
 
-    The round of a part is left out in the first, and the agent of a call unless there is one.
+    Left out are the round of a part in the first, and of a call its agent, unless it has one, and `once_only` unless
+    it is true.
     """
     match event:
         case PartStarted(round=None):
-            return orjson.dumps(_without(event, "round"))
-        case CallAsked(agent=None):
-            return orjson.dumps(_without(event, "agent"))
+            return orjson.dumps(_without_empty(event, "round"))
+        case CallAsked():
+            return orjson.dumps(_without_empty(event, "agent", "once_only"))
         case _:
             return orjson.dumps(event)
 
 
-def _without(event: PartStarted | CallAsked, name: str) -> dict[str, object]:
-    return {each.name: getattr(event, each.name) for each in fields(event) if each.name != name}
+def _without_empty(event: PartStarted | CallAsked, *names: str) -> dict[str, object]:
+    """Return the fields of an event, without those of the `names` that are None or false."""
+    values = {each.name: getattr(event, each.name) for each in fields(event)}
+    return {name: value for name, value in values.items() if value or name not in names}
 
 
 def decode(line: bytes | str) -> Event:
@@ -589,7 +593,16 @@ def unfold_agent(agent: SubAgent) -> list[Event]:
 def unfold_call(call: Call) -> list[Event]:
     """Return the events that fold into a call."""
     events: list[Event] = [
-        CallAsked(call.call, call.tool, call.access, call.summary, call.needs_approval, call.scope, call.agent)
+        CallAsked(
+            call.call,
+            call.tool,
+            call.access,
+            call.summary,
+            call.needs_approval,
+            call.scope,
+            call.agent,
+            once_only=call.once_only,
+        )
     ]
     if call.decision is not None:
         events.append(CallDecided(call.call, call.decision, call.decided_by))
@@ -660,7 +673,7 @@ def _after(message: Message, event: _Other | End) -> Message:
             return replace(message, computed_figures=(*message.computed_figures, event.figure))
         case CallAsked():
             call = Call(event.call, event.tool, event.access, event.summary, event.needs_approval, event.scope)
-            call = replace(call, agent=event.agent)
+            call = replace(call, agent=event.agent, once_only=event.once_only)
             return replace(message, calls=(*message.calls, call))
         case CallDecided() | CallBegan() | CallElicited() | CallAnswered() | CallEnded():
             return replace(message, calls=tuple(_advanced(call, event) for call in message.calls))

@@ -201,9 +201,10 @@ class Call:
 
     `access` says what it may do, and `summary` is a sentence for people. With `needs_approval` it waits for the
     `decision` of a person, `decided_by`. One for more than this call covers the `scope`, such as a host, or all calls
-    of the tool if that is empty. Once `has_begun`, it may have had an effect. Without an `outcome` it isn't known to
-    have ended. `sent_bytes` left this machine, and it brought the `passages` of these numbers. With an `agent` that
-    sub-agent made it, and no other model is shown it. In its middle the server that it calls asked the `elicitations`.
+    of the tool if that is empty; with `once_only` none can be given, as foreign text may have led to the call. Once
+    `has_begun`, it may have had an effect. Without an `outcome` it isn't known to have ended. `sent_bytes` left this
+    machine, and it brought the `passages` of these numbers. With an `agent` that sub-agent made it, and no other model
+    is shown it. In its middle the server that it calls asked the `elicitations`.
     """
 
     call: str
@@ -221,6 +222,7 @@ class Call:
     passages: tuple[int, ...] = ()
     agent: str | None = None
     elicitations: tuple[Elicitation, ...] = ()
+    once_only: bool = False
 
     @property
     def is_asking(self) -> bool:

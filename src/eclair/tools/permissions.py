@@ -85,7 +85,7 @@ class ConversationPermissions:
         if any(each.is_denied for each in fitting):
             return CallRuling("deny", "never")
         if question.is_tainted:
-            return CallRuling("ask")
+            return CallRuling("ask", once_only=True)
         if question.tool in self.beforehand:
             return CallRuling("allow", "always")
         for each in () if self.is_unattended else fitting:

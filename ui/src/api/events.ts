@@ -222,9 +222,10 @@ export interface Elicitation {
  *
  * `access` says what it may do, and `summary` is a sentence for people. With `needs_approval` it waits for the
  * `decision` of a person, `decided_by`. One for more than this call covers the `scope`, such as a host, or all calls
- * of the tool if that is empty. Once `has_begun`, it may have had an effect. Without an `outcome` it isn't known to
- * have ended. `sent_bytes` left this machine, and it brought the `passages` of these numbers. With an `agent` that
- * sub-agent made it, and no other model is shown it. In its middle the server that it calls asked the `elicitations`.
+ * of the tool if that is empty; with `once_only` none can be given, as foreign text may have led to the call. Once
+ * `has_begun`, it may have had an effect. Without an `outcome` it isn't known to have ended. `sent_bytes` left this
+ * machine, and it brought the `passages` of these numbers. With an `agent` that sub-agent made it, and no other model
+ * is shown it. In its middle the server that it calls asked the `elicitations`.
  */
 export interface Call {
   readonly call: string;
@@ -242,6 +243,7 @@ export interface Call {
   readonly passages: readonly number[];
   readonly agent: string | null;
   readonly elicitations: readonly Elicitation[];
+  readonly once_only: boolean;
 }
 
 /** A file attached to a message. `media` is its type (RFC 6838). */
@@ -644,6 +646,7 @@ export interface CallAsked {
   readonly needs_approval: boolean;
   readonly scope: string;
   readonly agent: string | null;
+  readonly once_only: boolean;
   readonly seq: number;
   readonly type: "call.asked";
 }

@@ -111,8 +111,8 @@ function startMessage(event: Extract<Event, { type: "run.started" }>, parts: rea
   };
 }
 
-function startCall({ call, tool, access, summary, needs_approval, scope, agent = null }: Extract<Event, { type: "call.asked" }>): Call {
-  return { call, tool, access, summary, needs_approval, scope, decision: null, decided_by: null, has_begun: false, outcome: null, milliseconds: null, sent_bytes: 0, passages: [], agent, elicitations: [] };
+function startCall({ call, tool, access, summary, needs_approval, scope, agent = null, once_only = false }: Extract<Event, { type: "call.asked" }>): Call {
+  return { call, tool, access, summary, needs_approval, scope, decision: null, decided_by: null, has_begun: false, outcome: null, milliseconds: null, sent_bytes: 0, passages: [], agent, elicitations: [], once_only };
 }
 
 function withAgent(message: Message, name: string, change: Partial<SubAgent>): Message {

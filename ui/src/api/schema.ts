@@ -11229,9 +11229,10 @@ export interface components {
          *
          *     `access` says what it may do, and `summary` is a sentence for people. With `needs_approval` it waits for the
          *     `decision` of a person, `decided_by`. One for more than this call covers the `scope`, such as a host, or all calls
-         *     of the tool if that is empty. Once `has_begun`, it may have had an effect. Without an `outcome` it isn't known to
-         *     have ended. `sent_bytes` left this machine, and it brought the `passages` of these numbers. With an `agent` that
-         *     sub-agent made it, and no other model is shown it. In its middle the server that it calls asked the `elicitations`.
+         *     of the tool if that is empty; with `once_only` none can be given, as foreign text may have led to the call. Once
+         *     `has_begun`, it may have had an effect. Without an `outcome` it isn't known to have ended. `sent_bytes` left this
+         *     machine, and it brought the `passages` of these numbers. With an `agent` that sub-agent made it, and no other model
+         *     is shown it. In its middle the server that it calls asked the `elicitations`.
          */
         readonly Call: {
             readonly call: string;
@@ -11256,6 +11257,8 @@ export interface components {
             readonly agent: string | null;
             /** @default [] */
             readonly elicitations: readonly components["schemas"]["Elicitation"][];
+            /** @default false */
+            readonly once_only: boolean;
         };
         /**
          * @description An outgoing call; each redirect is another one.

@@ -349,6 +349,7 @@ export interface Placeholders {
   readonly callAlways: never;
   readonly callDecline: never;
   readonly callNever: never;
+  readonly callOnceOnly: never;
   readonly toolPermissions: never;
   readonly permissionAsk: never;
   readonly callInput: never;
