@@ -105,7 +105,7 @@ lock: $(VENV)/.dev ## Renew the lock files
 		-o requirements-s3.lock
 	@$(VENV)/bin/uv pip compile -q <(echo mcp-server-time) --no-annotate $(LOCKED) -o requirements-mcp-servers.lock
 	@$(VENV)/bin/uv pip compile -q <(printf 'moto[s3]\nflask\nflask-cors\n') --no-annotate $(LOCKED) -o requirements-s3-server.lock
-	@$(VENV)/bin/uv pip compile -q <(printf 'mcp-server-sqlite\nmcp[cli]<2\n') --no-annotate --no-strip-extras $(LOCKED) \
+	@$(VENV)/bin/uv pip compile -q <(printf 'mcp-server-sqlite\nmcp-proxy\nmcp[cli]<2\n') --no-annotate --no-strip-extras $(LOCKED) \
 		-o requirements-mcp-servers-1.lock
 LOCKED := --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --upgrade
 
