@@ -1060,12 +1060,6 @@ async def test_batches_are_listed_and_cancelled(run: Eclair) -> None:
     assert "no batch 'batch_x'" in run("batches", "cancel", "batch_x").stderr
 
 
-def test_several_models_answer_one_after_another(run: Eclair) -> None:
-    done = run("ask", "--model", "scripted", "--model", "other", "script: say=Yes.")
-    assert done.stdout.split("\n\n") == ["## scripted", "Yes.", "## other", ""]
-    assert (done.returncode, "Available: scripted." in done.stderr) == (2, True)
-
-
 async def test_ratings_are_listed_and_removed(run: Eclair) -> None:
     assert run("ratings").stdout == "No answer was rated.\n"
     assert run("chat", stdin="script: say=so").returncode == 0

@@ -14,6 +14,8 @@ import pytest
 import pytest_asyncio
 
 from tests.cli.test_cli import Eclair, Screen, sentence
+from tests.llm.standin import standing_in
+from tests.server.test_comparisons import MODELS, Trio
 from tests.server.test_elicitation import ASKING
 from tests.support import JSON, Process
 
@@ -74,6 +76,34 @@ async def test_commands_act_there_until_the_logout(run: Eclair, there: Process, 
     assert (await there.get("/api/keys", OWNER)).body["keys"] == []
     nowhere = await asyncio.to_thread(run, "logout")
     assert (nowhere.returncode, "You are signed in nowhere" in sentence(nowhere.stderr)) == (2, True)
+
+
+async def test_models_there_are_compared_and_an_answer_kept(run: Eclair, there: Process, tmp_path: Path) -> None:
+    await log_in(run, there)
+    async with standing_in() as standin:
+        trio = Trio(standin)
+        added = await there.post("/api/engines", {"name": "trio", "url": f"{trio.url}/v1"}, headers=OWNER)
+        assert added.status == 201, added
+        asking = ("ask", "--model", "scripted", "--model", MODELS[1])
+        piped = await asyncio.to_thread(run, *asking, "script: say=Yes.")
+        assert piped.stdout == f"## scripted\n\nYes.\n\n## {MODELS[1]}\n\nI am {MODELS[1]}.\n"
+        assert (piped.returncode, piped.stderr) == (0, "")
+        assert (await there.get("/api/conversations", OWNER)).body["conversations"] == []
+        note = tmp_path / "note.txt"
+        note.write_text("The tower is 40 metres high.")
+        screen = Screen(tmp_path / "laptop", *asking, "--file", str(note), "How high is the tower?")
+        try:
+            await asyncio.to_thread(screen.until, f"Keep an answer? 1: scripted, 2: {MODELS[1]}")
+            screen.type("2\r")
+            await asyncio.to_thread(screen.until, "Kept in the conversation “How high is the tower?” at 127.0.0.1")
+            assert await asyncio.to_thread(screen.end) == 0
+        finally:
+            screen.close()
+    (kept,) = (await there.get("/api/conversations", OWNER)).body["conversations"]
+    messages = (await there.get(f"/api/conversations/{kept['id']}", OWNER)).body["messages"]
+    chosen = next(message for message in messages if message["model"] == MODELS[1])
+    assert messages[0]["comparison"]["kept"] == chosen["id"]
+    assert [file["name"] for file in (await there.get("/api/files", OWNER)).body["files"]] == ["note.txt"]
 
 
 async def test_files_and_libraries_are_those_of_the_server(run: Eclair, there: Process, tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 
 
 class FailedAnswer:
-    """Implements `EventProducer` for an answer that can't go on: raises why."""
+    """Implements `EventProducer` for an answer that can't begin or go on: raises why."""
 
     def __init__(self, error: Exception) -> None:
         self._error = error

@@ -9,7 +9,7 @@ from functools import partial
 
 from eclair.accounts.budgets import Budgets
 from eclair.chat.answer_requests import AnswerRequests
-from eclair.chat.call_decisions import TURN_OPTIONS
+from eclair.chat.call_decisions import TURN_OPTIONS, FailedAnswer
 from eclair.chat.chat_question import ChatQuestion
 from eclair.chat.comparisons import TurnTaking, order_models
 from eclair.chat.live_run import Batch
@@ -29,7 +29,7 @@ from eclair.chat.tree import (
     locate_turn,
 )
 from eclair.chat.turn_options import NO_CHOICES, TurnOptions
-from eclair.errors import InvalidInput
+from eclair.errors import EngineUnavailable, InvalidInput
 from eclair.generation.pipeline import AnswerPipeline
 from eclair.generation.use_warning import check_use
 from eclair.images.run import ImageRun
@@ -177,19 +177,29 @@ class Turns:
     async def _compare(self, turn: _Turn, action: NewMessage, options: TurnOptions, accepted: float) -> OpenedTurn:
         """Have several models answer the question, each in a run of its own.
 
-        Those of the embedded engine take turns, since it has the memory for one at a time.
+        Those of the embedded engine take turns, since it has the memory for one at a time. The answer of a model whose
+        server can't be reached fails, and the others are written; raises EngineUnavailable if that is so for all.
         """
         turns = [turn, *(replace(turn, run=self._ids("run"), answer=self._ids("msg")) for _ in action.models[1:])]
         order = TurnTaking()
         runs: list[NewRun] = []
+        faults: list[EngineUnavailable] = []
         for each, model in zip(turns, order_models(action), strict=True):
             question = _chat_question(each, replace(options, model=model), accepted)
-            request = await self._requests.make(question)
-            producer = order.arrange(self._pipeline, request, self._requests.is_embedded(request))
+            producer: EventProducer
+            try:
+                request = await self._requests.make(question)
+            except EngineUnavailable as error:
+                faults.append(error)
+                producer, answering = FailedAnswer(error), model
+            else:
+                producer = order.arrange(self._pipeline, request, self._requests.is_embedded(request))
+                answering = request.route.model.id
             if not runs:
                 producer = await self._remembering(question, each, producer)
-            started = self._started(each, request.route.model.id)
-            runs.append(NewRun(started, producer, None if runs else self._title_callback(turn)))
+            runs.append(NewRun(self._started(each, answering), producer, None if runs else self._title_callback(turn)))
+        if len(faults) == len(runs):
+            raise faults[0]
         asked = turn.position.question
         assert asked is not None
         compared = AnswerComparison(tuple(each.answer for each in turns), action.blind)

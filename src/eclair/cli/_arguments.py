@@ -738,7 +738,9 @@ class _ModelAction(argparse.Action):
 def _answer_options() -> _Parser:
     """Build the options shared by all commands that answer."""
     options = _Parser(add_help=False)
-    options.add_argument("--model", action=_ModelAction, metavar="ID", help="model that answers; `ask` takes several")
+    options.add_argument(
+        "--model", action=_ModelAction, metavar="ID", help="model that answers; `ask` compares two or three"
+    )
     how = options.add_mutually_exclusive_group()
     how.add_argument(
         "--mode", choices=("flash", "auto", "think"), help="answer fast, think first, or let the question decide"

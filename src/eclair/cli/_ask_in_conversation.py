@@ -1,17 +1,21 @@
-"""Asks one question in a project or with MCP servers: in a conversation that is deleted after the answer."""
+"""Asks one question in a project, with MCP servers or of several models: in a conversation.
+
+It is deleted after the answer, unless one of several is kept.
+"""
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import aclosing, asynccontextmanager, suppress
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing, suppress
 from dataclasses import replace
 from pathlib import Path
 
 from eclair.app import App, open_app
 from eclair.chat.tree import NewMessage
-from eclair.chat.turn_options import NO_CHOICES, TurnOptions
-from eclair.cli._call_prompts import CallPrompts, RunReplies, show_asking
-from eclair.cli._remote_ask import TITLE
+from eclair.chat.turn_options import NO_CHOICES
+from eclair.cli._answer_view import AnswerView
+from eclair.cli._call_prompts import RunReplies
+from eclair.cli._question import Question
 from eclair.cli._sources import describe_progress, ingest_file
 from eclair.cli._terminal import Terminal
 from eclair.documents.folder_sync import resolve_roots
@@ -22,36 +26,47 @@ from eclair.settings import Settings
 from eclair.storage.runs import RunRecord
 
 
-async def ask_in_conversation(
-    settings: Settings,
-    text: str,
-    options: TurnOptions,
-    accepted: float,
-    files: Sequence[Path],
-    libraries: Sequence[str],
-    project: str | None,
-    servers: Sequence[str],
-    show: Callable[[Event], None],
-    terminal: Terminal,
-) -> int:
-    """Ask, show the answer as it comes, and have the person decide on its calls; return an exit code.
-
-    `project` and `servers` are names. Raises what `Turns.ask` raises.
-    """
-    async with open_app(settings) as app, _ingested(app, files, terminal) as ids:
-        found = None if project is None else await app.storage.projects.get_project_by_name(LOCAL_PRINCIPAL, project)
-        options = replace(options, mcp_servers=dict.fromkeys([await _server_id(app, name) for name in servers], True))
-        new = app.turns.new_conversation(
-            LOCAL_PRINCIPAL, title=TITLE, choices=NO_CHOICES, project=None if found is None else found.id
-        )
-        asked = NewMessage(text, files=ids, libraries=tuple(libraries))
+async def ask_in_conversation(settings: Settings, question: Question, view: AnswerView, terminal: Terminal) -> None:
+    """Ask, and show the answers as they come. Raises what `Turns.ask` raises."""
+    async with open_app(settings) as app:
+        files: list[str] = []
+        conversation, kept = "", None
         try:
-            run = (await app.turns.ask(LOCAL_PRINCIPAL, new, asked, options, accepted)).run
-            replies = RunReplies(app, run)
-            return await show_asking(_events(app, run), show, CallPrompts.at(terminal), replies)
+            await _ingest(app, question.files, files, terminal)
+            projects = app.storage.projects
+            project = (
+                None
+                if question.project is None
+                else (await projects.get_project_by_name(LOCAL_PRINCIPAL, question.project)).id
+            )
+            servers = [await _server_id(app, name) for name in question.servers]
+            options = replace(question.turn_options, mcp_servers=dict.fromkeys(servers, True))
+            new = app.turns.new_conversation(LOCAL_PRINCIPAL, title=question.title, choices=NO_CHOICES, project=project)
+            message = NewMessage(
+                question.text, files=tuple(files), libraries=question.libraries, models=question.models
+            )
+            conversation = new.id
+            asked = await app.turns.ask(LOCAL_PRINCIPAL, new, message, options, question.accepted)
+            runs = [asked.run, *(each.run for each in asked.beside)]
+            for run in runs:
+                await view.show(_events(app, run), RunReplies(app, run))
+            kept = await view.choose()
+            if kept is not None:
+                assert asked.question is not None
+                await app.comparisons.keep(LOCAL_PRINCIPAL, new.id, asked.question, runs[kept].message)
+                terminal.note(f"Kept; `eclair chat --conversation {new.id}` goes on from it.")
         finally:
-            with suppress(NotFound):  # it was never stored, or somebody has deleted it
-                await app.conversations.delete(LOCAL_PRINCIPAL, new.id, forever=True)
+            if kept is None:
+                await _clean_up(app, conversation, files)
+
+
+async def _clean_up(app: App, conversation: str, files: Sequence[str]) -> None:
+    """Stop the answers in the conversation, and delete it with the files."""
+    with suppress(NotFound):  # it was never stored, or somebody has deleted it
+        await app.conversations.delete(LOCAL_PRINCIPAL, conversation, forever=True)
+    for id in files:
+        with suppress(NotFound):
+            await app.ingestor.delete(LOCAL_PRINCIPAL, id)
 
 
 async def _events(app: App, run: RunRecord) -> AsyncGenerator[Event, None]:
@@ -68,19 +83,11 @@ async def _server_id(app: App, name: str) -> str:
     raise NotFound(f"There is no MCP server {name!r}; `eclair mcp` lists them.")
 
 
-@asynccontextmanager
-async def _ingested(app: App, files: Sequence[Path], terminal: Terminal) -> AsyncGenerator[tuple[str, ...]]:
-    """Have the files read, and yield their ids; delete them on exit. Raises UserError."""
-    ids: list[str] = []
-    try:
-        for path in resolve_roots(files):
-            ids.append((await ingest_file(app.ingestor, path, app.settings.max_file_mb)).file.id)
-        async with aclosing(app.documents.wait_until_read(LOCAL_PRINCIPAL, ids)) as states:
-            async for each in states:
-                terminal.status(describe_progress(each.file.name, each.document))
-        terminal.status("")
-        yield tuple(ids)
-    finally:
-        for id in ids:
-            with suppress(NotFound):
-                await app.ingestor.delete(LOCAL_PRINCIPAL, id)
+async def _ingest(app: App, files: Sequence[Path], ids: list[str], terminal: Terminal) -> None:
+    """Have the files read, and add each one's id to `ids` as soon as it is stored. Raises UserError."""
+    for path in resolve_roots(files):
+        ids.append((await ingest_file(app.ingestor, path, app.settings.max_file_mb)).file.id)
+    async with aclosing(app.documents.wait_until_read(LOCAL_PRINCIPAL, ids)) as states:
+        async for each in states:
+            terminal.status(describe_progress(each.file.name, each.document))
+    terminal.status("")

@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from contextlib import aclosing
+from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from eclair.cli._printer import exit_code
 from eclair.cli._prompt import PipedLines
-from eclair.cli._questions import ask_question
+from eclair.cli._questions import ReadLine, Say, ask_question
 from eclair.cli._terminal import Terminal
 from eclair.errors import Conflict
 from eclair.schema.elicitations import ElicitationAction, FieldValue
-from eclair.schema.events import CallElicited, Event, Folding, RunFailed, RunWaiting
+from eclair.schema.events import (
+    CallElicited,
+    Event,
+    Folding,
+    PartFinished,
+    PartStarted,
+    RunFailed,
+    RunStopped,
+    RunWaiting,
+)
 from eclair.schema.messages import Call, CallDecision
 from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.storage.runs import RunRecord
@@ -72,7 +83,7 @@ class RunReplies:
 class CallPrompts:
     """Asks the person about calls. Without further input they are declined, and questions cancelled."""
 
-    def __init__(self, read: Callable[[], Awaitable[str | None]], say: Callable[[str], None]) -> None:
+    def __init__(self, read: ReadLine, say: Say) -> None:
         self._read = read
         self._say = say
         self._answered: set[tuple[str, int]] = set()
@@ -92,20 +103,6 @@ class CallPrompts:
                 action, content = await ask_question(asked, self._read, self._say)
                 await replies.answer(each.call, asked.number, action, content)
 
-    @classmethod
-    def at(cls, terminal: Terminal) -> CallPrompts:
-        """Return prompts at a terminal, whose input is read from the first one on; elsewhere nobody is asked."""
-        lines: list[PipedLines] = []
-
-        async def read() -> str | None:
-            if not terminal.can_ask:
-                return None
-            if not lines:
-                lines.append(PipedLines(MAX_REPLY_BYTES))
-            return await lines[0].read()
-
-        return cls(read, terminal.note)
-
     async def _ask_decision(self, call: Call) -> CallDecision:
         if call.once_only:
             self._say("Text that you didn't write may have led to this call, so it can be allowed once only.")
@@ -121,17 +118,49 @@ class CallPrompts:
         return "declined"
 
 
+def terminal_reader(terminal: Terminal) -> ReadLine:
+    """Return what reads lines at a terminal, from the first call on; without a terminal, it returns None."""
+    lines: list[PipedLines] = []
+
+    async def read() -> str | None:
+        if not terminal.can_ask:
+            return None
+        if not lines:
+            lines.append(PipedLines(MAX_REPLY_BYTES))
+        return await lines[0].read()
+
+    return read
+
+
 async def show_asking(
     events: AsyncGenerator[Event, None], show: Callable[[Event], None], prompts: CallPrompts, replies: CallReplies
 ) -> int:
-    """Show the events of an answer, and have the person asked where it waits; return an exit code."""
+    """Show the events of an answer, and have the person asked where it waits; return an exit code.
+
+    If this is cancelled, the last event shown says that it was stopped.
+    """
     folding, code = Folding(), 0
-    async with aclosing(events):
-        async for event in events:
-            show(event)
-            folding.add(event)
-            if isinstance(event, RunFailed):
-                code = exit_code(event.code)
-            if isinstance(event, RunWaiting | CallElicited):
-                await prompts.settle(folding.message().calls, replies)
+    last, open_parts = 0, set[int]()
+    try:
+        async with aclosing(events):
+            async for event in events:
+                show(event)
+                folding.add(event)
+                last = event.seq
+                match event:
+                    case PartStarted(index=index):
+                        open_parts.add(index)
+                    case PartFinished(index=index):
+                        open_parts.discard(index)
+                    case RunFailed():
+                        code = exit_code(event.code)
+                    case RunWaiting() | CallElicited():
+                        await prompts.settle(folding.message().calls, replies)
+                    case _:
+                        pass
+    except asyncio.CancelledError:
+        if last:
+            for number, event in enumerate((*map(PartFinished, sorted(open_parts)), RunStopped()), last + 1):
+                show(replace(event, seq=number))
+        raise
     return code

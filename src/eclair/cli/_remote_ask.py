@@ -1,17 +1,16 @@
-"""Asks an Éclair elsewhere one question, of which nothing is kept there either."""
+"""Asks an Éclair elsewhere one question, of which nothing is kept there but one of several answers."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing, suppress
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from eclair.chat.turn_options import TurnOptions
-from eclair.cli._call_prompts import CallPrompts, show_asking
+from eclair.cli._answer_view import AnswerView
 from eclair.cli._logins import ServerLogin
+from eclair.cli._question import Question
 from eclair.cli._server import POLL_S, EclairServer
 from eclair.cli._terminal import Terminal
 from eclair.errors import Conflict, EclairError, NotFound, RemoteRefusal, UserError
@@ -20,42 +19,35 @@ from eclair.schema.events import Event, RunStarted
 from eclair.schema.messages import CallDecision
 from eclair.settings import Settings
 
-TITLE = "eclair ask"
-"""The title of a question's conversation while it is there; without one, a model would be asked for it."""
-
-
-@dataclass(frozen=True, slots=True)
-class QuestionThere:
-    """A question with its options, files and libraries, in a `project` and with MCP `servers`, which are names."""
-
-    text: str
-    options: TurnOptions
-    files: tuple[Path, ...] = ()
-    libraries: tuple[str, ...] = ()
-    project: str | None = None
-    servers: tuple[str, ...] = ()
-
 
 async def ask_there(
-    settings: Settings, login: ServerLogin, question: QuestionThere, show: Callable[[Event], None], terminal: Terminal
-) -> int:
-    """Ask where somebody signed in, and show the answer as it comes; return an exit code."""
+    settings: Settings, login: ServerLogin, question: Question, view: AnswerView, terminal: Terminal
+) -> None:
+    """Ask where somebody signed in, and show the answers as they come."""
     async with EclairServer.open(settings, login) as server:
         terminal.note(f"at {server.host}")
-        if not any((question.files, question.libraries, question.project, question.servers)):
-            body = {**options_body(question.options), "messages": [{"role": "user", "text": question.text}]}
-            shown = _Shown()
-            events = _noting(server.stream("/api/answers", body), shown)
-            return await show_asking(events, show, CallPrompts.at(terminal), _ServerReplies(server, shown))
-        return await _ask_in_conversation(server, question, show, terminal)
+        if question.needs_conversation or question.files or question.libraries:
+            await _ask_in_conversation(server, question, view, terminal)
+            return
+        body = {**_options_body(question.options), "messages": [{"role": "user", "text": question.text}]}
+        replies = _ServerReplies(server)
+        await view.show(replies.noting_run(server.stream("/api/answers", body)), replies)
 
 
 class _ServerReplies:
-    """Implements `CallReplies` for the run of an Éclair elsewhere that is being shown."""
+    """Implements `CallReplies` for a run of an Éclair elsewhere."""
 
-    def __init__(self, server: EclairServer, shown: _Shown) -> None:
+    def __init__(self, server: EclairServer, run: str | None = None) -> None:
         self._server = server
-        self._shown = shown
+        self._run = run
+
+    async def noting_run(self, events: AsyncGenerator[Event, None]) -> AsyncGenerator[Event, None]:
+        """Yield the events of a run, which is the one to reply to."""
+        async with aclosing(events):
+            async for event in events:
+                if isinstance(event, RunStarted):
+                    self._run = event.run
+                yield event
 
     async def decide(self, call: str, decision: CallDecision) -> None:
         await self._post(call, {"decision": decision})
@@ -67,42 +59,57 @@ class _ServerReplies:
 
     async def _post(self, path: str, body: Mapping[str, object]) -> None:
         try:
-            await self._server.post(f"/api/runs/{self._shown.run}/calls/{path}", body)
+            await self._server.post(f"/api/runs/{self._run}/calls/{path}", body)
         except RemoteRefusal as error:
             if error.reply_status != Conflict.status:
                 raise
 
 
-async def _ask_in_conversation(
-    server: EclairServer, question: QuestionThere, show: Callable[[Event], None], terminal: Terminal
-) -> int:
-    """Upload the files and ask in a conversation; delete both afterwards."""
+async def _ask_in_conversation(server: EclairServer, question: Question, view: AnswerView, terminal: Terminal) -> None:
+    """Upload the files and ask in a conversation; delete both afterwards, unless one of several answers is kept."""
     files: list[str] = []
-    shown = _Shown()
+    conversation, answering, kept = "", list[str](), None
     try:
         for path in question.files:
             terminal.status(f"Sending {path.name}…")
             files.append((await server.upload(path, path.name))["id"])
         await wait_until_read(server, files, terminal)
-        turn = {**options_body(question.options), "text": question.text, "files": files}
+        turn = {**_options_body(question.turn_options), "text": question.text, "files": files}
         turn["libraries"] = list(question.libraries)
         if question.servers:
             listed = (await server.get("/api/mcp-servers"))["servers"]
             turn["mcp_servers"] = {_named(listed, name, "MCP server"): True for name in question.servers}
-        body: dict[str, Any] = {"title": TITLE, "turn": turn}
+        if question.models:
+            turn["models"] = list(question.models)
+        body: dict[str, Any] = {"title": question.title, "turn": turn}
         if question.project is not None:
             body["project_id"] = _named(await server.get("/api/projects"), question.project, "project")
-        events = _noting(server.stream("/api/conversations", body), shown)
-        return await show_asking(events, show, CallPrompts.at(terminal), _ServerReplies(server, shown))
+        begun = await server.post("/api/conversations", body)
+        conversation = str(begun["conversation"])
+        answers = [begun, *begun["beside"]]
+        answering.extend(str(answer["run"]) for answer in answers)
+        for run in tuple(answering):
+            await view.show(server.follow(f"/api/runs/{run}/events"), _ServerReplies(server, run))
+            answering.remove(run)
+        kept = await view.choose()
+        if kept is not None:
+            comparison = f"/api/conversations/{conversation}/comparisons/{begun['message']}"
+            await server.put(comparison, {"answer": answers[kept]["answer"]})
+            terminal.note(f"Kept in the conversation “{question.title}” at {server.host}.")
     finally:
+        if kept is None:
+            await _clean_up(server, answering, conversation, files)
+
+
+async def _clean_up(server: EclairServer, runs: Sequence[str], conversation: str, files: Sequence[str]) -> None:
+    """Stop the runs, and delete the conversation, if any, and the files."""
+    paths = [f"/api/conversations/{conversation}?forever=true"] if conversation else []
+    with suppress(EclairError):
+        for run in runs:
+            await server.post(f"/api/runs/{run}/stop", {})
+    for path in (*paths, *(f"/api/files/{id}" for id in files)):
         with suppress(EclairError):
-            if shown.run is not None and not shown.is_over:
-                await server.post(f"/api/runs/{shown.run}/stop", {})
-            if shown.conversation:
-                await server.delete(f"/api/conversations/{shown.conversation}?forever=true")
-        for id in files:
-            with suppress(EclairError):
-                await server.delete(f"/api/files/{id}")
+            await server.delete(path)
 
 
 async def wait_until_read(server: EclairServer, files: list[str], terminal: Terminal) -> None:
@@ -116,13 +123,14 @@ async def wait_until_read(server: EclairServer, files: list[str], terminal: Term
     terminal.status("")
 
 
-def options_body(options: TurnOptions) -> dict[str, Any]:
+def _options_body(options: TurnOptions) -> dict[str, Any]:
     """Return the options of a turn as the server takes them."""
     sampling = options.sampling
     given = {
         "model": options.model,
         "mode": options.mode,
         "web": options.web,
+        "memory": options.memory,
         "system": options.system,
         "temperature": sampling.temperature,
         "max_tokens": sampling.max_tokens,
@@ -138,21 +146,3 @@ def _named(listed: Sequence[Mapping[str, Any]], name: str, kind: str) -> str:
         if each["name"] == name:
             return str(each["id"])
     raise NotFound(f"There is no {kind} {name!r} there.")
-
-
-@dataclass(slots=True)
-class _Shown:
-    """The run that is shown, as far as it came."""
-
-    run: str | None = None
-    conversation: str = ""
-    is_over: bool = False
-
-
-async def _noting(events: AsyncGenerator[Event, None], shown: _Shown) -> AsyncGenerator[Event, None]:
-    async with aclosing(events):
-        async for event in events:
-            if isinstance(event, RunStarted):
-                shown.run, shown.conversation = event.run, event.conversation
-            yield event
-    shown.is_over = True

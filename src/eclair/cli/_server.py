@@ -60,6 +60,10 @@ class EclairServer:
         sending = self._http.post(self.url + path, orjson.dumps(body), context=self._context)
         return await self._read(sending)
 
+    async def put(self, path: str, body: Mapping[str, object]) -> Any:
+        sending = self._http.put(self.url + path, orjson.dumps(body), context=self._context)
+        return await self._read(sending)
+
     async def post_form(self, path: str, **fields: str) -> tuple[int, dict[str, Any]]:
         """Send a form; return status and reply, which may be an error of OAuth."""
         sending = self._http.post(
@@ -90,10 +94,20 @@ class EclairServer:
         reply: dict[str, Any] = await self._read(sending)
         return reply
 
-    async def stream(self, path: str, body: Mapping[str, object]) -> AsyncGenerator[Event, None]:
+    def stream(self, path: str, body: Mapping[str, object]) -> AsyncGenerator[Event, None]:
         """Begin a run, and yield its events as they come. Leaving closes the connection."""
         headers = {"Accept": "text/event-stream"}
         sending = self._http.post(self.url + path, orjson.dumps(body), headers=headers, context=self._context)
+        return self._events(sending)
+
+    def follow(self, path: str) -> AsyncGenerator[Event, None]:
+        """Yield the events of a run, from the first on. Leaving closes the connection."""
+        return self._events(self._http.get(self.url + path, context=self._context))
+
+    async def close(self) -> None:
+        await self._http.close()
+
+    async def _events(self, sending: AbstractAsyncContextManager[StreamedReply]) -> AsyncGenerator[Event, None]:
         try:
             async with sending as reply:
                 if reply.status >= 300:
@@ -103,9 +117,6 @@ class EclairServer:
                         yield decode(line[6:])
         except (Unreachable, TimedOut, BrokenReply) as error:
             raise self._unreachable(error) from error
-
-    async def close(self) -> None:
-        await self._http.close()
 
     async def _read(self, sending: AbstractAsyncContextManager[StreamedReply]) -> Any:
         status, body = await self._fetch(sending)

@@ -1,4 +1,4 @@
-"""`eclair ask`: one question, one streamed answer; nothing is stored."""
+"""`eclair ask`: one question, answered by one model or several; nothing is stored but an answer that is kept."""
 
 from __future__ import annotations
 
@@ -7,25 +7,27 @@ import asyncio
 import itertools
 import sys
 import time
-from collections.abc import Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, aclosing, nullcontext
-from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
 
 from eclair.chat.answer_memory import AnswerMemory
 from eclair.chat.answer_requests import AnswerRequests
 from eclair.chat.answer_tools import AnswerTools
 from eclair.chat.chat_question import ChatQuestion
+from eclair.chat.comparisons import MAX_MODELS
 from eclair.chat.message_text import check_message
 from eclair.chat.routing import ModelRouter
 from eclair.chat.turn_options import TurnOptions
+from eclair.cli._answer_view import AnswerView, Show
 from eclair.cli._arguments import load_settings, sampling_options
 from eclair.cli._ledger import open_ledger
 from eclair.cli._logging import log_if_debugging
-from eclair.cli._logins import find_login
+from eclair.cli._logins import ServerLogin, find_login
 from eclair.cli._printer import Printer
-from eclair.cli._remote_ask import QuestionThere, ask_there
+from eclair.cli._question import Question
+from eclair.cli._remote_ask import ask_there
 from eclair.cli._signals import run_async
 from eclair.cli._terminal import Terminal
 from eclair.errors import INTERNAL_ERROR, EclairError, InvalidInput, TooLarge
@@ -54,56 +56,50 @@ if TYPE_CHECKING:
     from eclair.network.gate import OutboundGate
     from eclair.web.retriever import WebService
 
-Show = Callable[[Event], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """A question with its options, files and libraries, in a `project` and with MCP `servers`, which are names.
-
-    `accepted` is the time it was asked, by `time.perf_counter`.
-    """
-
-    text: str
-    options: TurnOptions
-    accepted: float
-    files: tuple[Path, ...] = ()
-    libraries: tuple[str, ...] = ()
-    project: str | None = None
-    servers: tuple[str, ...] = ()
-
 
 def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     settings = with_web_settings(load_settings(arguments).settings)
     log_if_debugging(settings)
-    models: list[str] = list(dict.fromkeys(getattr(arguments, "models", ())))
-    asked_of = models or [None]
-    readers = [_open_reader(arguments, settings, terminal) for _ in asked_of]  # before somebody speaks in vain
+    models = _compared_models(arguments)
+    readers = [_open_reader(settings, terminal) for _ in models or (None,) if arguments.speak]
     text = _text(arguments.question, settings.max_message_kb, _spoken(arguments, settings, terminal))
-    files, libraries = tuple(arguments.file or ()), tuple(arguments.library or ())
+    options = read_options(arguments)
+    question = Question(
+        text,
+        replace(options, model=None) if models else options,
+        time.perf_counter(),
+        tuple(arguments.file or ()),
+        tuple(arguments.library or ()),
+        arguments.project,
+        tuple(arguments.mcp or ()),
+        models,
+    )
+    printing = partial(_printing_json if arguments.json else _printing, terminal)
+    view = AnswerView(terminal, printing, models, readers, is_json=arguments.json)
+    return run_async(_answer(settings, find_login(arguments), question, view, terminal))
 
-    def print_json(event: Event) -> None:
-        terminal.write_bytes(encode(event) + b"\n")
-        if isinstance(event, RunFailed):
-            terminal.warn(event.message)
 
-    login = find_login(arguments)
-    code = 0
-    for model, reader in zip(asked_of, readers, strict=True):
-        if len(models) > 1 and not arguments.json:
-            terminal.line(f"## {model}\n" if model == models[0] else f"\n## {model}\n")
-        options = replace(read_options(arguments), model=model)
-        place = (arguments.project, tuple(arguments.mcp or ()))
-        question = Question(text, options, time.perf_counter(), files, libraries, *place)
-        show = print_json if arguments.json else _printing(terminal)
+def _compared_models(arguments: argparse.Namespace) -> tuple[str, ...]:
+    """Return the models that answer side by side, none for one. Raises InvalidInput for too many."""
+    models = tuple(dict.fromkeys(getattr(arguments, "models", ())))
+    if len(models) > MAX_MODELS:
+        raise InvalidInput(f"{len(models)} models are too many; name {MAX_MODELS} at most with --model.")
+    return models if len(models) > 1 else ()
 
-        def answering(show: Show, question: Question = question) -> Coroutine[Any, Any, int]:
-            if login is not None:
-                return ask_there(settings, login, asked_there(question), show, terminal)
-            return _ask(settings, question, show, terminal)
 
-        code = max(code, run_async(answering(show) if reader is None else reader.accompany(answering, show)))
-    return code
+async def _answer(
+    settings: Settings, login: ServerLogin | None, question: Question, view: AnswerView, terminal: Terminal
+) -> int:
+    """Have the question answered here, or where somebody signed in; return an exit code."""
+    if login is not None:
+        await ask_there(settings, login, question, view, terminal)
+    elif question.needs_conversation:
+        from eclair.cli._ask_in_conversation import ask_in_conversation  # slow to import, and most do without
+
+        await ask_in_conversation(settings, question, view, terminal)
+    else:
+        await _ask(settings, question, view, terminal)
+    return view.code
 
 
 def _spoken(arguments: argparse.Namespace, settings: Settings, terminal: Terminal) -> str:
@@ -126,19 +122,11 @@ def _spoken(arguments: argparse.Namespace, settings: Settings, terminal: Termina
     return said[0]
 
 
-def _open_reader(arguments: argparse.Namespace, settings: Settings, terminal: Terminal) -> AnswerReader | None:
-    """Open what reads the answer aloud; None without `--speak`. Raises ModelMissing and SetupError."""
-    if not arguments.speak:
-        return None
+def _open_reader(settings: Settings, terminal: Terminal) -> AnswerReader:
+    """Open what reads an answer aloud. Raises ModelMissing and SetupError."""
     from eclair.cli._loudspeaker import AnswerReader  # slow to import, as above
 
     return AnswerReader(settings, terminal)
-
-
-def asked_there(question: Question) -> QuestionThere:
-    return QuestionThere(
-        question.text, question.options, question.files, question.libraries, question.project, question.servers
-    )
 
 
 def read_options(arguments: argparse.Namespace) -> TurnOptions:
@@ -163,13 +151,17 @@ def _printing(terminal: Terminal) -> Show:
     return show
 
 
-async def _ask(settings: Settings, question: Question, show: Show, terminal: Terminal) -> int:
-    """Open the engines, with the question's model as the default, and answer."""
-    if question.project is not None or question.servers:
-        from eclair.cli._ask_in_conversation import ask_in_conversation  # slow to import, and most do without
+def _printing_json(terminal: Terminal) -> Show:
+    def show(event: Event) -> None:
+        terminal.write_bytes(encode(event) + b"\n")
+        if isinstance(event, RunFailed):
+            terminal.warn(event.message)
 
-        asked = (question.text, question.options, question.accepted, question.files, question.libraries)
-        return await ask_in_conversation(settings, *asked, question.project, question.servers, show, terminal)
+    return show
+
+
+async def _ask(settings: Settings, question: Question, view: AnswerView, terminal: Terminal) -> None:
+    """Open the engines, with the question's model as the default, and answer."""
     chosen = replace(settings, model=question.options.model or settings.model)
     async with open_gate(settings) as gate:
         registry = build_registry(chosen, UserEngines.read_once(settings, gate), gate=gate)
@@ -181,13 +173,11 @@ async def _ask(settings: Settings, question: Question, show: Show, terminal: Ter
             ):
                 pipeline = AnswerPipeline(ledger, sources.idle if sources is not None else None)
                 started, request = await _prepare(settings, registry, question, sources, web)
-                answer = pipeline.run(request)
-                fault = await show_run(started, answer, show)
+                await view.present(partial(_show_run, started, pipeline.run(request)))
         finally:
             await registry.close()
-    if fault is None and terminal.is_interactive and registry.local is not None:
+    if view.code == 0 and terminal.is_interactive and registry.local is not None:
         _mention_recommended(registry.local.default, chosen, terminal)
-    return fault.exit_code if fault is not None else 0
 
 
 def _mention_recommended(default: CatalogEntry, settings: Settings, terminal: Terminal) -> None:
@@ -255,8 +245,8 @@ async def _prepare(
     return started, request
 
 
-async def show_run(started: RunStarted, answer: AnswerStream, show: Show) -> EclairError | None:
-    """Show a run that is not stored, its events numbered as in a stored one; return its error.
+async def _show_run(started: RunStarted, answer: AnswerStream, show: Show) -> int:
+    """Show a run that is not stored, its events numbered as in a stored one; return an exit code.
 
     However it ends, a last event says so. Cancelling stops the engine.
     """
@@ -278,12 +268,12 @@ async def show_run(started: RunStarted, answer: AnswerStream, show: Show) -> Ecl
         raise
     except EclairError as error:
         emit(*answer.closing_events(RunFailed(error.code, error.message)))
-        return error
+        return error.exit_code
     except Exception:
         emit(*answer.closing_events(RunFailed("internal", INTERNAL_ERROR)))
         raise
     emit(*answer.closing_events())
-    return None
+    return 0
 
 
 def _text(words: list[str], max_kb: int, spoken: str) -> str:
