@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -28,9 +29,15 @@ from tests.browser.test_writing import attach, send_when_ready
 
 from eclair.models.catalog import starter_entry
 from eclair.models.installed import verify
+from eclair.python.data_tools import DataTools
+from eclair.python.python_service import PythonService, media_type
 from eclair.schema.messages import Conversation, Message, Part, Usage
 from eclair.settings import Settings
+from eclair.storage.base import Storage
+from eclair.storage.blobs import Blobs
 from eclair.storage.open import open_storage
+from eclair.storage.workspaces import NewWorkspaceFile
+from eclair.tools.run_python import PYTHON_TOOL_NAME, describe_run
 
 ROOT = Path(__file__).parent.parent
 PUBLIC = ROOT / "ui" / "public"
@@ -44,6 +51,7 @@ ANSWER_WINDOW = {"width": 1200, "height": 640}
 PHONE_WINDOW = {"width": 390, "height": 800}
 
 CONVERSATION_ID = "conv_" + "z" * 26
+PYTHON_ID = "conv_" + "y" * 26
 HOURS_AGO = {
     "A letter to the grid operator": 2,
     "What is a cooperative loan?": 5,
@@ -128,6 +136,52 @@ print(payback(saved_per_kwh=0.175))  # 8
 '''
 
 
+PYTHON_QUESTION = (
+    "The roof yields 22,400 kWh a year. How is that spread over the months? Draw a chart, and make a table."
+)
+PYTHON_CODE = """\
+months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
+shares = [3, 5, 9, 11, 13, 13, 14, 12, 9, 6, 3, 2]
+yields = [22_400 * share / 100 for share in shares]
+
+rows = [f"{month},{kwh:.0f}" for month, kwh in zip(months, yields)]
+with open("yield.csv", "w") as file:
+    file.write("\\n".join(["month,kWh", *rows]))
+bar_chart(months, yields, "Yield of the roof, in kWh")
+
+print("April to August:", round(sum(yields[3:8])), "kWh of", round(sum(yields)))
+"""
+PYTHON_ANSWER = """From April to August the roof yields **14,112 of its 22,400 kWh**, almost two thirds. December \
+brings the least: 448 kWh, a seventh of July.
+
+The table with all months is `yield.csv`.
+"""
+
+CANVAS_TITLE = "Letter to the grid operator"
+CANVAS_TEXT = """# Letter to the grid operator
+
+Dear Sir or Madam,
+
+the cooperative **Village Hall** will build a solar roof this year. Please tell us how we can connect it:
+
+- 60 panels, 24 kW in all
+- about 22,400 kWh a year, half of it for the hall and the school
+- begin of work on 3 August 2026
+
+Could you send us your conditions *by the end of June*?
+
+Yours faithfully,
+Anna Keller
+"""
+TIME_SERVER = ("mcp-server-time", "--local-timezone", "Europe/Berlin")
+"""A published MCP server, which `make mcp-servers` sets up."""
+SCHEDULES = (
+    ("Morning news", "What is new in the feeds? Five points at most.", "0 7 * * 1-5"),
+    ("Report on the roof", "/research What has changed in the rules for solar roofs?", "0 8 1 * *"),
+    ("Questions for the meeting", "Which questions of the minutes are still open?", "30 18 * * 4"),
+)
+
+
 def icons(browser: Browser) -> None:
     """Render the favicon as PNG; the maskable one leaves a margin, because it may be cut to a circle."""
     drawing = (PUBLIC / "favicon.svg").read_text(encoding="utf-8")
@@ -188,6 +242,48 @@ def screenshots(browser: Browser, served: Served, folder: Path) -> None:
     page.goto("/")
     preview_import(page, export(folder / "conversations.json"))
     screenshot(page, "import")
+
+
+def tools(browser: Browser, served: Served) -> None:
+    """Take what models do with tools: code with its chart, a canvas, an MCP server, and schedules."""
+    page = open_page(browser, served, {"width": 860, "height": 1300}, "light")
+    page.goto(f"/c/{PYTHON_ID}")
+    told = page.get_by_role("article", name="Éclair").last
+    expect(told.get_by_role("img", name="Yield of the roof")).to_be_visible()
+    told.get_by_text("Code", exact=True).click()
+    expect(told.get_by_text("bar_chart(months")).to_be_visible()
+    screenshot(page, "python")
+
+    page = open_page(browser, served, {"width": 1200, "height": 700}, "light")
+    canvas = {"title": CANVAS_TITLE, "text": CANVAS_TEXT}
+    assert page.request.post(f"/api/conversations/{CONVERSATION_ID}/canvases", data=canvas).ok
+    page.goto(f"/c/{CONVERSATION_ID}")
+    scroll_to_end(page)
+    page.get_by_role("button", name=CANVAS_TITLE).click()
+    expect(page.get_by_role("textbox", name="Canvas text")).to_contain_text("Dear Sir or Madam")
+    page.get_by_role("textbox", name="Title").blur()
+    screenshot(page, "canvas")
+
+    page = open_page(browser, served, {"width": 960, "height": 780}, "light")
+    server = {"name": "time", "command": TIME_SERVER}
+    added = page.request.post("/api/mcp-servers", data=server).json()["id"]
+    seen = page.request.post(f"/api/mcp-servers/{added}/check").json()["seen"]
+    approval = {"fingerprint": seen["fingerprint"]}
+    assert page.request.post(f"/api/mcp-servers/{added}/approve", data=approval).ok
+    assert page.request.put(f"/api/mcp-servers/{added}/switch", data={"on": True}).ok
+    page.goto("/settings/mcp")
+    card = page.get_by_role("article", name="time")
+    expect(card.get_by_text("Ready", exact=True)).to_be_visible()
+    card.get_by_text("Tools: 2").click()
+    expect(card.get_by_text("convert_time", exact=True)).to_be_visible()
+    screenshot(page, "mcp-servers")
+
+    for name, question, cron in SCHEDULES:
+        schedule = {"name": name, "question": question, "cron": cron}
+        assert page.request.post("/api/schedules", data=schedule).ok
+    page.goto("/settings/schedules")
+    expect(page.get_by_role("list", name="Schedules").get_by_role("listitem")).to_have_count(len(SCHEDULES))
+    screenshot(page, "schedules")
 
 
 def research(browser: Browser, there: Outside) -> None:
@@ -271,7 +367,32 @@ async def fill(data: Path) -> None:
         messages += [question, answer]
     roof = Conversation(CONVERSATION_ID, LOCAL_PRINCIPAL.id, "A solar roof for the village", now, now, messages[-1].id)
     await storage.conversations.add_tree(LOCAL_PRINCIPAL, roof, messages)
+    await add_calculation(storage, data, now)
     await storage.close()
+
+
+async def add_calculation(storage: Storage, data: Path, now: int) -> None:
+    """Run code in the sandbox, and store it with its result as an answer."""
+    python = PythonService(storage, Blobs(data / "files"), DataTools(data))
+    try:
+        run, files = await python.run_in_container(PYTHON_ID, PYTHON_CODE)
+    finally:
+        await python.close()
+    assert run.error is None, run.error
+    question = Message("msg_2q", PYTHON_ID, None, "user", (Part("text", PYTHON_QUESTION),), now)
+    parts = (
+        Part("tool_call", json.dumps({"code": PYTHON_CODE}), "call_1", PYTHON_TOOL_NAME),
+        Part("tool_result", describe_run(run), "call_1", PYTHON_TOOL_NAME),
+        Part("text", PYTHON_ANSWER, round=1),
+    )
+    usage = Usage(None, None, None, 230.0, 64, 74.0)
+    answer = Message(
+        "msg_2a", PYTHON_ID, question.id, "assistant", parts, now, model="scripted", finish_reason="stop", usage=usage
+    )
+    conversation = Conversation(PYTHON_ID, LOCAL_PRINCIPAL.id, "Yield by month", now, now, answer.id)
+    await storage.conversations.add_tree(LOCAL_PRINCIPAL, conversation, [question, answer])
+    made = [NewWorkspaceFile(each.name, each.data, media_type(each.name), each.alt) for each in files]
+    await storage.workspaces.update_workspace(LOCAL_PRINCIPAL, PYTHON_ID, made, (), None)
 
 
 def export(path: Path) -> Path:
@@ -287,6 +408,7 @@ def talk(number: int) -> list[dict[str, str]]:
 
 
 if __name__ == "__main__":
+    os.environ["PATH"] = os.pathsep.join([str(ROOT / ".build" / "mcp-servers" / "bin"), os.environ["PATH"]])
     with TemporaryDirectory() as temporary, sync_playwright() as playwright:
         folder = Path(temporary)
         with ThreadPoolExecutor(1) as apart:  # Playwright's loop runs in this thread
@@ -298,6 +420,7 @@ if __name__ == "__main__":
             icons(browser)
             answer(browser, folder / "answer")
             screenshots(browser, served, folder)
+            tools(browser, served)
             with outside(folder / "outside") as there:
                 research(browser, there)
         finally:
