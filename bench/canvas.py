@@ -49,7 +49,7 @@ async def measure(page: Page, address: str, lines: list[str]) -> tuple[list[floa
     await message.press("Enter")
     await page.get_by_role("button", name="Open in canvas").click()
     pane = page.get_by_role("complementary", name="Canvas")
-    await pane.get_by_role("textbox", name="Text of the canvas").wait_for()
+    await pane.get_by_role("textbox", name="Canvas text").wait_for()
     numbers = range(1, len(lines) + 1, CHANGED_EVERY)
     reply = "⏎".join(f"[{number}] {lines[number - 1].replace(' ', ' newly ', 3)}" for number in numbers)
     ask = pane.get_by_role("textbox", name="Say what to change")
