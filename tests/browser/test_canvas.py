@@ -71,16 +71,20 @@ def test_an_answer_opens_is_typed_in_and_comes_back(page: Page) -> None:
     expect(card).to_be_focused()
 
 
-def test_an_empty_canvas_is_the_persons_until_a_model_writes_in_it(page: Page) -> None:
-    button = page.get_by_role("button", name="New canvas")
-    expect(composer(page)).to_be_visible()
-    expect(button).to_have_count(0)
-    send(page, "script: say=Hello.")
-    finished(page, "Hello.")
-    button.click()
+def begin(page: Page, kind: str) -> None:
+    """Open an empty canvas of a kind."""
+    page.get_by_role("button", name="New canvas").click()
+    page.get_by_role("menuitem", name=kind, exact=True).click()
     expect(pane(page).get_by_role("textbox", name="Title")).to_have_value("Canvas")
+
+
+def test_an_empty_canvas_is_the_persons_until_a_model_writes_in_it(page: Page) -> None:
+    composer(page).fill("a draft")
+    begin(page, "Text")
+    expect(page).to_have_url(re.compile(r"/c/conv_\w+$"))
     pane(page).get_by_role("button", name="Close").click()
-    expect(button).to_be_focused()
+    expect(page.get_by_role("button", name="New canvas")).to_be_focused()
+    expect(composer(page)).to_have_value("a draft")
     composer(page).fill("/canv")
     composer(page).press("Enter")
     pane(page).get_by_role("button", name="Versions").click()
@@ -93,7 +97,41 @@ def test_an_empty_canvas_is_the_persons_until_a_model_writes_in_it(page: Page) -
     expect(field(page)).to_contain_text("It is ready.")
     expect(versions(page).first).to_contain_text("Scripted")
     expect(pane(page).get_by_role("textbox", name="Say what to change")).to_be_visible()
-    expect(page.get_by_role("list", name="Canvases").get_by_role("listitem")).to_have_count(2)
+    cards = page.get_by_role("list", name="Canvases").get_by_role("listitem")
+    expect(cards).to_have_count(2)
+    page.reload()
+    send(page, "script: say=Hello.")
+    finished(page, "Hello.")
+    expect(cards).to_have_count(2)
+
+
+def test_a_new_canvas_is_of_a_kind_that_can_be_changed(page: Page) -> None:
+    begin(page, "Web page")
+    kind = pane(page).get_by_role("combobox", name="Kind")
+    expect(kind).to_have_value("html")
+    ask = pane(page).get_by_role("textbox", name="Say what to write")
+    ask.fill("script: say=<h1>Bread</h1>")
+    ask.press("Enter")
+    pane(page).get_by_role("button", name="Accept").click()
+    pane(page).get_by_role("button", name="Preview").click()
+    expect(pane(page).frame_locator("iframe").get_by_role("heading", name="Bread")).to_be_visible()
+    kind.select_option("Python")
+    expect(pane(page).get_by_role("button", name="Preview")).to_have_count(0)
+    expect(field(page)).to_have_text("<h1>Bread</h1>")
+    card = page.get_by_role("list", name="Canvases").get_by_role("button")
+    expect(card).to_contain_text("Python")
+    composer(page).fill("/diagram")
+    composer(page).press("Enter")
+    expect(kind).to_have_value("mermaid")
+    expect(card.filter(has_text="Mermaid")).to_be_visible()
+
+
+def test_a_temporary_chat_says_why_it_has_no_canvas(page: Page) -> None:
+    page.goto("/temporary")
+    button = page.get_by_role("button", name="New canvas")
+    expect(button).to_be_disabled()
+    button.click(force=True)
+    expect(page.get_by_text("Canvases aren’t available in a temporary chat").filter(visible=True).first).to_be_visible()
 
 
 def test_a_model_changes_the_text_as_a_diff_that_is_accepted_or_undone(page: Page) -> None:
@@ -386,6 +424,13 @@ def test_a_page_cannot_lead_its_frame_elsewhere(opening: Opening, shared: Served
 def test_everybody_can_use_it(look: Callable[..., Page], width: int) -> None:
     page = look(width)
     page.goto("/")
+    if width == 320:
+        page.get_by_role("button", name="Tools").click()
+        check(page)
+        page.get_by_role("group", name="New canvas").get_by_role("button", name="Diagram").click()
+        expect(pane(page).get_by_role("combobox", name="Kind")).to_have_value("mermaid")
+        check(page)
+        pane(page).get_by_role("button", name="Close").click()
     open_block(page, LETTER)
     expect(field(page)).to_be_visible()
     pane(page).get_by_role("button", name="Versions").click()

@@ -202,3 +202,18 @@ def test_a_text_is_written_on_as_it_comes() -> None:
         TextPatch(0, 0, " Bread"),
         TextPatch(0, 0, "\n\nIt"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("language", "rule"),
+    [
+        ("markdown", "You write texts."),
+        ("plaintext", "You write texts."),
+        ("mermaid", "in the format mermaid."),
+        ("html", "loads nothing from elsewhere."),
+        ("tsx", "exports one React component"),
+    ],
+)
+def test_the_model_is_told_in_which_format_to_write(language: str, rule: str) -> None:
+    system, asked = WritingTask("", "Write {it}.", language).messages
+    assert (rule in str(system.content), asked.content) == (True, "Write {it}.")

@@ -37,6 +37,8 @@ async def test_an_empty_text_is_written(server: Server, text: str) -> None:
     assert reply.body["changes"] == [{"number": 1, "before": "", "after": "# Bread\n\nIt is ready."}]
     streamed = (await server.post("/api/edits", {**body, "stream": True})).raw.decode()
     assert f'event: change\ndata: {{"start":0,"end":{len(text)},"text":"# Bread' in streamed
+    page = {"text": text, "instruction": "script: say=<p>Bread</p>", "language": "html"}
+    assert (await server.post("/api/edits", page)).body["text"] == "<p>Bread</p>"
     mute = await server.post("/api/edits", {"text": text, "instruction": "script: say= "})
     assert (mute.status, "wrote nothing" in mute.error["message"]) == (502, True)
 
@@ -64,6 +66,7 @@ async def test_what_goes_wrong_is_said(server: Server, instruction: str, status:
         ({"text": "x" * (1 << 20 | 1)}, 413, "text"),
         ({"text": 5}, 400, "text"),
         ({"model": "nobody"}, 404, "model"),
+        ({"language": "Python 3"}, 400, "language"),
         ({"colour": "red"}, 400, "colour"),
     ],
 )

@@ -50,13 +50,15 @@ async def request_edit(
     max_tokens: int | None,
     accepted: float,
     ask: AskModel = ask_uncounted,
+    *,
+    language: str = "markdown",
 ) -> TextEdit:
-    """Change `text` as `instruction` says, or write one in place of an empty text.
+    """Change `text` as `instruction` says, or write one in `language` in place of an empty text.
 
     `accepted` is when the request arrived, on `time.perf_counter`. Raises EngineBroken if the answer is not a list of
     changes or was cut off, and what `Engine.stream` raises.
     """
-    edits = stream_edit(principal, engine, model, text, instruction, max_tokens, accepted, ask)
+    edits = stream_edit(principal, engine, model, text, instruction, max_tokens, accepted, ask, language=language)
     async with aclosing(edits):
         async for each in edits:
             if isinstance(each, TextEdit):
@@ -73,6 +75,8 @@ async def stream_edit(
     max_tokens: int | None,
     accepted: float,
     ask: AskModel = ask_uncounted,
+    *,
+    language: str = "markdown",
 ) -> AsyncGenerator[TextPatch | TextEdit, None]:
     """Yield what changes as soon as it is known, and the whole edit at the end. Raises what `request_edit` raises."""
     if text.strip():
@@ -82,7 +86,7 @@ async def stream_edit(
         )  # a full rewrite has the piece numbers besides
         sampling = Sampling(temperature=0.0, max_tokens=limit)
     else:
-        task, sampling = WritingTask(text, instruction), Sampling(max_tokens=max_tokens)
+        task, sampling = WritingTask(text, instruction, language), Sampling(max_tokens=max_tokens)
     request = Request(model.id, task.messages, sampling=sampling)
     meter = Meter(accepted)
     reply: list[str] = []

@@ -36,6 +36,17 @@ _WRITING_RULES = """\
 You write texts. Answer only with the text that you are asked for, in the language of the request unless it names \
 another: no words before or after it, and no code fence around it."""
 
+_CODE_RULES = """\
+You write files in the format {language}. Answer only with the content of one such file: no words before or after it, \
+and no code fence around it.{more}"""
+
+_ALONE_RULE = " It works on its own: its styles and scripts are in it, and it loads nothing from elsewhere."
+_COMPONENT_RULE = " It exports one React component by default, and imports nothing but `react`."
+_FORMAT_RULES = {"html": _ALONE_RULE, "svg": _ALONE_RULE, "jsx": _COMPONENT_RULE, "tsx": _COMPONENT_RULE}
+"""Rules by which the preview of a canvas can show a file."""
+
+_PROSE = ("", "markdown", "md", "text", "txt", "plain", "plaintext")
+
 _FENCE = "```"
 
 _DECLINING_RULE = " If nothing changes, answer {none}."
@@ -242,11 +253,15 @@ class PatchReader:
 
 
 class WritingTask:
-    """A text to be written as `instruction` says, in place of a `blank` one."""
+    """A text in `language` to be written as `instruction` says, in place of a `blank` one."""
 
-    def __init__(self, blank: str, instruction: str) -> None:
+    def __init__(self, blank: str, instruction: str, language: str = "markdown") -> None:
         self._blank = blank
-        self.messages = (PromptMessage("system", _WRITING_RULES), PromptMessage("user", instruction))
+        rules = _CODE_RULES.format(language=language, more=_FORMAT_RULES.get(language, ""))
+        self.messages = (
+            PromptMessage("system", _WRITING_RULES if language in _PROSE else rules),
+            PromptMessage("user", instruction),
+        )
         """The prompt for the model."""
 
     def apply(self, reply: str) -> EditedText:

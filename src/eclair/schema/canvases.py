@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 CanvasAuthor = Literal["person", "model"]
+CanvasLanguage = Annotated[str, Field(pattern=r"^[a-z0-9+#.-]{0,30}$")]
 
 
 @dataclass(frozen=True, slots=True)

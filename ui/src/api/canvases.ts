@@ -70,8 +70,8 @@ export class CanvasCalls extends Resource {
   }
 
   /** Have a model change a text as instructed; changes come as soon as they are known. */
-  async *change(text: string, instruction: string, model: string | null, signal: AbortSignal): AsyncGenerator<EditNews> {
-    const body: Body<"/api/edits", "post"> = { text, instruction, model, stream: true };
+  async *change(edit: Omit<Body<"/api/edits", "post">, "stream">, signal: AbortSignal): AsyncGenerator<EditNews> {
+    const body: Body<"/api/edits", "post"> = { ...edit, stream: true };
     for await (const frames of readFrames((cut) => this.client.request("POST", "/api/edits", body, cut), signal)) {
       for (const { event, data } of frames) {
         if (event === "change") yield { kind: "change", patch: JSON.parse(data) as TextPatch };

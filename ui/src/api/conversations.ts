@@ -83,7 +83,7 @@ export interface ConversationStart {
 export type ExportFormat = "markdown" | "json" | "html" | "docx" | "pdf";
 
 /** What a conversation needs of the server; a temporary chat implements it in the page. */
-export type ConversationBackend = Pick<ConversationCalls, "get" | "change" | "turn" | "begin" | "removeMessage" | "stop" | "answerNow" | "events" | "prefill" | "switchMcpServer"> & Partial<Pick<ConversationCalls, "allEvents" | "keep">>;
+export type ConversationBackend = Pick<ConversationCalls, "get" | "change" | "turn" | "begin" | "removeMessage" | "stop" | "answerNow" | "events" | "prefill" | "switchMcpServer"> & Partial<Pick<ConversationCalls, "allEvents" | "keep" | "add">>;
 
 export class ConversationCalls extends Resource {
   list({ archived, tag, project, before, limit }: ConversationQuery): Promise<ConversationPage> {
@@ -169,9 +169,13 @@ export class ConversationCalls extends Resource {
   }
 
   /** Create the conversation with its first turn. */
-  begin(conversation: string, turn: Turn, settings: AnswerSettings, { project, assistant }: ConversationStart): Promise<AcceptedTurn> {
-    const start = { ...(project !== null && { project_id: project }), ...(assistant !== null && { assistant_id: assistant }) };
-    return this.client.call("POST", "/api/conversations", { id: conversation, ...settings, ...start, turn });
+  begin(conversation: string, turn: Turn, settings: AnswerSettings, start: ConversationStart): Promise<AcceptedTurn> {
+    return this.client.call("POST", "/api/conversations", { ...newConversation(conversation, settings, start), turn });
+  }
+
+  /** Store a conversation that has no message yet. */
+  add(conversation: string, settings: AnswerSettings, start: ConversationStart): Promise<Conversation> {
+    return this.client.call("POST", "/api/conversations", newConversation(conversation, settings, start));
   }
 
   /** Have an MCP server on or off in a conversation. */
@@ -244,4 +248,8 @@ export class ConversationCalls extends Resource {
   exportAll(): Promise<Response> {
     return this.client.request("GET", "/api/export");
   }
+}
+
+function newConversation(id: string, settings: AnswerSettings, { project, assistant }: ConversationStart) {
+  return { id, ...settings, ...(project !== null && { project_id: project }), ...(assistant !== null && { assistant_id: assistant }) };
 }

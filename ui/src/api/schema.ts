@@ -11780,12 +11780,15 @@ export interface components {
         /**
          * @description A text, what to change in it, and the model that does it.
          *
-         *     With `stream` the reply is an event stream: `change` for each change, as soon as it is known, then `edit`.
+         *     An empty text is written in `language`, such as `markdown`, `python`, `html` or `mermaid`. With `stream` the reply
+         *     is an event stream: `change` for each change, as soon as it is known, then `edit`.
          */
         readonly EditBody: {
             readonly text: string;
             readonly instruction: string;
             readonly model?: string | null;
+            /** @default markdown */
+            readonly language?: string;
             /** @default false */
             readonly stream?: boolean;
         };

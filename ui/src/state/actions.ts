@@ -22,6 +22,9 @@ export interface Action {
 /** The labels of the modes. */
 export const MODE_LABELS: Readonly<Record<Mode, PlainKey>> = { flash: "modeFlash", auto: "modeAuto", think: "modeThink" };
 
+/** The kinds of a new canvas, by the language that each begins with. */
+export const CANVAS_KINDS: Readonly<Record<string, PlainKey>> = { markdown: "asText", python: "pythonCode", html: "asHtml", mermaid: "diagram" };
+
 /** The labels of the web modes. */
 export const WEB_LABELS: Readonly<Record<Web, PlainKey>> = { off: "webOff", auto: "webAuto", on: "webOn" };
 
@@ -134,7 +137,15 @@ export const ACTIONS: readonly Action[] = [
     run: (app) => switchDrawing(app),
     enabled: (app) => app.page === "chat" && !app.current.temporary && app.imageModels.ready.length > 0,
   },
-  { id: "canvas", label: "canvasNew", slash: true, run: (app) => openNewCanvas(app), enabled: (app) => app.page === "chat" && keepsCanvases(app) },
+  ...([["canvas", "canvasNew", "markdown"], ["code", "canvasCode", "python"], ["webpage", "canvasPage", "html"], ["diagram", "canvasDiagram", "mermaid"]] as const).map(
+    ([id, label, language]) => ({
+      id,
+      label,
+      slash: true as const,
+      run: (app: App) => openNewCanvas(app, language),
+      enabled: (app: App) => app.page === "chat" && !app.current.missing && whyNoCanvas(app) === null,
+    }),
+  ),
   { id: "assistants", label: "assistants", run: (app) => app.openPlace("assistants"), enabled: always },
   { id: "libraries", label: "libraries", run: (app) => app.openPlace("libraries"), enabled: always },
   { id: "news", label: "news", run: (app) => app.openPlace("news"), enabled: always },
@@ -152,14 +163,16 @@ export const ACTIONS: readonly Action[] = [
   { id: "shortcuts", label: "shortcuts", keys: "?", run: (app) => void (app.overlay = "shortcuts"), enabled: always },
 ];
 
-/** True where the open conversation is on the server and stays there; temporary ones have no canvases. */
-export function keepsCanvases({ current }: App): boolean {
-  return current.stored && !current.temporary;
+/** Why the open conversation has no canvases; null where it can have them. */
+export function whyNoCanvas({ current }: App): string | null {
+  return current.temporary ? t("canvasTemporary") : null;
 }
 
-/** Open an empty canvas of the person's own beside the conversation. */
-export function openNewCanvas(app: App): void {
-  app.showCanvas({ conversation: app.current.id, canvas: { title: t("canvas"), language: "markdown", text: "", author: "person" }, key: newId("msg") });
+/** Open an empty canvas of the person's own beside the conversation, which is stored first if it is new. */
+export async function openNewCanvas(app: App, language: string): Promise<void> {
+  const { current } = app;
+  if (!(await current.store()) || app.current !== current) return;
+  app.showCanvas({ conversation: current.id, canvas: { title: t("canvas"), language, text: "", author: "person" }, key: newId("msg") });
 }
 
 function ask(app: App, kind: "export" | "share"): void {

@@ -41,7 +41,6 @@ export class CanvasSession {
   isGone = $state(false);
   /** Counts the texts that came from elsewhere than the editor. */
   loads = $state(0);
-  readonly isChanged = $derived(this.text !== this.savedText);
   #base = 1;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #saving: Promise<void> = Promise.resolve();
@@ -52,6 +51,11 @@ export class CanvasSession {
   constructor(calls: CanvasCalls, request: CanvasRequest) {
     this.#calls = calls;
     this.#request = request;
+  }
+
+  /** Something was typed that is not saved. Read also once the pane is gone, as what is derived in it can't be. */
+  get isChanged(): boolean {
+    return this.text !== this.savedText;
   }
 
   /** Load the canvas, or make it. */
@@ -87,6 +91,11 @@ export class CanvasSession {
     const { canvas } = this;
     if (canvas === null || title.trim() === "" || title === canvas.title) return;
     await this.#attempt(async () => (this.canvas = await this.#calls.edit(canvas, { title })));
+  }
+
+  async setLanguage(language: string): Promise<void> {
+    const { canvas } = this;
+    if (canvas !== null) await this.#attempt(async () => (this.canvas = await this.#calls.edit(canvas, { language })));
   }
 
   async nameVersion({ number }: CanvasVersion, name: string): Promise<void> {
@@ -146,6 +155,7 @@ export class CanvasSession {
   async change(instruction: string, range: TextRange | null, model: string | null): Promise<void> {
     await this.save();
     const before = this.text;
+    const language = this.canvas?.language ?? "markdown";
     const { from, to } = range ?? { from: 0, to: before.length };
     const part = before.slice(from, to);
     const whole = (changed: string) => before.slice(0, from) + changed + before.slice(to);
@@ -155,7 +165,7 @@ export class CanvasSession {
     const { signal } = this.#cut;
     this.edit = { before, after: before, instruction, model, isRunning: true, count: 0 };
     try {
-      for await (const news of this.#calls.change(part, instruction, model, signal)) {
+      for await (const news of this.#calls.change({ text: part, instruction, model, language }, signal)) {
         if (news.kind === "change") patches.push(news.patch);
         else if (news.kind === "error") throw new ApiError(502, news.code, news.message, null, news.message);
         const after = whole(news.kind === "edit" ? news.text : applyPatches(part, patches));

@@ -287,6 +287,20 @@ export class Conversation {
     }
   }
 
+  /** Have the server store this conversation before it has a message; false where that failed. */
+  async store(): Promise<boolean> {
+    if (this.stored) return true;
+    try {
+      await this.#context.api.add?.(this.id, this.settings, this);
+    } catch (error) {
+      this.showError(error);
+      return false;
+    }
+    this.#noteStored();
+    this.#context.onChange(this.id);
+    return true;
+  }
+
   /** Send the composer's content, with `fallbackText` where it is files alone. It stays in the draft until the server
    * has it; while an answer is in progress, it is queued. */
   async send(fallbackText = ""): Promise<boolean> {
@@ -522,13 +536,17 @@ export class Conversation {
     this.#changes += 1;
     this.messages = messages;
     this.leaf = turn.answer;
-    if (!this.stored) this.#composer.moveToConversation();
-    this.stored = true;
-    if (!this.temporary) void this.#keepMcpServers();
+    this.#noteStored();
     this.requested = beside.length > 0 ? null : turn.answer;
     if (beside.length > 0) void this.#followBeside();
     else this.#follower.follow(turn.run);
     this.#context.onChange(this.id);
+  }
+
+  #noteStored(): void {
+    if (!this.stored) this.#composer.moveToConversation();
+    this.stored = true;
+    if (!this.temporary) void this.#keepMcpServers();
   }
 
   /** Have the server keep which MCP servers are on in this conversation. */

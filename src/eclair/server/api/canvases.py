@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BaseModel, Field
 
 from eclair.app import App
 from eclair.errors import InvalidInput, NotFound, TooLarge
-from eclair.schema.canvases import Canvas, CanvasAuthor, CanvasVersion, NewCanvasVersion
+from eclair.schema.canvases import Canvas, CanvasAuthor, CanvasLanguage, CanvasVersion, NewCanvasVersion
 from eclair.schema.ids import new_id
 from eclair.schema.principal import Principal
 from eclair.server.api.exports import download_headers
@@ -38,7 +38,6 @@ def _title(text: str) -> str:
 
 
 CanvasTitle = Annotated[str, AfterValidator(_title)]
-CanvasLanguage = Annotated[str, Field(pattern=r"^[a-z0-9+#.-]{0,30}$")]
 VersionName = Annotated[str, AfterValidator(_line)]
 
 

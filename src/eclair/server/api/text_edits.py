@@ -14,6 +14,7 @@ from eclair.app import App
 from eclair.chat.edit_text import TextEdit, check_edit, request_edit, stream_edit
 from eclair.chat.text_edits import TextPatch
 from eclair.errors import EclairError
+from eclair.schema.canvases import CanvasLanguage
 from eclair.server.principal import Caller
 from eclair.server.request_body import RequestBody
 from eclair.server.sse import EventStream, StreamError, StreamFault, encode_frame
@@ -25,12 +26,14 @@ _EDIT = TypeAdapter(TextEdit)
 class EditBody(RequestBody):
     """A text, what to change in it, and the model that does it.
 
-    With `stream` the reply is an event stream: `change` for each change, as soon as it is known, then `edit`.
+    An empty text is written in `language`, such as `markdown`, `python`, `html` or `mermaid`. With `stream` the reply
+    is an event stream: `change` for each change, as soon as it is known, then `edit`.
     """
 
     text: str
     instruction: str
     model: str | None = None
+    language: CanvasLanguage = "markdown"
     stream: bool = False
 
 
@@ -43,15 +46,11 @@ def router(app: App) -> APIRouter:
         check_edit(body.text, body.instruction, app.settings.max_message_kb)
         engine, model = await app.registry.resolve(body.model)
         max_tokens = app.settings.max_tokens
+        asked = (principal, engine, model, body.text, body.instruction, max_tokens, accepted, app.ledger.ask)
         if body.stream:
-            edits = stream_edit(
-                principal, engine, model, body.text, body.instruction, max_tokens, accepted, app.ledger.ask
-            )
-            return EventStream(_frames(edits))
+            return EventStream(_frames(stream_edit(*asked, language=body.language)))
         with app.idle.answering():
-            work = request_edit(
-                principal, engine, model, body.text, body.instruction, max_tokens, accepted, app.ledger.ask
-            )
+            work = request_edit(*asked, language=body.language)
             edited = await unless_disconnected(request, work)
         return CLIENT_GONE if edited is None else Response(_EDIT.dump_json(edited), media_type="application/json")
 

@@ -1,6 +1,7 @@
 // The languages of canvases: their labels, and how they are shown.
 
-import { language } from "../markdown/codeLanguages.ts";
+import type { PlainKey } from "../i18n/translate.ts";
+import { language, LANGUAGE_NAMES } from "../markdown/codeLanguages.ts";
 
 export type PreviewKind = "markdown" | "page" | "component" | "image" | "diagram";
 
@@ -31,6 +32,18 @@ export function languageLabel(name: string): string {
   if (name === "svg") return "SVG";
   if (["jsx", "tsx", "react"].includes(name)) return "React";
   return language(name)?.label ?? name;
+}
+
+/** The languages to choose from for a canvas, by the label of their kind. */
+export function languageChoices(): readonly { readonly kind: PlainKey; readonly languages: readonly string[] }[] {
+  const others = new Set(["markdown", "plaintext", "html"]);
+  const code = LANGUAGE_NAMES.filter((name) => !others.has(name)).toSorted((a, b) => languageLabel(a).localeCompare(languageLabel(b)));
+  return [
+    { kind: "asText", languages: ["markdown", "plaintext"] },
+    { kind: "asHtml", languages: ["html", "jsx"] },
+    { kind: "diagram", languages: ["mermaid", "svg"] },
+    { kind: "pythonCode", languages: code },
+  ];
 }
 
 /** The language of a block of code, as canvases name it. */

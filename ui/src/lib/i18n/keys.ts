@@ -1017,6 +1017,10 @@ export interface Placeholders {
   readonly canvases: never;
   readonly canvas: never;
   readonly canvasNew: never;
+  readonly canvasCode: never;
+  readonly canvasPage: never;
+  readonly canvasDiagram: never;
+  readonly canvasTemporary: never;
   readonly canvasOpen: never;
   readonly canvasWrite: never;
   readonly canvasText: never;

@@ -61,11 +61,18 @@ yaml YAML yaml yml
 `;
 
 const LANGUAGES = new Map<string, Language>();
+const NAMES: string[] = [];
 for (const line of TABLE.trim().split("\n")) {
-  const [grammar = "", label = "", ending = "", ...names] = line.split(" ");
+  const [grammar = "", label = "", ending = "", ...aliases] = line.split(" ");
   const language = { grammar, label, ending };
-  for (const name of label === "HTML" ? names : [grammar, ...names]) LANGUAGES.set(name, language);
+  const names = label === "HTML" ? aliases : [grammar, ...aliases];
+  for (const name of names) LANGUAGES.set(name, language);
+  NAMES.push(...names.slice(0, 1));
 }
+
+/** The first name of each language. */
+export const LANGUAGE_NAMES: readonly string[] = NAMES;
+
 LANGUAGES.set("mermaid", { grammar: "plaintext", label: "Mermaid", ending: "mmd" });
 
 /** Find a language by one of its names, in any case. */
