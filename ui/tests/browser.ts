@@ -33,7 +33,7 @@ function page(): object {
     matchMedia: () => Object.assign(new EventTarget(), { matches: false }),
     requestAnimationFrame: (paint: () => void) => setTimeout(paint, 1),
     cancelAnimationFrame: (frame: number) => clearTimeout(frame),
-    document: Object.assign(new EventTarget(), { hidden: false, compatMode: "CSS1Compat", documentElement: { dataset: {}, setAttribute() {} } }),
+    document: Object.assign(new EventTarget(), { hidden: false, compatMode: "CSS1Compat", documentElement: { dataset: {}, style: {}, setAttribute() {} } }),
   };
 }
 

@@ -1,13 +1,15 @@
 // The editor of canvases: CodeMirror in a shadow root, whose own styles our policy leaves alone.
 
 import { defaultKeymap, history, historyKeymap, indentWithTab } from "@codemirror/commands";
-import { bracketMatching, indentOnInput, syntaxHighlighting } from "@codemirror/language";
+import { bracketMatching, indentOnInput, syntaxHighlighting, syntaxTree } from "@codemirror/language";
 import { unifiedMergeView } from "@codemirror/merge";
 import { highlightSelectionMatches, search, searchKeymap } from "@codemirror/search";
 import { Annotation, Compartment, EditorSelection, EditorState, type Extension } from "@codemirror/state";
 import { drawSelection, EditorView, highlightActiveLine, keymap, lineNumbers } from "@codemirror/view";
+import type { Format } from "./formats.ts";
+import { formatKeymap, formatsAt, toggleFormat } from "./formatting.ts";
 import { grammarOf } from "./grammars.ts";
-import { isProse } from "./languages.ts";
+import { isMarkdown, isProse } from "./languages.ts";
 import { livePreview } from "./livePreview.ts";
 import { difference, type TextRange } from "./patches.ts";
 import { codeColors, editorTheme, proseColors } from "./theme.ts";
@@ -20,6 +22,8 @@ export interface EditorOptions {
   /** The selected range, and where it ends on the screen; null where nothing is selected. */
   onSelect(selected: (TextRange & { readonly top: number; readonly left: number }) | null): void;
   onSave(): void;
+  /** The formats at the cursor of Markdown, or of all that is selected. */
+  onFormats(formats: ReadonlySet<Format>): void;
 }
 
 /** Marks changes that come from elsewhere than the keyboard. */
@@ -33,12 +37,14 @@ export class CanvasEditor {
   readonly #comparison = new Compartment();
   #compared: string | null = null;
 
-  constructor(host: HTMLElement, text: string, { language, label, onInput, onSelect, onSave }: EditorOptions) {
+  constructor(host: HTMLElement, text: string, { language, label, onInput, onSelect, onSave, onFormats }: EditorOptions) {
     const root = host.shadowRoot ?? host.attachShadow({ mode: "open" });
     root.replaceChildren();
     const report = EditorView.updateListener.of((update) => {
       if (update.docChanged && !update.transactions.some((change) => change.annotation(fromElsewhere))) onInput(update.state.doc.toString());
       if (update.selectionSet || update.docChanged || update.focusChanged) onSelect(this.#selected());
+      if (!isMarkdown(language) || update.state.readOnly) return;
+      if (update.selectionSet || update.docChanged || syntaxTree(update.startState) !== syntaxTree(update.state)) onFormats(formatsAt(update.state));
     });
     const save = { key: "Mod-s", preventDefault: true, run: () => (onSave(), true) };
     const extensions: Extension[] = [
@@ -48,7 +54,7 @@ export class CanvasEditor {
       indentOnInput(),
       search({ top: true }),
       EditorState.allowMultipleSelections.of(true),
-      keymap.of([save, ...searchKeymap, ...historyKeymap, ...defaultKeymap, ...(isProse(language) ? [] : [indentWithTab])]),
+      keymap.of([save, ...(isMarkdown(language) ? formatKeymap : []), ...searchKeymap, ...historyKeymap, ...defaultKeymap, ...(isProse(language) ? [] : [indentWithTab])]),
       EditorView.contentAttributes.of({ "aria-label": label, spellcheck: String(isProse(language)), dir: isProse(language) ? "auto" : "ltr" }),
       editorTheme,
       isProse(language) ? [EditorView.lineWrapping, syntaxHighlighting(proseColors), EditorView.editorAttributes.of({ class: "prose" })] : codeExtensions(),
@@ -88,6 +94,12 @@ export class CanvasEditor {
   }
 
   focus(): void {
+    this.#view.focus();
+  }
+
+  /** Give the selected text a format, or take it away, and go on writing. */
+  format(format: Format): void {
+    toggleFormat(format)(this.#view);
     this.#view.focus();
   }
 

@@ -27,6 +27,11 @@ export function isProse(name: string): boolean {
   return ["", "markdown", "md", "text", "txt", "plain", "plaintext"].includes(name);
 }
 
+/** True for texts whose marks are Markdown's, rather than plain ones. */
+export function isMarkdown(name: string): boolean {
+  return PREVIEWS[name] === "markdown";
+}
+
 /** The name of a language for people. */
 export function languageLabel(name: string): string {
   if (name === "svg") return "SVG";

@@ -1041,6 +1041,13 @@ export interface Placeholders {
   readonly canvasNoImport: "name";
   readonly canvasRemoveAsk: never;
   readonly canvasVersionName: never;
+  readonly formatting: never;
+  readonly formatBold: never;
+  readonly formatItalic: never;
+  readonly formatHeading: never;
+  readonly formatBullets: never;
+  readonly formatNumbers: never;
+  readonly formatQuote: never;
   readonly librariesHint: "example";
   readonly librariesNone: never;
   readonly libraryNew: never;
