@@ -65,6 +65,7 @@ from eclair.schema.events import (
     replay,
     unfold_call,
 )
+from eclair.schema.mcp_servers import MCP_NAME_SEPARATOR
 from eclair.schema.messages import Message, Part, Passage, Usage
 from eclair.schema.models import Model
 from eclair.util.background import IdleScheduler
@@ -264,11 +265,23 @@ class AnswerStream:
 
     async def _judge(self, tool: Tool, arguments: Any) -> CallRuling:
         """Judge a call. What foreign text may have led to is judged for itself."""
-        sent = tool.sends(arguments) if tool.access == "outbound" else None
+        asks = tool.asks_if_tainted(arguments)
+        sent = self._words_sent(tool, arguments) if tool.access == "outbound" and not asks else None
         is_tainted = self._is_tainted(sent)
-        access = "write" if is_tainted and tool.asks_if_tainted(arguments) else tool.access
+        access = "write" if is_tainted and asks else tool.access
         question = CallQuestion(tool.name, access, tool.scope(arguments), is_tainted)
         return await self._request.permissions.judge(self._request.principal, question)
+
+    def _words_sent(self, tool: Tool, arguments: Any) -> str:
+        """Return the words by which a call could carry something out: all, once an MCP server has told something here.
+
+        Of what it told, the tool can't know which words are private.
+        """
+        told = any(
+            MCP_NAME_SEPARATOR in call.tool and call.outcome is not None for call in self._folding.message().calls
+        )
+        given = arguments.model_dump(exclude_unset=True).values() if told else ()
+        return tool.sends(arguments) or "\n".join(value for value in given if isinstance(value, str))
 
     def _is_tainted(self, sent: str | None) -> bool:
         """Return whether foreign text is in the context. What a call only `sent` may be the person's or a source's."""

@@ -1,7 +1,7 @@
 """Tools of MCP servers. They are named `server__tool`, and what a server says of itself gives a call no more rights.
 
 A call may change something unless its server says that it only reads; even then a server by address, or one that may
-connect to others, calls out. Results are foreign text.
+connect to others, calls out, and a call that foreign text may have led to is asked for. Results are foreign text.
 """
 
 from __future__ import annotations
@@ -98,8 +98,8 @@ class McpServerTool:
         return words[0] if len(words) == 1 else "\n".join(words)
 
     def asks_if_tainted(self, arguments: Any) -> bool:
-        """See `Tool.asks_if_tainted`."""
-        return False
+        """Return True where nothing but the server's word says that a call only reads, whatever it sends."""
+        return self.access == "outbound"
 
     async def run(self, arguments: Any, context: ToolContext) -> AsyncGenerator[Event | ToolResult, None]:
         """Call the server. Raises what the service raises."""
