@@ -20,6 +20,10 @@ def test_everything_goes_from_one_eclair_to_another(opening: Opening, starting: 
     finished(page, "Here.")
     library = page.request.post("/api/libraries", data={"name": "handbook"}).json()["id"]
     assert page.request.post(f"/api/files?name=rules.txt&library={library}", data="Bikes are allowed.").ok
+    skill = "---\nname: greeting\ndescription: Greets people.\n---\nSay hello.\n"
+    added = page.request.post("/api/skills", data=skill, headers={"Content-Type": "text/markdown"}).json()
+    switch = {"is_on": True, "changed": added["changed"]}
+    assert page.request.put(f"/api/skills/{added['id']}/switch", data=switch).ok
     preferences = {"version": 0, "theme": "dark"}
     assert page.request.put("/api/preferences", data=preferences).ok
     page.goto("/settings#data")
@@ -41,8 +45,11 @@ def test_everything_goes_from_one_eclair_to_another(opening: Opening, starting: 
     expect(dialog.get_by_text("Settings: 1. 1 was already here.")).to_be_visible()
     axe.check(other)
     dialog.get_by_role("checkbox", name="Replace the settings here").check()
+    dialog.get_by_role("checkbox", name="Switch on the skills that were on there").check()
     dialog.get_by_role("button", name="Import", exact=True).click()
     expect(dialog.get_by_role("status")).to_contain_text("1 conversation imported.")
     assert other.request.get("/api/preferences").json()["theme"] == "dark"
+    skills = other.request.get("/api/skills").json()["skills"]
+    assert [each["is_on"] for each in skills if each["name"] == "greeting"] == [True]
     (file,) = other.request.get("/api/files").json()["files"]
     assert other.request.get(f"/api/files/{file['id']}/content").text() == "Bikes are allowed."

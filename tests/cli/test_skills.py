@@ -52,6 +52,20 @@ def test_a_skill_at_the_command_line(run: Eclair, tmp_path: Path) -> None:
     assert "Imported the skill report" in run("skills", "import", str(file)).stdout
 
 
+def test_an_archive_switches_skills_on_only_if_that_is_said(run: Eclair, tmp_path: Path) -> None:
+    (tmp_path / "SKILL.md").write_text(TEXT, encoding="utf-8")
+    run("skills", "import", str(tmp_path / "SKILL.md"))
+    run("skills", "on", "report", "--yes")
+    archive = str(tmp_path / "all.zip")
+    run("export", "-o", archive)
+    other = Eclair(tmp_path / "other")
+    other("import", archive)
+    assert "report           off    you" in other("skills").stdout
+    other("skills", "remove", "report", "--yes")
+    other("import", archive, "--switch-skills-on")
+    assert "report           on     you" in other("skills").stdout
+
+
 def test_what_is_no_skill_is_refused_at_the_command_line(run: Eclair, tmp_path: Path) -> None:
     assert "can't be read" in run("skills", "import", str(tmp_path / "nothing")).stderr
     (tmp_path / "SKILL.md").write_text("# Report\n", encoding="utf-8")

@@ -170,6 +170,21 @@ async def test_everything_goes_out_and_into_an_empty_eclair_and_only_once(taken:
     assert await described(fresh) == there
 
 
+@pytest.mark.parametrize("is_on", [True, False])
+async def test_skills_come_back_as_they_were_only_if_that_is_asked_for(fresh: Server, is_on: bool) -> None:
+    packed = {"headers": {"Content-Type": "application/zip"}, "data": pack_skill("greeting", SKILL_FILES)}
+    skill = (await fresh.post("/api/skills", **packed)).body
+    switch = {"is_on": is_on, "changed": skill["changed"]}
+    assert (await fresh.call("PUT", f"/api/skills/{skill['id']}/switch", switch)).body["is_on"] == is_on
+    archive = (await fresh.get("/api/export")).raw
+    for query, expected in (("", False), ("?switch_skills_on=true", is_on)):
+        assert (await fresh.call("DELETE", f"/api/skills/{skill['id']}")).status == 204
+        id = (await upload(fresh, archive, "eclair.zip")).body["id"]
+        assert (await fresh.post(f"/api/imports/{id}{query}")).status == 200
+        (skill,) = [each for each in (await fresh.get("/api/skills")).body["skills"] if not each["is_packaged"]]
+        assert (skill["name"], skill["is_on"]) == ("greeting", expected)
+
+
 async def test_newer_settings_stay_unless_they_are_to_be_replaced(taken: Taken, fresh: Server) -> None:
     await fresh.call("PUT", "/api/preferences", {"version": 0, "theme": "light"})
     await fresh.post("/api/prompts", {"name": "brief", "text": "Be brief."})

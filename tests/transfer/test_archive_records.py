@@ -11,7 +11,7 @@ from eclair.transfer.archive import ArchivedSkill, dump_record, is_archive_membe
 
 IDS = st.from_regex(r"skill_[0-9a-z]{26}", fullmatch=True)
 NAMES = st.from_regex(r"[a-z0-9]+(-[a-z0-9]+)*", fullmatch=True).filter(lambda name: len(name) <= MAX_SKILL_NAME_CHARS)
-SKILLS = st.builds(ArchivedSkill, IDS, NAMES, st.integers(1, 1 << 40))
+SKILLS = st.builds(ArchivedSkill, IDS, NAMES, st.integers(1, 1 << 40), st.booleans())
 VALUES = st.none() | st.booleans() | st.integers(-(1 << 62), 1 << 62) | st.text() | st.lists(st.text(), max_size=2)
 
 
@@ -21,7 +21,7 @@ def test_a_skill_is_read_as_it_was_written(skill: ArchivedSkill) -> None:
     assert is_archive_member(skill.member)
 
 
-@given(st.fixed_dictionaries({}, optional=dict.fromkeys(("id", "name", "size"), VALUES)))
+@given(st.fixed_dictionaries({}, optional=dict.fromkeys(("id", "name", "size", "is_on"), VALUES)))
 def test_what_is_no_skill_is_left_out(fields: dict[str, object]) -> None:
     record = load_record({"eclair_record": "skill", "value": fields})
     assert record is None or (isinstance(record, ArchivedSkill) and is_archive_member(record.member))

@@ -279,6 +279,11 @@ def _add_transfer(command: _Command) -> None:
     import_.add_argument(
         "--replace-settings", action="store_true", help="replace the settings here by those of an Éclair export"
     )
+    import_.add_argument(
+        "--switch-skills-on",
+        action="store_true",
+        help="switch on the skills that were on in an Éclair export; only if it is your own",
+    )
     import_.set_defaults(module="import_")
 
     _add_backup_options(command("backup", "back up the data folder, also while Éclair runs"))

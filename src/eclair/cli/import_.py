@@ -24,7 +24,7 @@ from eclair.settings import Settings
 from eclair.skills.service import SkillService
 from eclair.storage.base import Storage
 from eclair.storage.change_feed import ChangeFeed
-from eclair.transfer.archive_importer import ArchiveImporter, ItemKind
+from eclair.transfer.archive_importer import ArchiveImporter, ImportChoices, ItemKind
 from eclair.transfer.import_service import compare_import, open_staging_folder, store_import
 from eclair.transfer.normalize import ImportKind
 from eclair.transfer.staging import StagedImport, stage
@@ -50,7 +50,9 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
             arguments.file,
             terminal,
             check=arguments.check,
-            replace_settings=arguments.replace_settings,
+            choices=ImportChoices(
+                replace_settings=arguments.replace_settings, switch_skills_on=arguments.switch_skills_on
+            ),
         )
     )
 
@@ -71,7 +73,7 @@ ITEMS: dict[ItemKind, str] = {
 }
 
 
-async def _import(settings: Settings, path: Path, terminal: Terminal, *, check: bool, replace_settings: bool) -> int:
+async def _import(settings: Settings, path: Path, terminal: Terminal, *, check: bool, choices: ImportChoices) -> int:
     with closing(await _read(settings, path, terminal)) as staged:
         preview = staged.preview
         terminal.line(
@@ -96,7 +98,7 @@ async def _import(settings: Settings, path: Path, terminal: Terminal, *, check: 
                     here = f", of which {items.here:,} are here already" if items.here else ""
                     terminal.line(f"  {items.count:,} {ITEMS[items.kind]}{here}")
             if not check:
-                await _store(storage, archives, staged, terminal, replace_settings=replace_settings)
+                await _store(storage, archives, staged, terminal, choices)
     return 0
 
 
@@ -116,12 +118,11 @@ async def _store(
     archives: ArchiveImporter,
     staged: StagedImport,
     terminal: Terminal,
-    *,
-    replace_settings: bool,
+    choices: ImportChoices,
 ) -> None:
     counting = ProgressCounter(terminal, "Importing")
     last = None
-    async for step in store_import(storage, archives, LOCAL_PRINCIPAL, staged, replace_settings=replace_settings):
+    async for step in store_import(storage, archives, LOCAL_PRINCIPAL, staged, choices):
         last = step
         counting.show(step.done, step.total)
     if last is None:

@@ -152,11 +152,12 @@ class ArchivedAssistant:
 
 @dataclass(frozen=True, slots=True)
 class ArchivedSkill:
-    """A skill, whose folder is a zip of `size` bytes in the archive."""
+    """A skill, whose folder is a zip of `size` bytes in the archive, and whether it was on."""
 
     id: str
     name: str
     size: int
+    is_on: bool = False
 
     @property
     def member(self) -> str:

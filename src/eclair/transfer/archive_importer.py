@@ -61,6 +61,18 @@ MAX_IMAGE_BYTES = 64 << 20
 
 
 @dataclass(frozen=True, slots=True)
+class ImportChoices:
+    """Choices of the person who imports an archive.
+
+    Its settings go in place of those here, and the skills that were on are switched on. A skill is foreign text unless
+    the archive is the person's own, which nothing in it proves.
+    """
+
+    replace_settings: bool = False
+    switch_skills_on: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class ImportItems:
     """Things of one kind in an export: how many, and how many of them are here already."""
 
@@ -169,7 +181,7 @@ class ArchiveImporter:
                 await self._storage.files.attach_files(principal, message, [file])
 
     async def store_rest(
-        self, principal: Principal, staged: StagedImport, places: dict[str, tuple[str, str]], *, replace_settings: bool
+        self, principal: Principal, staged: StagedImport, places: dict[str, tuple[str, str]], choices: ImportChoices
     ) -> AsyncGenerator[ImportStep, None]:
         """Store images, which `places` maps to conversation and message, then prompts, settings and the rest.
 
@@ -189,7 +201,7 @@ class ArchiveImporter:
             yield await self._add_prompt(principal, prompt)
         archived = self._archived_preferences(staged)
         if archived is not None:
-            yield await self._take_preferences(principal, archived, replace_settings=replace_settings)
+            yield await self._take_preferences(principal, archived, replace_settings=choices.replace_settings)
         for feed in staged.index.feeds:
             yield await self._add_feed(principal, feed)
         for server in staged.index.servers:
@@ -199,7 +211,7 @@ class ArchiveImporter:
         for assistant in staged.index.assistants:
             yield await self._add_assistant(principal, assistant, staged.index.libraries)
         for skill in staged.index.skills:
-            yield await self._add_skill(principal, staged, skill)
+            yield await self._add_skill(principal, staged, skill, switch_on=choices.switch_skills_on)
 
     async def _add_library(self, principal: Principal, library: ArchivedLibrary, places: dict[str, str]) -> ImportStep:
         known = await self._libraries(principal)
@@ -377,18 +389,23 @@ class ArchiveImporter:
             return ImportStep("assistants", added=False, problem=f"{new.name!r} was left out: {conflict.message}")
         return ImportStep("assistants", added=True)
 
-    async def _add_skill(self, principal: Principal, staged: StagedImport, archived: ArchivedSkill) -> ImportStep:
-        """Add a skill, switched off as every one from outside is."""
+    async def _add_skill(
+        self, principal: Principal, staged: StagedImport, archived: ArchivedSkill, *, switch_on: bool
+    ) -> ImportStep:
+        """Add a skill, switched off as every one from outside is, unless it was on and is to be `switch_on` again."""
         if archived.name in {each.name for each in await self._storage.skills.list_skills(principal)}:
             return ImportStep("skills", added=False)
         try:
             if archived.size > MAX_SKILL_ZIP_BYTES:
                 raise InvalidInput(TOO_LARGE)
             pieces = [piece.data async for piece in staged.read_members([(archived.member, archived.size)])]
-            await self._skills.import_skill(principal, b"".join(pieces), replaces=False)
+            skill = await self._skills.import_skill(principal, b"".join(pieces), replaces=False)
         except (Conflict, InvalidInput) as error:
             problem = f"The skill {archived.name!r} was left out: {error.message}"
             return ImportStep("skills", added=False, problem=problem)
+        if archived.is_on and switch_on:
+            with contextlib.suppress(NotFound, Conflict):  # the person deleted or replaced it meanwhile
+                await self._skills.switch(principal, skill.id, is_on=True, changed=skill.changed)
         return ImportStep("skills", added=True)
 
     async def _assistant_names(self, principal: Principal) -> set[str]:

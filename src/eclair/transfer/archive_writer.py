@@ -197,7 +197,7 @@ class ArchiveWriter:
                 damaged.append(f"{skill.name}: {error.message}")
                 continue
             packed = await asyncio.to_thread(pack_skill, skill.name, files)
-            record = ArchivedSkill(skill.id, skill.name, len(packed))
+            record = ArchivedSkill(skill.id, skill.name, len(packed), skill.is_on)
             archive.writestr(zipfile.ZipInfo(record.member, _zip_time(skill.changed)), packed)
             yield record
 

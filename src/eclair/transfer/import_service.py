@@ -15,7 +15,7 @@ from eclair.schema.ids import Clock, new_id
 from eclair.schema.principal import Principal
 from eclair.storage.base import Storage
 from eclair.storage.change_feed import ChangeFeed
-from eclair.transfer.archive_importer import ArchiveImporter, ImportItems, ImportStep
+from eclair.transfer.archive_importer import ArchiveImporter, ImportChoices, ImportItems, ImportStep
 from eclair.transfer.normalize import ImportedConversation
 
 if TYPE_CHECKING:
@@ -99,17 +99,13 @@ class ImportService:
         self.check(principal, id)
         return await compare_import(self._storage, self._archives, principal, self._waiting[id].staged)
 
-    async def run(
-        self, principal: Principal, id: str, *, replace_settings: bool = False
-    ) -> AsyncGenerator[ImportProgress, None]:
+    async def run(self, principal: Principal, id: str, choices: ImportChoices) -> AsyncGenerator[ImportProgress, None]:
         """Import a staged export. If closed early it stops between two things and can be resumed."""
         self.check(principal, id)
         waiting = self._waiting[id]
         waiting.is_busy = True
         try:
-            steps = store_import(
-                self._storage, self._archives, principal, waiting.staged, replace_settings=replace_settings
-            )
+            steps = store_import(self._storage, self._archives, principal, waiting.staged, choices)
             async with aclosing(steps):
                 async for progress in steps:
                     yield progress
@@ -163,8 +159,7 @@ async def store_import(
     archives: ArchiveImporter,
     principal: Principal,
     staged: StagedImport,
-    *,
-    replace_settings: bool = False,
+    choices: ImportChoices,
 ) -> AsyncGenerator[ImportProgress, None]:
     """Store what is not here yet, each thing whole or not at all. Raises StoreError."""
     progress = ImportProgress(0, staged.preview.conversations + len(staged.index), 0, 0, 0, staged.preview.problems)
@@ -191,7 +186,7 @@ async def store_import(
         async for step in steps:
             progress = _after(progress, step)
             yield progress
-    async with aclosing(archives.store_rest(principal, staged, places, replace_settings=replace_settings)) as steps:
+    async with aclosing(archives.store_rest(principal, staged, places, choices)) as steps:
         async for step in steps:
             progress = _after(progress, step)
             yield progress

@@ -2606,6 +2606,7 @@ export interface paths {
             readonly parameters: {
                 readonly query?: {
                     readonly replace_settings?: boolean;
+                    readonly switch_skills_on?: boolean;
                 };
                 readonly header?: never;
                 readonly path: {

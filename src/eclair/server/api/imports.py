@@ -17,7 +17,7 @@ from eclair.app import App
 from eclair.errors import EclairError, InvalidInput, StoreError
 from eclair.server.principal import Caller
 from eclair.server.sse import EventStream, StreamError, StreamFault, encode_frame
-from eclair.transfer.archive_importer import ImportItems, ItemKind
+from eclair.transfer.archive_importer import ImportChoices, ImportItems, ItemKind
 from eclair.transfer.import_service import ImportProgress
 from eclair.transfer.normalize import ImportKind
 
@@ -110,10 +110,13 @@ def router(app: App) -> APIRouter:
         )
 
     @api.post("/{id}", response_class=EventStream, responses={200: {"model": ImportFrame}})
-    async def carry_out_import(principal: Caller, id: str, replace_settings: bool = False) -> EventStream:
+    async def carry_out_import(
+        principal: Caller, id: str, replace_settings: bool = False, switch_skills_on: bool = False
+    ) -> EventStream:
         app.imports.check(principal, id)
         await app.storage.audit.add_act(principal, "conversations.imported", id)
-        return EventStream(_progress_events(app.imports.run(principal, id, replace_settings=replace_settings)))
+        choices = ImportChoices(replace_settings=replace_settings, switch_skills_on=switch_skills_on)
+        return EventStream(_progress_events(app.imports.run(principal, id, choices)))
 
     @api.delete("/{id}", status_code=204)
     async def drop_import(principal: Caller, id: str) -> None:

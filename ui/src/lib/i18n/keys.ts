@@ -111,6 +111,7 @@ export interface Placeholders {
   readonly keepingFile: "done" | "of";
   readonly importingItems: "done" | "of";
   readonly importSettings: never;
+  readonly importSkillsOn: never;
   readonly importedNow: "count";
   readonly importSkipped: "count";
   readonly importCut: never;
