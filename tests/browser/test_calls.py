@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
 import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser import axe
 from tests.browser.conftest import Opening, Starting
 from tests.browser.test_chat import answer, finished, send
+from tests.mcp_servers.test_mcp_service import ODD
 
 
 @pytest.fixture
@@ -74,6 +78,31 @@ def test_beside_foreign_text_the_card_offers_what_counts_and_says_why(page: Page
     card.get_by_role("button", name="Once").click()
     finished(page)
     expect(answer(page).get_by_text("Write “mail:1” ·")).to_be_visible()
+
+
+def test_a_call_shows_how_far_it_is_across_a_reload(page: Page, tmp_path: Path) -> None:
+    folder = tmp_path / "maps"
+    folder.mkdir()
+    body = {"name": "odd", "command": [sys.executable, "-P", str(ODD), "reports"], "folders": [str(folder)]}
+    added = page.request.post("/api/mcp-servers", data=body)
+    assert added.ok, added.text()
+    path = f"/api/mcp-servers/{added.json()['id']}"
+    seen = page.request.post(f"{path}/check").json()
+    assert page.request.post(f"{path}/approve", data={"fingerprint": seen["seen"]["fingerprint"]}).ok
+    assert page.request.put(f"{path}/switch", data={"on": True}).ok
+    send(page, f'script: tool=odd__read{{"text":"{folder / "go"}"}}')
+    bar = answer(page).get_by_role("progressbar", name="Use “read” of the MCP server odd")
+    expect(bar).to_have_js_property("value", 0.25)
+    expect(answer(page).get_by_role("status").filter(has_text="Reading the map")).to_be_visible()
+    expect(answer(page)).to_contain_text("25%")
+    axe.check(page)
+    page.reload()
+    expect(bar).to_have_js_property("value", 0.25)
+    page.set_viewport_size({"width": 320, "height": 700})
+    expect(bar).to_be_in_viewport()
+    (folder / "go").touch()
+    finished(page)
+    expect(bar).to_have_count(0)
 
 
 def test_what_is_refused_for_good_is_listed_and_can_be_asked_again(page: Page) -> None:

@@ -95,6 +95,21 @@ def test_a_chat_asks_what_a_server_wants_to_know(tmp_path: Path) -> None:
         screen.close()
 
 
+def test_a_chat_shows_how_far_a_call_is(tmp_path: Path) -> None:
+    home, folder = tmp_path / "home", tmp_path / "maps"
+    folder.mkdir()
+    command = ("--", sys.executable, "-P", str(ODD), "reports")
+    added = Eclair(home)("mcp", "add", "odd", "--allow", "--folder", str(folder), *command)
+    assert added.returncode == 0, added.stderr
+    screen = Screen(home, "ask", "--mcp", "odd", f'script: tool=odd__read{{"text":"{folder / "go"}"}}')
+    try:
+        screen.until("25% Reading the map")
+        (folder / "go").touch()
+        screen.until("words · scripted")
+    finally:
+        screen.close()
+
+
 def test_what_can_not_be_added_or_used_is_said_in_a_sentence(tmp_path: Path) -> None:
     run = Eclair(tmp_path / "home")
     gone = run("mcp", "add", "gone", "--", "no-such-program")

@@ -1,4 +1,5 @@
-"""An MCP server of the official library that asks the person something in the middle of its calls.
+"""An MCP server of the official library that asks the person something in the middle of its calls, and tells how far
+they are.
 
 `python asking_server.py ERA` speaks over standard input; `ERA` is `new` for the protocol in which a request ends with
 its questions, or `old` for that in which it is held open.
@@ -96,6 +97,14 @@ def build(era: Era) -> MCPServer:
         if not responses:
             return InputRequiredResult(input_requests={"till": ElicitRequest(params=params)}, request_state="asked")
         return f"paid: {responses['till'].action}"
+
+    @made.tool(annotations=ToolAnnotations(read_only_hint=True))
+    async def tour(stops: int, context: Context) -> str:
+        """Walk through the town."""
+        for stop in range(1, stops + 1):
+            await context.report_progress(stop, stops, f"Stop {stop}")
+            await anyio.sleep(0.05)
+        return f"walked past {stops} stops"
 
     @made.tool(annotations=ToolAnnotations(read_only_hint=True))
     async def find(what: str, context: Context) -> str | InputRequiredResult:

@@ -20,7 +20,7 @@ from typing import Any
 
 MODES = (
     *("well", "dies", "hangs", "floods", "babbles", "lies", "deep", "elsewhere", "twins", "many", "silent", "bad_list"),
-    "huge",
+    *("huge", "reports", "boasts"),
 )
 PICTURE = "picture"
 BOMB = "bomb"
@@ -74,9 +74,29 @@ def tools(mode: str, file: str | None) -> list[Any]:
     return found
 
 
-def call(mode: str, name: str, arguments: Any) -> Any:
+def report(token: Any, *told: Any) -> None:
+    """Tell the progress of a call: how much is done, of how much, and a text."""
+    params = dict(zip(("progress", "total", "message"), told, strict=False), progressToken=token)
+    sys.stdout.write(json.dumps({"jsonrpc": "2.0", "method": "notifications/progress", "params": params}) + "\n")
+    sys.stdout.flush()
+
+
+def call(mode: str, name: str, arguments: Any, token: Any) -> Any:
     text = str(arguments.get("text", ""))
     match mode:
+        case "reports":  # until there is a file of that name
+            report(token, 1, 4, "Reading the map")
+            while not Path(text).exists():
+                time.sleep(0.02)
+        case "boasts":
+            for number in range(20_000):
+                report(token, number, 20_000)
+            report("of nobody", 1, 2)
+            report(token, float("nan"), 0, "\x1b[31m<b>One\u202e\nline</b>" + "x" * 100_000)
+            report(token, -5, 10)
+            report(token, 1e308, 1e-308, "Nearly done")
+            while not Path(text).exists():
+                time.sleep(0.02)
         case "dies":
             sys.stderr.write("a fault of mine\n")
             sys.stderr.flush()
@@ -175,7 +195,9 @@ def answers(mode: str, file: str | None) -> Iterator[Any]:
             case "tools/list":
                 result = {"tools": tools(mode, file)}
             case "tools/call":
-                result = {"content": call(mode, asked["params"]["name"], asked["params"].get("arguments", {}))}
+                params = asked["params"]
+                token = params.get("_meta", {}).get("progressToken")
+                result = {"content": call(mode, params["name"], params.get("arguments", {}), token)}
             case "resources/list":
                 result = {"resources": RESOURCES}
             case "resources/templates/list":

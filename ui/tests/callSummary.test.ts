@@ -21,6 +21,7 @@ function call(tool: string, summary = "As the server says it"): Call {
     agent: null,
     elicitations: [],
     once_only: false,
+    progress: null,
   };
 }
 

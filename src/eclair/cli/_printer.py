@@ -23,6 +23,7 @@ from eclair.schema.events import (
     CallDecided,
     CallElicited,
     CallEnded,
+    CallProgressed,
     Cited,
     Doubted,
     Event,
@@ -67,6 +68,8 @@ class Printer:
         self._doubts: list[Doubt] = []
         self._memories = 0
         self._agents = set[str]()
+        self._calls: dict[str, str] = {}
+        """Summaries of the calls, by their ids."""
 
     def show(self, event: Event) -> None:
         terminal = self._terminal
@@ -92,17 +95,15 @@ class Printer:
                 self._citations.append(citation)
             case Doubted(doubt=doubt):
                 self._doubts.append(doubt)
-            case CallAsked(summary=summary):
+            case CallAsked(call=call, summary=summary):
+                self._calls[call] = summary
                 terminal.note(summary)
-            case (
-                CallDecided()
-                | CallBegan()
-                | CallElicited()
-                | CallAnswered()
-                | CallEnded()
-                | RunWaiting()
-                | RunResumed()
-            ):
+            case CallProgressed(call=call, progress=progress):
+                share = "" if progress.share is None else f"{progress.share:.0%} "
+                terminal.status(f"{share}{progress.text}".strip() + f" · {self._calls[call]}")
+            case CallEnded():
+                terminal.status("")
+            case CallDecided() | CallBegan() | CallElicited() | CallAnswered() | RunWaiting() | RunResumed():
                 pass
             case PartDelta(index=index) if self._kinds[index] == "tool_result":
                 pass

@@ -92,9 +92,10 @@ class Tool(Protocol):
     def run(self, arguments: Any, context: ToolContext) -> AsyncGenerator[Event | ToolResult, None]:
         """Carry out one call: report its steps, then return the result as the last item.
 
-        An EclairError becomes a result that the model reads. A call that asks the person something reports that as
-        `CallElicited`. Then it waits here, which counts to no limit of time, and reports the answer as `CallAnswered`;
-        or it ends without a result, and is carried out again with the answers as `input`.
+        An EclairError becomes a result that the model reads. How far the call is can be reported as `CallProgressed`.
+        A call that asks the person something reports that as `CallElicited`. Then it waits here, which counts to no
+        limit of time, and reports the answer as `CallAnswered`; or it ends without a result, and is carried out again
+        with the answers as `input`.
         """
         ...
 

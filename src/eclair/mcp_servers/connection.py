@@ -38,6 +38,7 @@ from eclair import __version__
 from eclair.errors import EclairError, EngineBroken, EngineUnavailable, Refused
 from eclair.mcp_servers.command_transport import CommandTransport, ServerProgram
 from eclair.mcp_servers.elicitation import HoldQuestion, call_with_input
+from eclair.mcp_servers.progress import ProgressListener, ReportCallProgress
 from eclair.mcp_servers.sign_in_transport import SignInTransport
 from eclair.network.mcp_http import McpHttpTransport, open_mcp_client
 from eclair.schema.elicitations import CallInput
@@ -215,13 +216,24 @@ class McpConnection:
         """Have a prompt written. Raises as `connect` does."""
         return await self._ask(lambda client: client.get_prompt(name, arguments), READ_TIMEOUT_S)
 
-    async def call_tool(self, tool: str, arguments: dict[str, Any], timeout_s: float) -> CallToolResult:
-        """Call a tool; questions in its middle are cancelled. Raises as `connect` does."""
+    async def call_tool(
+        self, tool: str, arguments: dict[str, Any], timeout_s: float, report: ReportCallProgress | None = None
+    ) -> CallToolResult:
+        """Call a tool; its progress is reported, questions in its middle are cancelled. Raises as `connect` does."""
+        listen = None if report is None else ProgressListener(report)
         with self._calling(_ToolCall(None, PausedTimeout(timeout_s))) as call:
-            return await self._ask(lambda client: client.call_tool(tool, arguments), timeout_s, call.timeout)
+            return await self._ask(
+                lambda client: client.call_tool(tool, arguments, progress_callback=listen), timeout_s, call.timeout
+            )
 
     async def call_asking(
-        self, tool: str, arguments: dict[str, Any], timeout_s: float, input: CallInput | None, hold: HoldQuestion
+        self,
+        tool: str,
+        arguments: dict[str, Any],
+        timeout_s: float,
+        input: CallInput | None,
+        hold: HoldQuestion,
+        report: ReportCallProgress,
     ) -> CallToolResult | InputRequiredResult:
         """Call a tool, or go on with a call; return its result, or questions that it wants answered first.
 
@@ -229,7 +241,8 @@ class McpConnection:
         doesn't tell which call they belong to, and the last one is taken. Raises as `connect` does.
         """
         with self._calling(_ToolCall(hold, PausedTimeout(timeout_s))) as call:
-            return await self._ask(partial(call_with_input, tool, arguments, input), timeout_s, call.timeout)
+            ask = partial(call_with_input, tool, arguments, input, ProgressListener(report))
+            return await self._ask(ask, timeout_s, call.timeout)
 
     async def close(self) -> None:
         """End it, and its program."""

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, cast
 
 from mcp import Client, MCPError
+from mcp.shared.dispatcher import ProgressFnT
 from mcp_types import (
     URL_ELICITATION_REQUIRED,
     CallToolResult,
@@ -116,7 +117,7 @@ def elicit_result(answer: ElicitationAnswer) -> ElicitResult:
 
 
 async def call_with_input(
-    tool: str, arguments: dict[str, Any], input: CallInput | None, client: Client
+    tool: str, arguments: dict[str, Any], input: CallInput | None, listen: ProgressFnT, client: Client
 ) -> CallToolResult | InputRequiredResult:
     """Call a tool, or go on with a call with what the person answered; see `McpConnection.call_asking`."""
     answers = input.answers if input is not None else ()
@@ -128,7 +129,12 @@ async def call_with_input(
     while True:
         try:
             result = await client.session.call_tool(
-                tool, arguments, input_responses=dict(responses) or None, request_state=state, allow_input_required=True
+                tool,
+                arguments,
+                progress_callback=listen,
+                input_responses=dict(responses) or None,
+                request_state=state,
+                allow_input_required=True,
             )
         except MCPError as error:
             if error.code != URL_ELICITATION_REQUIRED:

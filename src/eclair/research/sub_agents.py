@@ -27,6 +27,7 @@ from eclair.schema.events import (
     CallBegan,
     CallDecided,
     CallEnded,
+    CallProgressed,
     Cited,
     Event,
     Notice,
@@ -309,7 +310,7 @@ class LoopAgent:
                 named = replace(event, call=self._named(event.call), agent=self._task.agent)
                 self._open.calls.add(named.call)
                 return [named]
-            case CallDecided() | CallBegan():
+            case CallDecided() | CallBegan() | CallProgressed():
                 return [replace(event, call=self._named(event.call))]
             case CallEnded():
                 self._open.calls.discard(self._named(event.call))

@@ -28,6 +28,7 @@ from eclair.schema.messages import (
     CallAccess,
     CallDecision,
     CallOutcome,
+    CallProgress,
     Citation,
     ComputedFigure,
     Doubt,
@@ -239,6 +240,16 @@ class CallBegan:
 
 
 @dataclass(frozen=True, slots=True)
+class CallProgressed:
+    """The server of a call tells how far it is; the last of these counts."""
+
+    call: str
+    progress: CallProgress
+    seq: int = 0
+    type: Literal["call.progressed"] = "call.progressed"
+
+
+@dataclass(frozen=True, slots=True)
 class CallElicited:
     """The server of a call asks the person something, in the middle of it."""
 
@@ -411,6 +422,7 @@ Event = (
     | CallAsked
     | CallDecided
     | CallBegan
+    | CallProgressed
     | CallElicited
     | CallAnswered
     | CallEnded
@@ -608,6 +620,8 @@ def unfold_call(call: Call) -> list[Event]:
         events.append(CallDecided(call.call, call.decision, call.decided_by))
     if call.has_begun:
         events.append(CallBegan(call.call))
+    if call.progress is not None:
+        events.append(CallProgressed(call.call, call.progress))
     for each in call.elicitations:
         events.append(CallElicited(call.call, replace(each, action=None)))
         if each.action is not None:
@@ -630,7 +644,8 @@ def _unfolded_end(message: Message) -> End:
             return RunFinished(message.finish_reason or "stop")
 
 
-_CallEvent = CallAsked | CallDecided | CallBegan | CallElicited | CallAnswered | CallEnded
+_CallAdvance = CallDecided | CallBegan | CallProgressed | CallElicited | CallAnswered | CallEnded
+_CallEvent = CallAsked | _CallAdvance
 _AgentEvent = AgentBegan | AgentSpent | AgentEnded
 _Other = (
     ModelChanged
@@ -675,7 +690,7 @@ def _after(message: Message, event: _Other | End) -> Message:
             call = Call(event.call, event.tool, event.access, event.summary, event.needs_approval, event.scope)
             call = replace(call, agent=event.agent, once_only=event.once_only)
             return replace(message, calls=(*message.calls, call))
-        case CallDecided() | CallBegan() | CallElicited() | CallAnswered() | CallEnded():
+        case CallDecided() | CallBegan() | CallProgressed() | CallElicited() | CallAnswered() | CallEnded():
             return replace(message, calls=tuple(_advanced(call, event) for call in message.calls))
         case AgentBegan():
             return replace(message, agents=(*message.agents, SubAgent(event.agent, event.budget, event.is_further)))
@@ -718,7 +733,7 @@ def _finished(step: Step, event: StepFinished) -> Step:
     return replace(step, milliseconds=event.milliseconds, outcome=event.outcome, count=event.count)
 
 
-def _advanced(call: Call, event: CallDecided | CallBegan | CallElicited | CallAnswered | CallEnded) -> Call:
+def _advanced(call: Call, event: _CallAdvance) -> Call:
     if call.call != event.call:
         return call
     match event:
@@ -726,6 +741,8 @@ def _advanced(call: Call, event: CallDecided | CallBegan | CallElicited | CallAn
             return replace(call, decision=event.decision, decided_by=event.by)
         case CallBegan():
             return replace(call, has_begun=True)
+        case CallProgressed():
+            return replace(call, progress=event.progress)
         case CallElicited():
             return replace(call, elicitations=(*call.elicitations, event.elicitation))
         case CallAnswered():
@@ -741,6 +758,7 @@ def _advanced(call: Call, event: CallDecided | CallBegan | CallElicited | CallAn
                 milliseconds=event.milliseconds,
                 sent_bytes=event.sent_bytes,
                 passages=event.passages,
+                progress=None,
             )
 
 

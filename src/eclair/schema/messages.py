@@ -196,6 +196,14 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
+class CallProgress:
+    """Progress of a call: the `share` that is done, from 0 to 1, if its server knows, and what it does, or ""."""
+
+    share: float | None
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Call:
     """A call of one of our tools; its arguments and result are the parts with its id.
 
@@ -204,7 +212,8 @@ class Call:
     of the tool if that is empty; with `once_only` none can be given, as foreign text may have led to the call. Once
     `has_begun`, it may have had an effect. Without an `outcome` it isn't known to have ended. `sent_bytes` left this
     machine, and it brought the `passages` of these numbers. With an `agent` that sub-agent made it, and no other model
-    is shown it. In its middle the server that it calls asked the `elicitations`.
+    is shown it. In its middle the server that it calls asked the `elicitations`. `progress` is the last that the server
+    told, until the call has ended.
     """
 
     call: str
@@ -223,6 +232,7 @@ class Call:
     agent: str | None = None
     elicitations: tuple[Elicitation, ...] = ()
     once_only: bool = False
+    progress: CallProgress | None = None
 
     @property
     def is_asking(self) -> bool:

@@ -43,6 +43,7 @@ EXPORTED_TYPES = (
     elicitations.FieldOption,
     elicitations.ElicitationField,
     elicitations.Elicitation,
+    messages.CallProgress,
     messages.Call,
     messages.Attachment,
     messages.LibraryName,

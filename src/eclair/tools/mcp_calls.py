@@ -1,4 +1,4 @@
-"""Calls of tools of MCP servers, in whose middle a server may ask the person something.
+"""Calls of tools of MCP servers, in whose middle a server may tell how far it is, and ask the person something.
 
 Servers of the newer protocol end such a request, and want another one with the answers: the call waits in the storage,
 across processes. Older ones hold the request open, and the call with it, as long as this process lives.
@@ -9,19 +9,24 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from eclair.errors import EngineBroken
 from eclair.generation.tools import ToolContext
+from eclair.mcp_servers.progress import ProgressThrottle, ReportCallProgress
 from eclair.mcp_servers.service import CALL_TIMEOUT_S, McpService
 from eclair.schema.elicitations import Elicitation, ElicitationAnswer
-from eclair.schema.events import CallAnswered, CallElicited, Event
+from eclair.schema.events import CallAnswered, CallElicited, CallProgressed, Event
+from eclair.schema.messages import CallProgress
 from eclair.storage.elicitations import ElicitationStore
 from eclair.storage.mcp_servers import StoredMcpServer
 
 if TYPE_CHECKING:
     from mcp_types import CallToolResult, ElicitRequestParams, ElicitResult, InputRequiredResult
 
+    from eclair.mcp_servers.connection import McpConnection
+    from eclair.mcp_servers.elicitation import HoldQuestion
     from eclair.mcp_servers.results import McpResult
 
 MAX_HELD_S = 3600.0
@@ -59,27 +64,29 @@ class McpCalls:
     async def call(
         self, tool: str, arguments: dict[str, Any], context: ToolContext
     ) -> AsyncGenerator[Event | McpCallEnd, None]:
-        """Call a tool; report what is asked and answered, and at last the end, unless the call waits for answers.
+        """Call a tool; report its progress, what is asked and answered, and the end, unless it waits for answers.
 
         Raises what `McpService.call` raises.
         """
-        run = self._run
-        if run is None or not context.may_elicit:
-            yield McpCallEnd(*await self._service.call(context.principal, self._server, tool, arguments))
-            return
+        run = self._run if context.may_elicit else None
         answers = context.input.answers if context.input is not None else ()
         for each in answers:
             yield CallAnswered(context.call, each.number, each.action)
         last = answers[-1].number if answers else 0
-        questions = asyncio.Queue[_HeldQuestion | None]()
-        asked = asyncio.create_task(self._ask(tool, arguments, context, questions), name=f"call of {tool}")
-        asked.add_done_callback(lambda _: questions.put_nowait(None))
+        said = asyncio.Queue[_HeldQuestion | CallProgress | None]()
+        throttle = ProgressThrottle(said.put_nowait)
+        hold = None if run is None else partial(_hold, said)
+        asked = asyncio.create_task(self._ask(tool, arguments, context, hold, throttle.report), name=f"call of {tool}")
+        asked.add_done_callback(lambda _: said.put_nowait(None))
         open_questions: list[_HeldQuestion] = []
         try:
-            while (question := await questions.get()) is not None:
+            while (question := await said.get()) is not None:
+                if isinstance(question, CallProgress):
+                    yield CallProgressed(context.call, question)
+                    continue
                 open_questions.append(question)
                 elicitation = self._read(question, last + 1)
-                if elicitation is None:
+                if elicitation is None or run is None:
                     continue
                 last = elicitation.number
                 await self._elicitations.add_questions(run, context.call, {last: ""}, None)
@@ -89,6 +96,7 @@ class McpCalls:
                 _reply(question, answer)
             result, sent_bytes = asked.result()
         finally:
+            throttle.close()
             asked.cancel()
             await asyncio.gather(asked, return_exceptions=True)
             for question in open_questions:
@@ -100,22 +108,24 @@ class McpCalls:
         if isinstance(result, CallToolResult):
             yield McpCallEnd(read_result(result), sent_bytes)
             return
-        for each in await self._keep(run, context, result, last):
-            yield CallElicited(context.call, each)
+        if run is not None:
+            for each in await self._keep(run, context, result, last):
+                yield CallElicited(context.call, each)
 
     async def _ask(
-        self, tool: str, arguments: dict[str, Any], context: ToolContext, questions: asyncio.Queue[_HeldQuestion | None]
+        self,
+        tool: str,
+        arguments: dict[str, Any],
+        context: ToolContext,
+        hold: HoldQuestion | None,
+        report: ReportCallProgress,
     ) -> tuple[CallToolResult | InputRequiredResult, int]:
-        async def hold(params: ElicitRequestParams) -> ElicitResult:
-            question = _HeldQuestion(params)
-            questions.put_nowait(question)
-            return await question.reply
+        async def ask(connection: McpConnection) -> CallToolResult | InputRequiredResult:
+            if hold is None:
+                return await connection.call_tool(tool, arguments, CALL_TIMEOUT_S, report)
+            return await connection.call_asking(tool, arguments, CALL_TIMEOUT_S, context.input, hold, report)
 
-        return await self._service.ask(
-            context.principal,
-            self._server,
-            lambda connection: connection.call_asking(tool, arguments, CALL_TIMEOUT_S, context.input, hold),
-        )
+        return await self._service.ask(context.principal, self._server, ask)
 
     def _read(self, question: _HeldQuestion, number: int) -> Elicitation | None:
         """Return what is asked; a question that can't be asked is cancelled."""
@@ -171,6 +181,13 @@ class McpCalls:
             ) from None
         await self._elicitations.add_questions(run, context.call, found, result.request_state)
         return asked
+
+
+async def _hold(said: asyncio.Queue[_HeldQuestion | CallProgress | None], params: ElicitRequestParams) -> ElicitResult:
+    """Have a question answered whose server waits."""
+    question = _HeldQuestion(params)
+    said.put_nowait(question)
+    return await question.reply
 
 
 def _reply(question: _HeldQuestion, answer: ElicitationAnswer) -> None:

@@ -218,6 +218,12 @@ export interface Elicitation {
   readonly action: ElicitationAction | null;
 }
 
+/** Progress of a call: the `share` that is done, from 0 to 1, if its server knows, and what it does, or "". */
+export interface CallProgress {
+  readonly share: number | null;
+  readonly text: string;
+}
+
 /** A call of one of our tools; its arguments and result are the parts with its id.
  *
  * `access` says what it may do, and `summary` is a sentence for people. With `needs_approval` it waits for the
@@ -225,7 +231,8 @@ export interface Elicitation {
  * of the tool if that is empty; with `once_only` none can be given, as foreign text may have led to the call. Once
  * `has_begun`, it may have had an effect. Without an `outcome` it isn't known to have ended. `sent_bytes` left this
  * machine, and it brought the `passages` of these numbers. With an `agent` that sub-agent made it, and no other model
- * is shown it. In its middle the server that it calls asked the `elicitations`.
+ * is shown it. In its middle the server that it calls asked the `elicitations`. `progress` is the last that the server
+ * told, until the call has ended.
  */
 export interface Call {
   readonly call: string;
@@ -244,6 +251,7 @@ export interface Call {
   readonly agent: string | null;
   readonly elicitations: readonly Elicitation[];
   readonly once_only: boolean;
+  readonly progress: CallProgress | null;
 }
 
 /** A file attached to a message. `media` is its type (RFC 6838). */
@@ -667,6 +675,14 @@ export interface CallBegan {
   readonly type: "call.began";
 }
 
+/** The server of a call tells how far it is; the last of these counts. */
+export interface CallProgressed {
+  readonly call: string;
+  readonly progress: CallProgress;
+  readonly seq: number;
+  readonly type: "call.progressed";
+}
+
 /** The server of a call asks the person something, in the middle of it. */
 export interface CallElicited {
   readonly call: string;
@@ -810,6 +826,7 @@ export type Event =
   | CallAsked
   | CallDecided
   | CallBegan
+  | CallProgressed
   | CallElicited
   | CallAnswered
   | CallEnded

@@ -11233,7 +11233,8 @@ export interface components {
          *     of the tool if that is empty; with `once_only` none can be given, as foreign text may have led to the call. Once
          *     `has_begun`, it may have had an effect. Without an `outcome` it isn't known to have ended. `sent_bytes` left this
          *     machine, and it brought the `passages` of these numbers. With an `agent` that sub-agent made it, and no other model
-         *     is shown it. In its middle the server that it calls asked the `elicitations`.
+         *     is shown it. In its middle the server that it calls asked the `elicitations`. `progress` is the last that the server
+         *     told, until the call has ended.
          */
         readonly Call: {
             readonly call: string;
@@ -11260,6 +11261,7 @@ export interface components {
             readonly elicitations: readonly components["schemas"]["Elicitation"][];
             /** @default false */
             readonly once_only: boolean;
+            readonly progress: components["schemas"]["CallProgress"] | null;
         };
         /**
          * @description An outgoing call; each redirect is another one.
@@ -11305,6 +11307,12 @@ export interface components {
             };
             readonly calls: readonly components["schemas"]["CallBody"][];
             readonly next: number | null;
+        };
+        /** @description Progress of a call: the `share` that is done, from 0 to 1, if its server knows, and what it does, or "". */
+        readonly CallProgress: {
+            readonly share: number | null;
+            /** @default  */
+            readonly text: string;
         };
         /**
          * @description A canvas of a conversation. Times are in milliseconds; `current` is the number of the version that counts.
