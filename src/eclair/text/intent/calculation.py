@@ -35,7 +35,9 @@ _CODE = re.compile(
     r"\b(?:python|javascript|typescript|java|rust|sql|regex|html|css|bash|c\+\+|code\w*|kod\w*|koodi\w*|codigo|codice"
     r"|function|funktion|fonction|program\w*|script\w*)\b"
 )
-_FILE_NAME = re.compile(r"[\w-]{1,80}\.(?:csv|tsv|json|svg|png|txt|md|html?|xml|ya?ml|xlsx)\b", re.IGNORECASE)
+_FILE_NAME = re.compile(
+    r"(?<![\w-])[\w-]{1,80}+\.(?:csv|tsv|json|svg|png|txt|md|html?|xml|ya?ml|xlsx)\b", re.IGNORECASE
+)
 _FORMAT = re.compile(r"\b(?:csv|tsv|json|xml|yaml|svg|xlsx|excel)\b")
 
 
