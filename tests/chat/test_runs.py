@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from eclair.chat import live_run
 from eclair.chat import runs as runs_module
 from eclair.chat.live_run import FRAME_S, Batch
 from eclair.chat.runs import FLUSH_INTERVAL_S, Runs
@@ -132,6 +133,24 @@ async def test_a_delta_waits_no_longer_than_a_frame(runs: Runs, storage: Storage
                 text += "".join(event.text for event in map(decode, batch.lines) if isinstance(event, PartDelta))
     work.say(None)
     await lines(runs, run)
+
+
+async def test_where_many_follow_events_are_fewer_and_longer(
+    runs: Runs, storage: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live_run, "FOLLOWER_S", 20.0)
+    run, work = await opened(runs, storage)
+    async with aclosing(runs.follow(run, 0)) as followed:
+        await anext(followed)
+        work.say(PartStarted(0, "text"), PartDelta(0, "one "))
+        while not any(isinstance(decode(line), PartDelta) for line in (await anext(followed)).lines):
+            pass
+        for word in ("two ", "three"):
+            work.say(PartDelta(0, word))
+            await asyncio.sleep(2 * FRAME_S)
+        work.say(PartFinished(0), None)
+        rest = [decode(line) async for batch in followed for line in batch.lines]
+    assert [event.text for event in rest if isinstance(event, PartDelta)] == ["two three"]
 
 
 async def test_deltas_of_two_parts_are_never_one(runs: Runs, storage: Storage) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Literal, TypeVar
 
@@ -24,6 +25,8 @@ from eclair.schema.events import (
 from eclair.storage.runs import EventChunk
 
 FRAME_S = 0.02
+FOLLOWER_S = 0.0003
+"""The time for sending an event to one follower: where many follow, frames are as long as it takes to serve all."""
 
 E = TypeVar("E", bound=Event)
 
@@ -67,6 +70,7 @@ class LiveRun:
         self._dirty = dirty
         self._loop = asyncio.get_running_loop()
         self._waiting: list[asyncio.Future[None]] = []
+        self._followers = 0
         self._texts: list[str] = []
         self._index = 0
         self._emitted = 0.0
@@ -77,7 +81,7 @@ class LiveRun:
         self._add(started)
 
     def append(self, event: Event) -> None:
-        """Number an event and wake the followers; merge deltas of one part within FRAME_S."""
+        """Number an event and wake the followers; merge deltas of one part within a frame."""
         if not isinstance(event, PartDelta):
             self.emit()
             self._add(event)
@@ -86,10 +90,11 @@ class LiveRun:
             self.emit()
             self._index = event.index
         self._texts.append(event.text)
-        if self._loop.time() - self._emitted >= FRAME_S:
+        frame_s = max(FRAME_S, self._followers * FOLLOWER_S)
+        if self._loop.time() - self._emitted >= frame_s:
             self.emit()
         elif self._timer is None:
-            self._timer = self._loop.call_at(self._emitted + FRAME_S, self.emit)
+            self._timer = self._loop.call_at(self._emitted + frame_s, self.emit)
 
     @property
     def ended(self) -> bool:
@@ -120,6 +125,15 @@ class LiveRun:
     def numbered(self, event: E) -> E:
         """Return the event with the number that it gets if it comes next."""
         return replace(event, seq=len(self.lines) + 1)
+
+    @contextmanager
+    def followed(self) -> Generator[None]:
+        """Count a follower for as long as the block lasts."""
+        self._followers += 1
+        try:
+            yield
+        finally:
+            self._followers -= 1
 
     async def next(self, after: int) -> Batch | None:
         """Wait for events after number `after`; None if the run's last event is among those."""

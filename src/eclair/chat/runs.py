@@ -2,7 +2,7 @@
 
 A run is a task of its own: the client that asked may disconnect. Its events are numbered, encoded once and kept in
 memory; followers read them at their own pace. Every FLUSH_INTERVAL_S seconds the new events of all runs are written
-in one transaction. Deltas within FRAME_S seconds become one event, so that a replay is byte for byte what a follower
+in one transaction. Deltas within a frame become one event, so that a replay is byte for byte what a follower
 saw live. `reap` ends the log of a run whose process died. A run that waits for a person's decision belongs to no
 process; whoever has the decision takes it up.
 """
@@ -212,10 +212,12 @@ class Runs:
         goes_on = True
         while goes_on:
             live = self._live.get(run.id)
-            while live is not None and (batch := await live.next(after)) is not None:
-                yield batch
-                after = batch.last
-            if live is None:
+            if live is not None:
+                with live.followed():
+                    while (batch := await live.next(after)) is not None:
+                        yield batch
+                        after = batch.last
+            else:
                 async with aclosing(self._stored.follow(run, after, partial(self._has, run.id), self.reap)) as batches:
                     async for batch in batches:
                         after = batch.last
