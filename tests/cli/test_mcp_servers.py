@@ -56,7 +56,7 @@ def test_a_chat_asks_what_a_server_wants_to_know(tmp_path: Path) -> None:
         for era in ("new", "old"):
             screen.type(f'script: tool={era}__book{{"place":"Brest"}}\r')
             if era == "old":  # the first server's words may have led to it
-                screen.until("it can be allowed once only")
+                screen.until("it can only be allowed once")
                 screen.until("y: once, n: no, never")
                 screen.type("always\r")
                 screen.until("Type y, n or never.")

@@ -72,13 +72,13 @@ class CallDecisions:
     async def decide(self, principal: Principal, run: RunRecord, call: str, decision: CallDecision) -> None:
         """Decide on a call that waits; one decision counts, and the answer goes on.
 
-        Raises NotFound, InvalidInput for a permission beyond a call that can be allowed once only, and Conflict where
+        Raises NotFound, InvalidInput for a permission beyond a call that can only be allowed once, and Conflict where
         it is decided on already or its answer has ended.
         """
         asked = await self._find_call(run, call)
         if asked.once_only and decision in ("conversation", "always"):
             raise InvalidInput(
-                "Text that you didn't write may have led to this call, so it can be allowed once only; decide on it "
+                "Text that you didn't write may have led to this call, so it can only be allowed once; decide on it "
                 "with once, declined or never.",
                 param="decision",
             )

@@ -49,7 +49,7 @@ DECISIONS: dict[str, CallDecision] = {
 ONCE_DECISIONS: dict[str, CallDecision] = {
     word: each for word, each in DECISIONS.items() if each not in ("conversation", "always")
 }
-"""Decisions on a call that can be allowed once only."""
+"""Decisions on a call that can only be allowed once."""
 
 
 class CallReplies(Protocol):
@@ -105,7 +105,7 @@ class CallPrompts:
 
     async def _ask_decision(self, call: Call) -> CallDecision:
         if call.once_only:
-            self._say("Text that you didn't write may have led to this call, so it can be allowed once only.")
+            self._say("Text that you didn't write may have led to this call, so it can only be allowed once.")
             decisions, offered, mistyped = ONCE_DECISIONS, "y: once, n: no, never", "Type y, n or never."
         else:
             decisions, offered = DECISIONS, "y: once, c: in this conversation, always, n: no, never"

@@ -44,8 +44,8 @@ async def storage(url: str) -> AsyncGenerator[Storage]:
     await storage.close()
 
 
-class Line:
-    """What lies between Éclair and the server. While it is cut nothing comes through, and neither side is told."""
+class Network:
+    """The network between Éclair and the server. While it is cut, it drops everything without telling either side."""
 
     def __init__(self, socket: str) -> None:
         self._socket = socket
@@ -61,7 +61,7 @@ class Line:
 
     @asynccontextmanager
     async def lead_to(self, url: str) -> AsyncGenerator[str]:
-        """Yield the address of the server at `url` by way of this line."""
+        """Yield the address of the server at `url` by way of this network."""
         server = await asyncio.start_server(self._connect, "127.0.0.1", 0)
         port = server.sockets[0].getsockname()[1]
         try:
@@ -92,23 +92,23 @@ class Line:
 
 
 @pytest.fixture
-def line(url: str) -> Line:
+def network(url: str) -> Network:
     folder = parse_qs(urlsplit(url).query)["host"][0]
-    return Line(f"{folder}/.s.PGSQL.5432")
+    return Network(f"{folder}/.s.PGSQL.5432")
 
 
 async def test_a_network_that_is_cut_keeps_nobody_waiting(
-    line: Line, url: str, monkeypatch: pytest.MonkeyPatch
+    network: Network, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(processes, "ANSWER_TIMEOUT_S", 2)
     monkeypatch.setattr(database, "CONNECT_TIMEOUT_S", 2)
     monkeypatch.setattr(database, "RECONNECT_S", 0.3)
-    async with line.lead_to(url) as address:
-        storage = await asyncio.to_thread(open_postgres, address, time.time)  # the line is on this loop
+    async with network.lead_to(url) as address:
+        storage = await asyncio.to_thread(open_postgres, address, time.time)  # the network is on this loop
         try:
             ids = [f"conv_{number}" for number in range(4)]
             await asyncio.gather(*(conversation(storage, id) for id in ids))  # on as many connections
-            line.cut()
+            network.cut()
             lost = r"cannot be reached|was lost while a change was being stored"
             async with asyncio.timeout(30):
                 answers = await asyncio.gather(
@@ -119,7 +119,7 @@ async def test_a_network_that_is_cut_keeps_nobody_waiting(
             for answer in answers:
                 assert isinstance(answer, StoreError)
                 assert re.search(lost, answer.message)
-            line.mend()
+            network.mend()
             await conversation(storage, "conv_after")
             found = await storage.conversations.list_conversation_ids(LOCAL_PRINCIPAL)
             assert {*ids, "conv_after"} <= set(found)
@@ -128,20 +128,20 @@ async def test_a_network_that_is_cut_keeps_nobody_waiting(
 
 
 async def test_who_is_cut_off_is_dead_to_others_until_heard_of_again(
-    storage: Storage, line: Line, url: str, monkeypatch: pytest.MonkeyPatch
+    storage: Storage, network: Network, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(processes, "ANSWER_TIMEOUT_S", 2)
     monkeypatch.setattr(database, "CONNECT_TIMEOUT_S", 2)
-    async with line.lead_to(url) as address:
+    async with network.lead_to(url) as address:
         cut_off = await asyncio.to_thread(open_postgres, address, time.time)
         try:
             name = cut_off.processes.current
             assert await storage.processes.is_alive(name)
-            line.cut()
+            network.cut()
             async with asyncio.timeout(30):
                 while await storage.processes.is_alive(name):  # noqa: ASYNC110
                     await asyncio.sleep(0.1)
-            line.mend()
+            network.mend()
             async with asyncio.timeout(30):
                 while not await storage.processes.is_alive(name):  # noqa: ASYNC110
                     await asyncio.sleep(0.1)

@@ -23,7 +23,7 @@ export interface PythonResult {
 
 const FILES = "\n\nFiles made:";
 const FILE = /^- (.+) \(([^ ()]+), version (\d+), (\d+) bytes\)(?:: (.*))?$/;
-/** What nobody could read: archives that aren't unpacked, databases, and data that only programs read. */
+/** Files that nothing here reads: archives that are not unpacked, databases, and formats of programs. */
 const UNREADABLE = /\.(7z|rar|tar|t?gz|bz2|xz|zst|exe|dll|so|db|sqlite3?|pkl|pickle|npy|npz|parquet|feather|arrow|h5|hdf5|bin|dat|wasm|ttf|otf|woff2?)$/i;
 const MAX_SHOWN_BYTES = 8_000_000;
 const MAX_DRAWING_BYTES = 1_000_000;

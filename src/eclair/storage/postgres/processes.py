@@ -2,7 +2,7 @@
 
 A process that lives renews its lease every second, by the clock of the database, so that no machine's own clock counts.
 One that is gone for LEASE_S, killed or cut off, is dead to the others, who end or take over its runs. A server that
-answers nothing for so long, as where the network was cut in between, is taken for gone: whoever waits for it stops.
+answers nothing for ANSWER_TIMEOUT_S, as where the network was cut in between, counts as gone: nobody waits for it.
 """
 
 from __future__ import annotations
