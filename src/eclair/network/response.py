@@ -219,6 +219,10 @@ async def send_request(request: Awaitable[aiohttp.ClientResponse]) -> aiohttp.Cl
         raise Unreachable(describe_error(error)) from error
     except aiohttp.ClientError as error:
         raise BrokenReply(describe_error(error)) from error
+    except RuntimeError as error:  # as while an engine is being restarted
+        if str(error) != "Session is closed":
+            raise
+        raise Unreachable(describe_error(error)) from error
 
 
 def describe_error(error: BaseException) -> str:
