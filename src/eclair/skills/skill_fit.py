@@ -1,7 +1,8 @@
 """Chooses the skill that a question calls for, on behalf of models that don't call tools.
 
-A question calls for a skill if it names it, or if it is closer in meaning to its description than to every everyday
-task. `tests/skills/test_skill_fit.py` has how often that is right.
+A message calls for a skill if it names it, or if it is closer in meaning to its description than to every everyday
+task; one with a question mark has to be clearly closer, since questions on documents are near to any description.
+`tests/skills/test_skill_fit.py` has how often that is right.
 """
 
 from __future__ import annotations
@@ -34,11 +35,21 @@ EVERYDAY_TASKS = (
     "Asks when or where a meeting takes place, or how long something should be.",
     "Asks what a technical term, a law of science or a data type is.",
     "Sorts, adds up or plots a table.",
+    "Asks for a number, a price, a limit or a date that a document states.",
+    "Asks whether something is allowed, necessary, included or possible.",
+    "Asks why something is so, or what a sign or code on a device means.",
+    "Asks who is responsible for something, or who may do it.",
+    "Asks how often, how long, how many or how much.",
+    "Asks about a product, a medicine, a device, an insurance or a service.",
+    "Asks which data somebody stores or sees, and how long.",
 )
+MIN_QUESTION_LEAD = 0.02
+"""Lead over every everyday task that a skill needs with a question mark in the message; 0 without one."""
 MAX_QUESTION_CHARS = 1000
 EMBEDDING_TIMEOUT_S = 2.0
 """After that names decide alone, so that an answer doesn't wait for an embedder that starts."""
 
+_QUESTION_MARK = re.compile(r"[?？؟;]")
 _WORD = re.compile(r"/?[a-z0-9]++(?:-[a-z0-9]++)*+")
 
 
@@ -61,8 +72,9 @@ class SkillFit:
                 scores = await self._score(self._embedder, [*described, *EVERYDAY_TASKS], asked)
         except (UpstreamError, TimeoutError):
             return None
-        best = max(range(len(scores)), key=scores.__getitem__)
-        return skills[best] if best < len(skills) else None
+        best = max(range(len(skills)), key=scores.__getitem__)
+        lead = scores[best] - max(scores[len(skills) :])
+        return skills[best] if lead > (MIN_QUESTION_LEAD if _QUESTION_MARK.search(asked) else 0) else None
 
     async def _score(self, embedder: Embedder, texts: Sequence[str], question: str) -> list[float]:
         """Return how close in meaning each text is to the question. Raises UpstreamError."""
