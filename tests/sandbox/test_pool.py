@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import os
+import warnings
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from pathlib import Path
@@ -13,6 +15,7 @@ import psutil
 import pytest
 
 from eclair.sandbox import pool
+from eclair.sandbox.host_process import HostProcess
 from eclair.sandbox.pool import SandboxPool, SandboxWorker
 from eclair.sandbox.protocol import Rejected, SandboxError
 from tests.answering import PROTOCOL, Deed, Do, Result
@@ -246,6 +249,33 @@ async def test_a_host_that_is_killed_takes_its_workers_along(staying: Pool) -> N
 async def test_the_seconds_of_a_worker_count_anew_after_each_result(staying: Pool) -> None:
     async with staying.worker() as worker:
         assert len(await asked(worker, Do("count", bytes(500_000), 800, cpu_s=0.1, renewed=True))) == 800
+
+
+async def test_a_start_that_is_cancelled_leaves_no_socket_open() -> None:
+    host = await HostProcess.start(PROTOCOL.module, scratch=False)
+    try:
+        with warnings.catch_warnings(record=True) as unclosed:
+            warnings.simplefilter("always", ResourceWarning)
+            outcomes = [await start_for(host, turns) for turns in range(6)]
+            gc.collect()
+    finally:
+        await host.end()
+    assert {"cancelled", "started"} <= set(outcomes)
+    assert [str(warning.message) for warning in unclosed] == []
+
+
+async def start_for(host: HostProcess, turns: int) -> str:
+    """Start a process, and cancel that after so many turns of the loop."""
+    starting = asyncio.create_task(host.fork())
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    starting.cancel()
+    try:
+        channel = await starting
+    except asyncio.CancelledError:
+        return "cancelled"
+    await channel.end()
+    return "started"
 
 
 async def test_temporary_files_go_with_their_process(writing: Pool, tmp_path: Path) -> None:

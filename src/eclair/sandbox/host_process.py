@@ -128,10 +128,12 @@ class HostProcess:
             with theirs, their_files:
                 await self._send(number, theirs, their_files)
             reader, writer = await asyncio.open_unix_connection(sock=ours)
-        except OSError:
+        except BaseException as error:
             ours.close()
             files.close()
-            raise HostGone from None
+            if isinstance(error, OSError):
+                raise HostGone from None
+            raise
         return Channel(self, number, reader, writer, files)
 
     async def end_process(self, number: int) -> int | None:
