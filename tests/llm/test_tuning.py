@@ -283,10 +283,8 @@ async def test_a_calm_machine_tunes_what_has_answered_and_gives_way(
             while not (home.data_dir / "tuned" / ".lock").exists():  # noqa: ASYNC110
                 await asyncio.sleep(0.05)
         with idle.answering():
-            await asyncio.sleep(0.5)
+            await until_unlocked(home.data_dir)
             assert not record.exists()
-            with profile.tuning_lock(home.data_dir):
-                pass
         async with asyncio.timeout(120):
             while not record.exists():  # noqa: ASYNC110
                 await asyncio.sleep(0.1)
@@ -294,6 +292,17 @@ async def test_a_calm_machine_tunes_what_has_answered_and_gives_way(
         await tuner.close()
         await engine.close()
     assert orjson.loads(record.read_bytes())[profile.machine_id()]["choice"]["flash"] == TuningChoice().flash_attention
+
+
+async def until_unlocked(data_dir: Path) -> None:
+    """Wait until no tuning holds the lock; one that is interrupted ends its engine first, and deletes its layouts."""
+    async with asyncio.timeout(60):
+        while True:
+            try:
+                with profile.tuning_lock(data_dir):
+                    return
+            except Conflict:
+                await asyncio.sleep(0.05)
 
 
 async def test_by_itself_nothing_is_kept_of_what_was_disturbed(home: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
