@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from eclair.citations.checker import CitationChecker
-from eclair.citations.evidence import Doubtful, Supported, Verdict
+from eclair.citations.evidence import Doubtful, Supported, Verdict, split_passage
 from eclair.schema.messages import Passage
 
 
@@ -171,3 +171,9 @@ async def test_what_claims_nothing_about_the_sources_is_not_doubted(question: st
 )
 async def test_what_is_claimed_beside_a_draft_is_doubted(question: str, sentence: str, before: str) -> None:
     assert isinstance(await check(LEASE, sentence, question, before), Doubtful)
+
+
+def test_sentences_beside_a_table_are_not_taken_for_one() -> None:
+    table = passage("5 | 11 April | an outing\nThere is no class on 4 April. If it rains, the outing isn't held.")
+    rows = [table.text[start:end] for start, end in split_passage(table)]
+    assert rows == ["5 | 11 April | an outing", "There is no class on 4 April.", "If it rains, the outing isn't held."]

@@ -35,7 +35,7 @@ Il saldo di 868,00 € va versato entro il 20 novembre.
 """
 GERMAN = """\
 # Rechnung 17 der Schreinerei Aumüller
-An: Familie Korkmaz-Lindner
+An: Familie Korkmaz-Lindner, Birkenweg 6
 
 | Position | Menge | Preis | Betrag |
 |---|---|---|---|

@@ -98,13 +98,13 @@ class Claim:
 def split_passage(passage: Passage) -> list[Span]:
     """Split a passage into sentences, as offsets in its text; headings never run into the text below them.
 
-    In a table, and in the lines beside it, every line is one.
+    In a table every row is one, and a line beside it ends with its last sentence.
     """
     body = passage.body
     spans = split_sentences(passage.text[:body])
     for block in _BLOCK.finditer(passage.text, body):
         pieces = _LINE.finditer(passage.text, *block.span()) if "|" in block[0] else (block,)
         for piece in pieces:
-            found = split_sentences(piece[0]) if piece is block else [(0, len(piece[0]))]
+            found = [(0, len(piece[0]))] if "|" in piece[0] else split_sentences(piece[0])
             spans += [(piece.start() + start, piece.start() + end) for start, end in found]
     return spans

@@ -222,8 +222,14 @@ def _is_same(number: Number, other: Number, sentence: EvidenceSentence) -> bool:
 def _find_rival(index: EvidenceIndex, said: Said, best: int, fits: Sequence[float]) -> int | None:
     """Return the sentence that fits the question clearly better, and has another figure of the same kind."""
     ahead = [at for at, fit in enumerate(fits) if fit >= fits[best] + MIN_RIVAL_LEAD]
-    rivals = [at for at in ahead if _has_other_figure(said, index.sentences[at])]
+    figures = Said(tuple(_with_unit(number, index.sentences[best]) for number in said.numbers), said.dates, ())
+    rivals = [at for at in ahead if _has_other_figure(figures, index.sentences[at])]
     return max(rivals, key=fits.__getitem__, default=None)
+
+
+def _with_unit(number: Number, sentence: EvidenceSentence) -> Number:
+    """Return a number as a sentence states it if that has a unit: `21 hours` for an answer of `21`."""
+    return next((each for each in sentence.numbers if each.unit is not None and number.matches(each)), number)
 
 
 def _has_other_figure(said: Said, sentence: EvidenceSentence) -> bool:
