@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
 import orjson
-from answer_sets import Question
+from answer_sets import LANGUAGES, Question
 
 from eclair.citations.claims import makes_claim
+from eclair.text.lexicon.loader import load_lexicon
 from eclair.text.sentences import split_sentences
 
 Way = Literal["file", "library", "web", "chat"]
@@ -43,6 +46,11 @@ class Answer:
         return "".join(part["text"] for part in self.message["parts"] if part["kind"] == "text")
 
     @property
+    def own_text(self) -> str:
+        """The model's words, without the quotes that stand below an answer that nothing supports."""
+        return self.text[: _own_length(self.text)]
+
+    @property
     def is_answerable(self) -> bool:
         return self.question.source is not None
 
@@ -51,7 +59,7 @@ class Answer:
         """Tell whether it has the answer, or says that there is none where there is none."""
         if not self.is_answerable:
             return self.question.is_refused_by(self.text) or (self.is_marked and not self.claims)
-        return self.question.is_right(self.text)
+        return self.question.is_right(self.own_text)
 
     @property
     def is_naive_right(self) -> bool:
@@ -65,7 +73,7 @@ class Answer:
 
     @property
     def cites_source(self) -> bool:
-        cited = {citation["passage"] for citation in self.message["citations"]}
+        cited = {citation["passage"] for citation in _own_citations(self.message)}
         return any(passage["number"] in cited and self._is_source(passage) for passage in self.message["passages"])
 
     @property
@@ -79,7 +87,7 @@ class Answer:
     @property
     def is_falsely_supported(self) -> bool:
         """Tell whether it is wrong, cited, and not doubted anywhere."""
-        return not self.is_right and bool(self.message["citations"]) and not self.message["doubts"]
+        return not self.is_right and bool(_own_citations(self.message)) and not self.message["doubts"]
 
     @property
     def is_invented(self) -> bool:
@@ -94,11 +102,29 @@ class Answer:
         return f"{url.hostname}{url.path}" in (self.question.source or "").split()
 
 
+@cache
+def _says_nearest() -> re.Pattern[str]:
+    """Match the sentence that stands above what is nearest to a question."""
+    lexicons = map(load_lexicon, LANGUAGES)
+    return re.compile("|".join(re.escape(each.not_stated) for each in lexicons if each is not None))
+
+
+def _own_length(text: str) -> int:
+    found = _says_nearest().search(text)
+    return len(text) if found is None else found.start()
+
+
+def _own_citations(message: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the citations of the model's words."""
+    lengths = [_own_length(part["text"]) for part in message["parts"]]
+    return [each for each in message["citations"] if each["start"] < lengths[each["index"]]]
+
+
 def claims_of(message: dict[str, Any]) -> Iterator[Claim]:
     for index, part in enumerate(message["parts"]):
         if part["kind"] != "text":
             continue
-        for start, end in split_sentences(part["text"]):
+        for start, end in split_sentences(part["text"][: _own_length(part["text"])]):
             if makes_claim(part["text"][start:end]):
                 marks = [
                     any(

@@ -12,6 +12,7 @@ from eclair.generation.sources import (
     CompositeRetriever,
     Finding,
     Lead,
+    Nearest,
     PassageNumbers,
     Quote,
     QuoteMarkFilter,
@@ -39,6 +40,7 @@ class Fake:
 
     passages: Sequence[Passage] = ()
     begins: Lead = NO_LEAD
+    ends: Nearest = ()
     asked: list[str] = field(default_factory=list[str])
 
     async def retrieve(self, engine: Engine, model: Model) -> AsyncGenerator[Finding, None]:
@@ -50,6 +52,10 @@ class Fake:
     async def lead(self, model: Model) -> Lead:
         self.asked.append("lead")
         return self.begins
+
+    async def nearest(self, model: Model) -> Nearest:
+        self.asked.append("nearest")
+        return self.ends
 
     def checker(self, passages: Sequence[Passage]) -> CitationChecker:
         return CitationChecker(passages, None)
@@ -69,6 +75,19 @@ async def test_a_quote_leads_whoever_has_it() -> None:
     assert await CompositeRetriever(Fake(), Fake(begins=QUOTED)).lead(MODEL) == QUOTED
     assert await CompositeRetriever(Fake(), Fake(begins=NOTHING)).lead(MODEL) == NOTHING
     assert await CompositeRetriever(Fake(), Fake()).lead(MODEL) == NO_LEAD
+
+
+async def test_the_first_that_has_any_quotes_what_is_nearest() -> None:
+    first, second, third = Fake(), Fake(ends=QUOTED.texts), Fake(ends=("Other.",))
+    assert await CompositeRetriever(first, second, third).nearest(MODEL) == QUOTED.texts
+    assert (first.asked, second.asked, third.asked) == (["nearest"], ["nearest"], [])
+
+
+async def test_what_is_nearest_is_looked_for_once_for_several_answers() -> None:
+    one = Fake()
+    shared = SharedRetriever(one)
+    assert [await shared.nearest(MODEL) for _ in range(3)] == [(), (), ()]
+    assert one.asked == ["nearest"]
 
 
 async def test_nobody_is_asked_for_a_quote_once_there_is_one() -> None:

@@ -19,6 +19,7 @@ from eclair.schema.models import Model
 from eclair.schema.principal import Principal
 from eclair.storage.conversations import ConversationStore
 from eclair.text.language import identify_language, language_names
+from eclair.text.sentences import QUESTION_MARKS
 from eclair.util.background import IdleScheduler
 
 MAX_FOLLOW_UPS = 3
@@ -37,7 +38,6 @@ Answer:
 
 Write the three questions in {language} that the person is most likely to ask next: short, each on a line of its own. \
 Answer with these three lines alone."""
-_QUESTION_MARKS = ("?", ";", "\u061f", "\uff1f")
 """Greek asks with a semicolon."""
 _ORNAMENT = " \t*_#`\"'“”„«»‹›‘’-–•·"
 _NUMBERING = "0123456789.)"
@@ -104,7 +104,7 @@ def parse_follow_ups(reply: str, question: str) -> list[str]:
         text = unicodedata.normalize("NFC", line).strip(_ORNAMENT).lstrip(_NUMBERING).strip(_ORNAMENT)
         is_question = (
             2 < len(text) <= MAX_FOLLOW_UP_CHARS
-            and text.endswith(_QUESTION_MARKS)
+            and text.endswith(QUESTION_MARKS)
             and text.isprintable()
             and "<" not in text
         )

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import re
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
@@ -33,13 +32,13 @@ from eclair.documents.listings import computed_table
 from eclair.documents.neighbors import with_neighbors
 from eclair.documents.passages import found_passage, load_passages
 from eclair.documents.query_rewriting import rewrite_question
-from eclair.documents.quotes import choose_quotes
+from eclair.documents.quotes import choose_quotes, quote_nearest
 from eclair.documents.reading_budget import ReadingBudget, reading_budget
 from eclair.documents.readings import ReadingOptions, Readings
 from eclair.documents.table_answers import TableCalculator
 from eclair.documents.whole_documents import MANY_FILES, WholeDocumentReader
 from eclair.errors import NotFound, UpstreamError
-from eclair.generation.sources import NO_LEAD, Finding, Lead, Note, PassageNumbers
+from eclair.generation.sources import NO_LEAD, Finding, Lead, Nearest, Note, PassageNumbers
 from eclair.generation.usage import AskModel
 from eclair.llm.base import Engine
 from eclair.schema.events import Notice, SourceFound, StepFinished, StepStarted
@@ -51,6 +50,7 @@ from eclair.storage.files import FileState
 from eclair.text.intent.location import filter_photo_locations
 from eclair.text.intent.whole_document import asks_each_file, wants_whole_document
 from eclair.text.language import identify_language, lists_language
+from eclair.text.sentences import has_question_mark
 
 READ_TIMEOUT_S = 20.0
 """The time that an answer waits for the first pages of a document."""
@@ -63,8 +63,6 @@ MIN_CLEAR_MARGIN = 0.015
 was smaller, and in a quarter of all (bench/LOG.md)."""
 MIN_ROW_CHARS = 100
 """Passages of a table are rarely shorter."""
-
-_QUESTION_MARK = re.compile(r"[?？؟;]")
 
 log = logging.getLogger(__name__)
 
@@ -217,6 +215,12 @@ class DocumentRetriever:
         found = await choose_quotes(question, self._passages, self._embedder, 2 if is_foreign else 1)
         return Lead(tuple(found), is_complete=is_foreign and bool(found))
 
+    async def nearest(self, model: Model) -> Nearest:
+        """Quote what is nearest to a question that a small model answered from text, not from a table's computation."""
+        if model.tier != "small" or any(each.computation is not None for each in self._passages):
+            return ()
+        return await quote_nearest(_question(self._history), await self._rank_passages(), self._embedder)
+
     def checker(self, passages: Sequence[Passage]) -> CitationChecker:
         return CitationChecker(passages, self._embedder, _question(self._history))
 
@@ -329,7 +333,7 @@ class DocumentRetriever:
         """
         query, small = self._query, model.only_quotes
         if wants_whole_document(_question(self._history)) or (
-            not small and (self._found_chunks is None or not _QUESTION_MARK.search(_query(self._history)))
+            not small and (self._found_chunks is None or not has_question_mark(_query(self._history)))
         ):
             return True
         cosines = None
@@ -365,7 +369,7 @@ class DocumentRetriever:
     async def _find_closest(self, engine: Engine, model: Model) -> Note | None:
         """Return the sentences closest to the question, or None if it isn't one; see if they answer it."""
         question = _question(self._history)
-        if self._embedder is None or not _QUESTION_MARK.search(question) or wants_whole_document(question):
+        if self._embedder is None or not has_question_mark(question) or wants_whole_document(question):
             return None
         try:
             ranked = await self._rank_passages()

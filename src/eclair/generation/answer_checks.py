@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from functools import partial
 
 from eclair.citations.checker import CitationChecker
+from eclair.citations.claims import makes_claim
 from eclair.citations.computed_lines import ComputedLines
 from eclair.generation.citation_review import can_review, review_doubts
 from eclair.generation.live_citations import CitationEvent, StreamingCitationChecker
@@ -15,12 +16,25 @@ from eclair.schema.events import Doubted
 from eclair.schema.messages import Message, Passage
 from eclair.schema.models import Model
 from eclair.schema.principal import Principal
+from eclair.text.sentences import split_sentences
 from eclair.util.background import IdleScheduler
 
 MakeChecker = Callable[[Sequence[Passage]], CitationChecker]
 
 CALCULATING_TOOLS = frozenset({"run_python", "run_skill_script", "calculate", "calculate_dates"})
 """Tools whose results are figures that they worked out."""
+
+
+def begins_unsupported(answer: Message) -> bool:
+    """Tell whether no source or calculation supports the first sentence of an answer that makes a claim."""
+    for index, part in enumerate(answer.parts):
+        if part.kind != "text":
+            continue
+        for start, end in split_sentences(part.text):
+            if makes_claim(part.text[start:end]):
+                marks = (*answer.citations, *answer.computed_figures)
+                return not any(each.index == index and start < each.end and each.start < end for each in marks)
+    return False
 
 
 class AnswerChecks:
@@ -36,6 +50,10 @@ class AnswerChecks:
         self._reviews_doubts = reviews_doubts
         self._checker: StreamingCitationChecker | None = None
         self.passages: tuple[Passage, ...] = ()
+
+    @property
+    def is_checking(self) -> bool:
+        return self._checker is not None
 
     def begin(self, passages: Sequence[Passage], model: Model) -> None:
         """Have what follows checked against these passages."""

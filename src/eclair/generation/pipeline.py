@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Any, assert_never
 
 from eclair.errors import EngineBroken, TooLarge, UpstreamError
-from eclair.generation.answer_checks import AnswerChecks
+from eclair.generation.answer_checks import AnswerChecks, begins_unsupported
 from eclair.generation.answer_request import AnswerRequest, TakenUpAnswer
 from eclair.generation.call_permissions import CallQuestion, CallRuling
 from eclair.generation.call_rounds import call_messages, end_calls, last_call_round
@@ -54,6 +54,8 @@ from eclair.schema.events import (
     ModelChanged,
     Notice,
     PartDelta,
+    PartFinished,
+    PartStarted,
     RunFailed,
     RunFinished,
     RunStarted,
@@ -210,6 +212,7 @@ class AnswerStream:
             self.finish = Finish("stop") if is_last else None
         if not self._loop.is_waiting:
             yield self._finish_checks()
+            yield self._quote_nearest()
 
     async def _say_limit(self, limit: LoopLimit) -> AsyncGenerator[Event, None]:
         yield Notice("steps_limited", LIMIT_SENTENCES[limit])
@@ -403,6 +406,16 @@ class AnswerStream:
             may_review=self._statistics.running == 1,
         )
 
+    async def _quote_nearest(self) -> AsyncGenerator[Event, None]:
+        """Quote what is nearest to the question below an answer whose first sentence no source supports."""
+        retriever, answer = self._request.retriever, self._folding.message()
+        if retriever is None or not self._request.allows_lead or not self._checks.is_checking or answer.calls:
+            return
+        if self.finish is None or self.finish.reason != "stop" or not begins_unsupported(answer):
+            return
+        for event in self._quote_events(await retriever.nearest(self._model)):
+            yield event
+
     async def _take_up(self, answer: TakenUpAnswer) -> AsyncGenerator[Event, None]:
         """Go on with an answer that waited: its log stays, and the calls that are decided on are made."""
         message = answer.message
@@ -450,19 +463,30 @@ class AnswerStream:
 
     def _lead_events(self, lead: Lead) -> list[Event]:
         """Start the answer with quotes, which don't count toward the model's speed."""
-        events: list[Event] = []
-        lead_text = ""
-        for item in lead.texts:
+        events = self._quote_events(lead.texts)
+        if lead.texts:
             self._meter.count_quote()
+            self._checks.skip(0, "".join(each.text if isinstance(each, Quote) else each for each in lead.texts))
+        if any(isinstance(each, Quote) for each in lead.texts):
+            self._filter = QuoteMarkFilter()
+        return events
+
+    def _quote_events(self, items: Sequence[Quote | str]) -> list[Event]:
+        """Add quotes, and sentences between them, to the answer's text."""
+        events: list[Event] = []
+        parts = self._folding.message().parts
+        before = len(parts[-1].text) if parts and parts[-1].kind == "text" else 0
+        for item in items:
             text = item.text if isinstance(item, Quote) else item
-            events += self._parts.add(Text(text))
+            added = self._parts.add(Text(text))
+            if isinstance(added[0], PartStarted | PartFinished):
+                before = 0
+            events += added
             if isinstance(item, Quote):
-                citation, offset = item.citation, len(lead_text)
-                events.append(Cited(replace(citation, start=citation.start + offset, end=citation.end + offset)))
-                self._filter = QuoteMarkFilter()
-            lead_text += text
-        if lead_text:
-            self._checks.skip(0, lead_text)
+                found = item.citation
+                start, end = found.start + before, found.end + before
+                events.append(Cited(replace(found, index=self._parts.current, start=start, end=end)))
+            before += len(text)
         return events
 
     async def _build(self, engine: Engine, model: Model) -> PreparedTurn:

@@ -56,6 +56,9 @@ class Lead:
 
 NO_LEAD = Lead()
 
+Nearest = Sequence[Quote | str]
+"""The end of an answer below the model's words: a sentence that says what follows, and quotes."""
+
 
 class Retriever(Protocol):
     """Finds passages for one answer, and checks sentences against them."""
@@ -69,6 +72,13 @@ class Retriever(Protocol):
 
     async def lead(self, model: Model) -> Lead:
         """Choose how the answer starts, after `retrieve`; nothing for a model that reads well."""
+        ...
+
+    async def nearest(self, model: Model) -> Nearest:
+        """Quote the sentences nearest to the question, below an answer that no source supports.
+
+        Nothing for a model that reads well, and where the question asks for no statement of the sources.
+        """
         ...
 
     def checker(self, passages: Sequence[Passage]) -> CitationChecker: ...
@@ -121,6 +131,13 @@ class CompositeRetriever:
             leading = leading or (lead if lead.texts else None)
         return leading or empty or NO_LEAD
 
+    async def nearest(self, model: Model) -> Nearest:
+        """Return the quotes of the first that has any."""
+        for retriever in self._retrievers:
+            if found := await retriever.nearest(model):
+                return found
+        return ()
+
     def checker(self, passages: Sequence[Passage]) -> CitationChecker:
         return self._retrievers[0].checker(passages)
 
@@ -133,6 +150,7 @@ class SharedRetriever:
         self._lock = asyncio.Lock()
         self._findings: list[Finding] | None = None
         self._lead: Lead | None = None
+        self._nearest: Nearest | None = None
 
     async def retrieve(self, engine: Engine, model: Model) -> AsyncGenerator[Finding, None]:
         async with self._lock:
@@ -151,6 +169,11 @@ class SharedRetriever:
         async with self._lock:
             self._lead = self._lead or await self._retriever.lead(model)
         return self._lead
+
+    async def nearest(self, model: Model) -> Nearest:
+        async with self._lock:
+            self._nearest = await self._retriever.nearest(model) if self._nearest is None else self._nearest
+        return self._nearest
 
     def checker(self, passages: Sequence[Passage]) -> CitationChecker:
         return self._retriever.checker(passages)

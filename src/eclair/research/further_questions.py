@@ -11,12 +11,13 @@ from eclair.errors import UpstreamError
 from eclair.generation.usage import AskModel
 from eclair.llm.base import Engine, PromptMessage, Request, Text, control_tokens
 from eclair.llm.reasoning import FLASH_EFFORT
-from eclair.research.plan import MAX_QUESTION_CHARS, QUESTION_MARKS, list_questions
+from eclair.research.plan import MAX_QUESTION_CHARS, list_questions
 from eclair.research.report_sections import note_lines
 from eclair.schema.agents import ReadingNote
 from eclair.schema.messages import Sampling
 from eclair.schema.models import Model
 from eclair.schema.principal import Principal
+from eclair.text.sentences import QUESTION_MARKS
 
 MAX_FURTHER_QUESTIONS = 2
 FURTHER_TIMEOUT_S = 60.0

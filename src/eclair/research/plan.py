@@ -19,14 +19,13 @@ from eclair.llm.reasoning import FLASH_EFFORT
 from eclair.schema.messages import Sampling
 from eclair.schema.models import Model
 from eclair.schema.principal import Principal
-from eclair.text.sentences import split_sentences
+from eclair.text.sentences import QUESTION_MARKS, split_sentences
 
 MIN_GENERATED_QUESTIONS, MAX_GENERATED_QUESTIONS = 3, 6
 """The number of questions that a model is asked for."""
 MAX_QUESTIONS = 8
 MAX_QUESTION_CHARS = 300
 PLAN_TIMEOUT_S = 20.0
-QUESTION_MARKS = ("?", "？", ";", "؟")
 """The ends of questions; the third is the Greek one."""
 
 _PROMPT = """\

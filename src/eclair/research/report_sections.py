@@ -9,7 +9,7 @@ from eclair.citations.checker import CitationChecker
 from eclair.documents.embeddings import Embedder
 from eclair.generation.parts import Parts
 from eclair.generation.prompt import PreparedTurn, PromptBuilder, quote_passage
-from eclair.generation.sources import NO_LEAD, Finding, Lead, Note
+from eclair.generation.sources import NO_LEAD, Finding, Lead, Nearest, Note
 from eclair.generation.untrusted import neutralize_line
 from eclair.llm.base import Engine, PromptMessage, Reasoning, Text, control_tokens
 from eclair.schema.agents import ReadingNote
@@ -85,6 +85,9 @@ class GivenPassages:
 
     async def lead(self, model: Model) -> Lead:
         return NO_LEAD
+
+    async def nearest(self, model: Model) -> Nearest:
+        return ()
 
     def checker(self, passages: Sequence[Passage]) -> CitationChecker:
         return CitationChecker(passages, self.embedder, self.question)

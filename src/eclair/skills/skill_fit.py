@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from eclair.errors import UpstreamError
 from eclair.schema.skills import Skill
+from eclair.text.sentences import has_question_mark
 from eclair.util.lru import LruCache
 
 if TYPE_CHECKING:
@@ -49,7 +50,6 @@ MAX_QUESTION_CHARS = 1000
 EMBEDDING_TIMEOUT_S = 2.0
 """After that names decide alone, so that an answer doesn't wait for an embedder that starts."""
 
-_QUESTION_MARK = re.compile(r"[?？؟;]")
 _WORD = re.compile(r"/?[a-z0-9]++(?:-[a-z0-9]++)*+")
 
 
@@ -74,7 +74,7 @@ class SkillFit:
             return None
         best = max(range(len(skills)), key=scores.__getitem__)
         lead = scores[best] - max(scores[len(skills) :])
-        return skills[best] if lead > (MIN_QUESTION_LEAD if _QUESTION_MARK.search(asked) else 0) else None
+        return skills[best] if lead > (MIN_QUESTION_LEAD if has_question_mark(asked) else 0) else None
 
     async def _score(self, embedder: Embedder, texts: Sequence[str], question: str) -> list[float]:
         """Return how close in meaning each text is to the question. Raises UpstreamError."""

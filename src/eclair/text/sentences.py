@@ -24,6 +24,9 @@ MAX_NEXT_WORD_CHARS = 30
 Span = tuple[int, int]
 """Start and end offsets of a sentence, end exclusive."""
 
+QUESTION_MARKS = ("?", "？", "؟", ";")
+"""The Greek one is a semicolon elsewhere."""
+
 _STOP = re.compile(r"[.!?…]+|[。！？｡؟۔।]+|\n")
 _FULL_STOP = re.compile(r"[。！？｡؟۔।]")
 _FOOTNOTE = r"[ \u00a0\u202f]?[\[【]\^?\d{1,3}(?:[,;–-][ ]?\d{1,3})*[\]】]|[⁰¹²³⁴-⁹]"
@@ -214,6 +217,11 @@ class SentenceSplitter:
         end -= len(piece) - len(piece.rstrip())
         if re.search(r"\w", piece):
             found.append((self._offset + start, self._offset + end))
+
+
+def has_question_mark(text: str) -> bool:
+    """Tell whether there is a question mark anywhere in a text."""
+    return any(mark in text for mark in QUESTION_MARKS)
 
 
 def split_sentences(text: str) -> list[Span]:

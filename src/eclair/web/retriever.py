@@ -16,10 +16,10 @@ from urllib.parse import urlsplit
 from eclair.accounts.rights import OPEN_RULES, RightRules
 from eclair.citations.checker import CitationChecker
 from eclair.documents.embeddings import Embedder
-from eclair.documents.quotes import choose_quotes
+from eclair.documents.quotes import choose_quotes, quote_nearest
 from eclair.documents.reading_budget import reading_budget
 from eclair.errors import InvalidInput
-from eclair.generation.sources import NO_LEAD, Finding, Lead, PassageNumbers
+from eclair.generation.sources import NO_LEAD, Finding, Lead, Nearest, PassageNumbers
 from eclair.llm.base import Engine
 from eclair.schema.documents import Chunk
 from eclair.schema.events import Notice, SourceFound
@@ -229,6 +229,12 @@ class WebRetriever:
         is_foreign = language is not None and bool(model.languages) and not lists_language(model.languages, language)
         found = await choose_quotes(question, self._passages, self._web.embedder, 2 if is_foreign else 1)
         return Lead(tuple(found), is_complete=is_foreign and bool(found))
+
+    async def nearest(self, model: Model) -> Nearest:
+        """Quote what is nearest to a question that a small model answered."""
+        if model.tier != "small":
+            return ()
+        return await quote_nearest(self._question.text, self._passages, self._web.embedder)
 
     def checker(self, passages: Sequence[Passage]) -> CitationChecker:
         return CitationChecker(passages, self._web.embedder, self._question.text)

@@ -16,6 +16,7 @@ from eclair.llm.base import JSON, Engine, PromptMessage, Request, Text
 from eclair.llm.reasoning import FLASH_EFFORT
 from eclair.schema.models import Model
 from eclair.text.intent.web import is_small_talk, is_task
+from eclair.text.sentences import has_question_mark
 from eclair.web.question import WebQuestion
 
 DECISION_TIMEOUT_S = 1.5
@@ -37,7 +38,6 @@ _SCHEMA: JSON = {
     "required": ["search"],
     "additionalProperties": False,
 }
-_QUESTION_MARKS = frozenset("?？؟;")
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +48,7 @@ class _Decision(BaseModel):
 
 def is_worth_asking(question: str) -> bool:
     """Return whether a text is a short question, which the model may decide about."""
-    is_question = not _QUESTION_MARKS.isdisjoint(question.rstrip()[-3:])
+    is_question = has_question_mark(question.rstrip()[-3:])
     return (
         is_question
         and len(question.split()) <= MAX_QUESTION_WORDS

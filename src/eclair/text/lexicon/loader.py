@@ -354,7 +354,8 @@ class Lexicon:
     `code` is its ISO 639-1 code. `name` is its English name; empty for a language that is known only so that it isn't
     taken for another. `deliberation` has patterns, of text without case and accents, for what asks to think a question
     through; `location` has patterns of words that ask for a place; `news` the words of a query for nothing but news;
-    `title_labels` what models write before a title; `nothing_found` the reply where no document answers.
+    `title_labels` what models write before a title; `nothing_found` the reply where no document answers;
+    `not_stated` what stands above the sentences nearest to a question that no source answers clearly.
     """
 
     code: str
@@ -382,6 +383,7 @@ class Lexicon:
     title_labels: Words
     page_numbers: PageNumbers
     nothing_found: str
+    not_stated: str
     report: ReportWords | None
 
 
@@ -428,6 +430,7 @@ def load_lexicon(code: str) -> Lexicon | None:
         title_labels=table["title_labels"],
         page_numbers=PageNumbers(**table["page_numbers"]),
         nothing_found=table["nothing_found"],
+        not_stated=table["not_stated"],
         report=ReportWords(**table["report"]) if table["report"] else None,
     )
 

@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Sequence
 from eclair.citations.checker import CitationChecker
 from eclair.documents.embeddings import Embedder
 from eclair.documents.reading_budget import reading_budget
-from eclair.generation.sources import NO_LEAD, Finding, Lead, PassageNumbers
+from eclair.generation.sources import NO_LEAD, Finding, Lead, Nearest, PassageNumbers
 from eclair.llm.base import Engine
 from eclair.schema.events import Notice, SourceFound
 from eclair.schema.ids import derived_id
@@ -59,6 +59,10 @@ class FeedRetriever:
     async def lead(self, model: Model) -> Lead:
         """Return nothing: entries are summed up, not quoted."""
         return NO_LEAD
+
+    async def nearest(self, model: Model) -> Nearest:
+        """Return nothing, for the same reason."""
+        return ()
 
     def checker(self, passages: Sequence[Passage]) -> CitationChecker:
         return CitationChecker(passages, self._embedder, self._question.text)

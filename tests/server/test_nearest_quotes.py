@@ -1,0 +1,52 @@
+"""What a document says nearest to a question, below an answer that it doesn't support, through the HTTP door."""
+
+from __future__ import annotations
+
+import pytest
+
+from eclair.settings import Settings
+from tests.server.test_documents import JSON, add, reading, ready, sentence
+
+QUESTION = "How high is the tower?"
+WRONG = "The tower is 512 metres high."
+SAYS_SO = "The sources don't say this clearly. Closest to the question is:"
+
+
+async def answered(settings: Settings, model_name: str, says: str, question: str = QUESTION) -> tuple[JSON, str]:
+    """Return the message with this answer on the tower, and its text."""
+    async with reading(settings, name=model_name) as (server, model):
+        model.says = says
+        file = await ready(server, await add(server))
+        message = await server.say(await server.begin(), question, files=[file["id"]])
+        return message, "".join(part["text"] for part in message["parts"])
+
+
+async def test_what_is_nearest_is_quoted_below_an_answer_that_nothing_supports(settings: Settings) -> None:
+    message, text = await answered(settings, "reader-1.5b", WRONG)
+    assert text.startswith(f"{WRONG}\n\n{SAYS_SO}\n\n> ")
+    assert [sentence(message, doubt) for doubt in message["doubts"]] == [WRONG]
+    cited = message["citations"]
+    assert "It is 330 metres high and weighs 7,300 tonnes." in [each["quote"] for each in cited]
+    assert [sentence(message, each) for each in cited] == [each["quote"] for each in cited]
+    assert all(f"> {each['quote']} [{each['passage']}]" in text for each in cited)
+
+
+@pytest.mark.parametrize(
+    ("model_name", "says", "question"),
+    [
+        ("reader-1.5b", "The tower is 330 metres high.", QUESTION),
+        ("reader-1.5b", "The tower is 330 metres high. It cost 80 euros.", QUESTION),
+        ("reader-1.5b", WRONG, "Write a poem on the tower."),
+        ("reader-1.5b", "The text does not say how high the tower is.", QUESTION),
+        ("reader-70b", WRONG, QUESTION),
+    ],
+    ids=["supported", "supported at first", "no question", "the model says so", "a large model"],
+)
+async def test_nothing_is_added_to(settings: Settings, model_name: str, says: str, question: str) -> None:
+    _, text = await answered(settings, model_name, says, question)
+    assert text == says
+
+
+async def test_it_is_said_in_the_language_of_the_question(settings: Settings) -> None:
+    _, text = await answered(settings, "reader-1.5b", "Der Turm ist 512 Meter hoch.", "Wie hoch ist der Turm am Hafen?")
+    assert "Die Quellen sagen das nicht eindeutig. Der Frage am nächsten kommt:\n\n> " in text
