@@ -62,6 +62,7 @@ check: types page ## Formatting, lint, types, generated files, layers, names, de
 	@$(VENV)/bin/python -m eclair.server.typescript | diff - ui/src/api/events.ts
 	@$(SCHEMA) | diff - ui/src/api/schema.ts
 	@$(BUILD)/bin/python hatch_build.py keys | diff - ui/src/lib/i18n/keys.ts
+	@$(VENV)/bin/python -m eclair.storage.sqlite.schema_script | diff - src/eclair/storage/sqlite/schema.sql
 	@$(VENV)/bin/python release/licenses.py | diff - release/licenses.json
 	@$(VENV)/bin/python -m pytest -q tests/test_advisories.py tests/test_dependencies.py tests/test_docs.py tests/test_layers.py tests/test_names.py
 	@$(VENV)/bin/python docs/map.py --check
@@ -78,6 +79,7 @@ generate: $(VENV)/.app ## Write the generated files again
 	@$(VENV)/bin/python -m eclair.server.typescript >$(BUILD)/events.ts && cp $(BUILD)/events.ts ui/src/api/
 	@$(SCHEMA) >$(BUILD)/schema.ts && cp $(BUILD)/schema.ts ui/src/api/
 	@$(BUILD)/bin/python hatch_build.py keys >$(BUILD)/keys.ts && cp $(BUILD)/keys.ts ui/src/lib/i18n/
+	@$(VENV)/bin/python -m eclair.storage.sqlite.schema_script >$(BUILD)/schema.sql && cp $(BUILD)/schema.sql src/eclair/storage/sqlite/
 	@$(VENV)/bin/python release/licenses.py >$(BUILD)/licenses.json && cp $(BUILD)/licenses.json release/
 SCHEMA = $(VENV)/bin/python -m eclair.server.typescript openapi | $(BUILD)/bin/python hatch_build.py types
 

@@ -32,6 +32,22 @@ def version(path: Path) -> int:
     return found
 
 
+def test_a_new_database_is_what_the_migrations_lead_to() -> None:
+    migrated, created = apsw.Connection(":memory:"), apsw.Connection(":memory:")
+    for script in database.migrations():
+        migrated.execute(script)
+    database.bring_forward(created)
+    assert list_contents(created) == list_contents(migrated)
+    assert created.pragma("user_version") == len(database.migrations())
+
+
+def list_contents(db: apsw.Connection) -> tuple[list[Any], dict[str, list[Any]]]:
+    """Return the schema of a database, and the rows of each table, those inside indexes of words too."""
+    schema = list(db.execute("SELECT type, name, tbl_name, sql FROM sqlite_schema ORDER BY type, name"))
+    names = [str(name) for (name,) in db.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")]
+    return schema, {name: list(db.execute(f'SELECT * FROM "{name}"')) for name in names}
+
+
 async def test_an_older_format_is_backed_up_and_brought_forward(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,7 +6,7 @@ import apsw
 import pytest
 
 from eclair.storage.sql.personal_tables import PERSONAL_TABLES
-from eclair.storage.sqlite.database import migrations
+from eclair.storage.sqlite.database import bring_forward
 
 OWNER_COLUMNS = {"owner", "person", "actor", "holder"}
 CONTENT = {"document", "page", "piece", "vector", "audit_value"}
@@ -18,8 +18,7 @@ NOT_PERSONAL: dict[str, str] = {}
 @pytest.fixture(scope="module")
 def schema() -> apsw.Connection:
     db = apsw.Connection(":memory:")
-    for script in migrations():
-        db.execute(script)
+    bring_forward(db)
     return db
 
 

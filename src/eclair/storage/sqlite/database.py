@@ -315,11 +315,20 @@ def migrations() -> list[str]:
     return [script.read_text("utf-8") for script in scripts]
 
 
+def bring_forward(connection: apsw.Connection) -> None:
+    """Run the migrations that a database lacks; one without a format gets what they lead to from `schema.sql`."""
+    if _version(connection) == 0:
+        connection.execute((resources.files("eclair.storage.sqlite") / "schema.sql").read_text("utf-8"))
+    scripts = migrations()
+    for number in range(_version(connection), len(scripts)):
+        connection.execute(scripts[number])
+        connection.execute(f"PRAGMA user_version = {number + 1}")
+
+
 @functools.cache
 def _known_schema() -> frozenset[str]:
     db = apsw.Connection(":memory:")
-    for script in migrations():
-        db.execute(script)
+    bring_forward(db)
     return frozenset(str(sql) for (sql,) in db.execute("SELECT sql FROM sqlite_schema"))
 
 
@@ -346,21 +355,19 @@ def _use_wal(connection: apsw.Connection) -> None:
 
 
 def _migrate(connection: apsw.Connection, path: Path, backups: Backups, version: int) -> None:
-    scripts = migrations()
-    if version > len(scripts):
+    latest = len(migrations())
+    if version > latest:
         raise StoreError(
-            f"{path} was written by a newer Éclair (format {version}, this one knows {len(scripts)}); "
+            f"{path} was written by a newer Éclair (format {version}, this one knows {latest}); "
             "update Éclair, or choose another folder with ECLAIR_DATA_DIR."
         )
-    if version == len(scripts):
+    if version == latest:
         return
     if version > 0:
         backups.make(connection, version)
     connection.execute("BEGIN IMMEDIATE")
     try:
-        for number in range(_version(connection), len(scripts)):
-            connection.execute(scripts[number])
-            connection.execute(f"PRAGMA user_version = {number + 1}")
+        bring_forward(connection)
         connection.execute("COMMIT")
     except apsw.Error:
         connection.execute("ROLLBACK")

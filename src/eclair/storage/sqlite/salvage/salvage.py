@@ -10,7 +10,7 @@ import apsw
 
 from eclair.errors import StoreError
 from eclair.storage.base import ReportSteps
-from eclair.storage.sqlite.database import migrations
+from eclair.storage.sqlite.database import bring_forward, migrations
 from eclair.storage.sqlite.integrity import CONTENTS
 from eclair.storage.sqlite.salvage.mending import LinkedBlob, Mender
 from eclair.storage.sqlite.salvage.page_file import PageFile
@@ -40,9 +40,7 @@ def salvage_database(damaged: Path, target: Path, find_blob: LinkedBlob, progres
         db.execute("PRAGMA journal_mode = OFF")
         db.execute("PRAGMA synchronous = OFF")
         db.execute("PRAGMA foreign_keys = OFF")
-        for script in migrations():
-            db.execute(script)
-        db.execute(f"PRAGMA user_version = {len(migrations())}")
+        bring_forward(db)
         _refuse_newer(pages, db)
         db.execute("BEGIN")
         rows = RowSalvage(pages, list_shapes(migrations()), db)
