@@ -18,6 +18,7 @@ from tests.browser.served import Served
 from tests.browser.test_chat import answer, finished
 from tests.browser.test_documents import beside, marks
 from tests.browser.test_writing import attach, send_when_ready
+from tests.documents.files import zipped
 from tests.speech.conftest import lend_listening
 from tests.speech.recordings import recording, silence, spoken
 
@@ -44,20 +45,27 @@ def hearing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         served.close()
 
 
-def test_a_citation_leads_to_the_moment_and_plays_from_there(opening: Opening, hearing: Served, tmp_path: Path) -> None:
+@pytest.mark.parametrize("is_packed", [False, True])
+def test_a_citation_leads_to_the_moment_and_plays_from_there(
+    opening: Opening, hearing: Served, tmp_path: Path, is_packed: bool
+) -> None:
     talk = recording(tmp_path / "talk.wav", [silence(63), spoken("english.webm")])
     context = opening(hearing, viewport={"width": 1200, "height": 800})
     context.add_init_script(path=AXE)
     page = context.new_page()
     page.goto("/")
-    attach(page, {"name": "talk.wav", "mimeType": "audio/wav", "buffer": talk.read_bytes()})
-    expect(page.get_by_role("listitem").filter(has_text="talk.wav")).to_contain_text("ready", timeout=HEARING_MS)
+    data, name, cited = talk.read_bytes(), "talk.wav", "talk.wav"
+    if is_packed:
+        data, name, cited = zipped({"talk.wav": data, "notes.md": b"# Boats"}), "all.zip", "all.zip › talk.wav"
+    attach(page, {"name": name, "mimeType": "application/octet-stream", "buffer": data})
+    expect(page.get_by_role("listitem").filter(has_text=name)).to_contain_text("ready", timeout=HEARING_MS)
     send_when_ready(page, "When was the northern gate closed?")
     finished(page, "closed on Tuesday")
-    expect(answer(page).get_by_role("button", name="talk.wav, 1:03")).to_be_visible()
+    expect(answer(page).get_by_role("button", name=f"{cited}, 1:03")).to_be_visible()
     marks(page).first.focus()
     page.keyboard.press("Enter")
     pane = beside(page)
+    expect(pane.get_by_role("heading", name=cited, exact=True)).to_be_visible()
     expect(pane.get_by_role("list", name="Transcript").locator("mark")).to_contain_text("northern gate")
     player = pane.locator("audio")
     page.wait_for_function("() => Math.abs(document.querySelector('audio').currentTime - 63.3) < 0.3")
@@ -65,3 +73,10 @@ def test_a_citation_leads_to_the_moment_and_plays_from_there(opening: Opening, h
     pane.get_by_role("button", name="Play from 1:03").press("Enter")
     expect(pane.locator("[aria-current=true]")).to_contain_text("northern gate")
     expect(player).to_have_js_property("paused", False)
+    before = pane.get_by_role("button", name="Previous page")
+    if is_packed:
+        before.press("Enter")
+        before.press("Enter")
+        expect(pane.get_by_role("heading", name="Boats", exact=True)).to_be_visible()
+    else:
+        expect(before).to_have_count(0)

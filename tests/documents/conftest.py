@@ -41,7 +41,8 @@ async def parser() -> AsyncGenerator[Parser]:
 
 async def read(parser: Parser, path: Path, name: str, after: int = 0) -> Told:
     """The file through its door. What holds for every page of every file is looked at here."""
-    said = [piece async for piece in parser.read(path, name, after=after)]
+    kept = [Page(number, "") for number in range(1, after + 1)]
+    said = [piece async for piece in parser.read(path, name, kept)]
     opened = said[0]
     assert isinstance(opened, Opened)
     pages = [piece for piece in said if isinstance(piece, Page)]

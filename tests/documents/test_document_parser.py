@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import email
+import email.policy
 import io
+from collections.abc import AsyncGenerator
 from datetime import date, datetime
 from pathlib import Path
 
@@ -11,11 +15,39 @@ from PIL import Image
 
 from eclair.documents.document_parser import Parser
 from eclair.errors import NotFound, UnreadableFile
-from eclair.schema.documents import Page
+from eclair.schema.documents import Page, UnreadPart
+from eclair.speech.recognition import RecognitionOptions
+from eclair.speech.recognition_protocol import RecognitionResult, SoundHeard, SoundOpened, SpokenSegment
 from tests.documents import files
 from tests.documents.conftest import Reading
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+def wav_of(data: bytes) -> bytes:
+    """A file that begins as WAV does."""
+    return b"RIFF\0\0\0\0WAVEfmt " + data
+
+
+class Hearing:
+    """Hears the last letter of a file, twice, a minute apart; b is damaged."""
+
+    is_ready = True
+
+    async def recognize(
+        self,
+        path: Path,
+        name: str,
+        options: RecognitionOptions = RecognitionOptions(),  # noqa: B008
+    ) -> AsyncGenerator[RecognitionResult]:
+        said = (await asyncio.to_thread(path.read_bytes))[-1:].decode()
+        if said == "b":
+            raise UnreadableFile(f"{name} is damaged.")
+        yield SoundOpened(120)
+        for start in (0.0, 60.0):
+            if start >= options.after_s:
+                yield SpokenSegment(start, start + 1, f"{said} says {start:.0f}", "en", (), 0.0, 0.0, 0.0, 0.0)
+                yield SoundHeard(start + 60)
 
 
 def _words(page: Page) -> dict[str, tuple[float, float, float, float]]:
@@ -417,6 +449,32 @@ class TestMailAndArchives:
         whole = await reading(data, "all.zip")
         rest = await reading(data, "all.zip", after=4)
         assert rest.pages == whole.pages[4:]
+
+    async def test_recordings_follow_the_rest(self, tmp_path: Path) -> None:
+        path = tmp_path / "all.zip"
+        sounds = {f"{name}.wav": wav_of(name.encode()) for name in ("a", "b", "c")}
+        mail = email.message_from_bytes(files.eml(sounds), policy=email.policy.default)
+        for part in mail.iter_attachments():
+            part.replace_header("Content-Disposition", 'attachment; filename="memo.wav"')
+        path.write_bytes(files.zipped({**sounds, "mail.eml": bytes(mail), "last.md": b"# Last"}))
+        parser = Parser(recognizer=Hearing())
+        try:
+            said = [piece async for piece in parser.read(path, "all.zip")]
+            whole = [piece for piece in said if isinstance(piece, Page)]
+            members = ["a.wav", "c.wav", "mail.eml/memo.wav", "mail.eml/memo (3).wav"]
+            assert [page.member for page in whole] == ["mail.eml", "last.md", *(each for each in members for _ in "12")]
+            assert [page.number for page in whole] == list(range(1, len(whole) + 1))
+            assert [page.text for page in whole[2:6]] == ["a says 0", "a says 60", "c says 0", "c says 60"]
+            assert whole[8].text == "c says 0"
+            assert [piece.message for piece in said if isinstance(piece, UnreadPart)] == [
+                "In all.zip: b.wav is damaged.",
+                "In all.zip: mail.eml/memo (2).wav is damaged.",
+            ]
+            for count in range(len(whole) + 1):
+                rest = [piece async for piece in parser.read(path, "all.zip", whole[:count])]
+                assert [piece for piece in rest if isinstance(piece, Page)] == whole[count:]
+        finally:
+            await parser.close()
 
     async def test_archives_in_archives(self, reading: Reading) -> None:
         data = b"at the bottom"

@@ -10,6 +10,7 @@ from collections.abc import AsyncGenerator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 import pytest_asyncio
@@ -18,6 +19,7 @@ from eclair.documents import document_parser, ingest
 from eclair.settings import Settings
 from eclair.speech.listening_parts import ListeningParts
 from eclair.speech.recognition import RecognitionOptions
+from tests.documents import files
 from tests.llm.servers import Speaking
 from tests.server.test_documents import JSON, add, reading, ready
 from tests.server.test_v1 import client_of
@@ -88,6 +90,45 @@ async def test_an_answer_cites_the_moment(listening: tuple[Server, Speaking], tm
     assert (played.status, played.raw, played.headers["Content-Type"]) == (206, b"RIFF", "audio/wav")
 
 
+async def test_recordings_in_an_archive(listening: tuple[Server, Speaking], tmp_path: Path) -> None:
+    talk = recording(tmp_path / "talk.wav", [silence(65), spoken("english.webm")])
+    mail = files.eml({"voice.m4a": (SOUNDS / "spanish.m4a").read_bytes()})
+    packed = {"talks/talk.wav": talk.read_bytes(), "mail.eml": mail, "cut.mp3": b"ID3" + b"\1" * 4000, "a.md": b"# A"}
+    server, model = listening
+    file = await ready(server, await add(server, files.zipped(packed), "all.zip"), 110)
+    assert file["state"] == "ready", file
+    pages = [(await server.get(f"/api/files/{file['id']}/pages/{n}")).body for n in range(1, file["pages"] + 1)]
+    assert [(page["member"], page["read"]) for page in pages] == [
+        ("mail.eml", "text"), ("a.md", "text"),
+        ("talks/talk.wav", "speech"), ("talks/talk.wav", "speech"), ("mail.eml/voice.m4a", "speech"),
+    ]  # fmt: skip
+    (remark,) = file["remarks"]
+    assert remark.startswith("In all.zip: cut.mp3 ")
+
+    model.says = "The northern gate was closed on Tuesday."
+    conversation = await server.begin()
+    message = await server.say(conversation, "When was the northern gate closed?", files=[file["id"]])
+    (citation,) = message["citations"]
+    assert (citation["page"], citation["label"]) == (4, "1:05")
+    source = next(each for each in message["passages"] if each["number"] == citation["passage"])
+    assert source["member"] == "talks/talk.wav"
+
+    member = {"member": "talks/talk.wav"}
+    heard = (await server.get(f"/api/files/{file['id']}/transcript?{urlencode(member)}")).body["sentences"]
+    assert 65 <= heard[0]["start"] <= 66.5
+    assert any(each["first"] <= citation["quote_start"] <= each["last"] for each in heard)
+    assert await sentences(server, file) == []
+    address = f"/api/files/{file['id']}/sound?"
+    played = await server.get(address + urlencode(member), headers={"Range": "bytes=0-3"})
+    assert (played.status, played.raw, played.headers["Content-Type"]) == (206, b"RIFF", "audio/wav")
+    whole = await server.get(address + urlencode({"member": "mail.eml/voice.m4a"}))
+    assert (whole.status, whole.raw) == (200, (SOUNDS / "spanish.m4a").read_bytes())
+    for other in ("a.md", "nobody.wav", "mail.eml", "mail.eml/b.wav"):
+        assert (await server.get(address + urlencode({"member": other}))).status == 404
+    text = await add(server)
+    assert (await server.get(f"/api/files/{text['id']}/sound?member=a.wav")).status == 404
+
+
 async def test_each_stretch_has_its_language(listening: tuple[Server, Speaking], tmp_path: Path) -> None:
     both = recording(tmp_path / "both.wav", [spoken("german.mp3"), silence(4), spoken("french.ogg")])
     server, _ = listening
@@ -134,8 +175,12 @@ async def test_a_recording_waits_for_what_recognizes_speech(
 ) -> None:
     monkeypatch.setattr(ingest, "POLL_INTERVAL_S", 0.05)
     async with reading(settings) as (server, _):
-        file = await ready(server, await add(server, (SOUNDS / "english.webm").read_bytes(), "english.webm"))
+        sound = (SOUNDS / "english.webm").read_bytes()
+        file = await ready(server, await add(server, sound, "english.webm"))
         assert (file["state"], file["fault"]["code"]) == ("failed", "speech_part_missing")
+        packed = await ready(server, await add(server, files.zipped({"a.md": b"# A", "b.webm": sound}), "all.zip"))
+        assert (packed["state"], packed["pages"]) == ("ready", 1)
+        assert packed["remarks"] == [f"In all.zip: b.webm {document_parser.UNHEARD}"]
         target = ListeningParts(settings.data_dir).folder
         target.parent.mkdir(parents=True, exist_ok=True)
         target.symlink_to(installed_listening())
@@ -143,6 +188,10 @@ async def test_a_recording_waits_for_what_recognizes_speech(
             while (file := (await server.get(f"/api/files/{file['id']}")).body)["state"] != "ready":
                 await asyncio.sleep(0.05)
         assert "cranes" in (await sentences(server, file))[-1]["text"]
+        async with asyncio.timeout(110):
+            while (packed := (await server.get(f"/api/files/{packed['id']}")).body)["pages"] != 2:
+                await asyncio.sleep(0.05)
+        assert (packed["state"], packed["remarks"]) == ("ready", [])
 
 
 @pytest.mark.timeout(300)

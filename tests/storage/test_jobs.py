@@ -65,6 +65,9 @@ async def test_what_is_read_or_has_failed_has_no_claim(storage: Storage) -> None
     await storage.documents.mark_failed(two.subject, Fault("unreadable_file", "No."), two)
     assert await storage.documents.list_failed("unreadable_file") == [two.subject]
     assert await storage.documents.list_failed("other") == []
+    await storage.documents.add_remark(one.subject, "In it, a.wav isn't heard › see “Speech”.")
+    assert await storage.documents.list_remarked("isn't heard › see “Speech”.") == [one.subject]
+    assert await storage.documents.list_remarked("is heard") == []
     assert await storage.jobs.list_processes() == []
     assert await storage.jobs.list_queues(None) == [JobQueue("read", 0, 0)]
     with pytest.raises(Conflict):  # it has ended already

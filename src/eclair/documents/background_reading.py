@@ -19,7 +19,6 @@ from eclair.documents.background_embedding import BackgroundEmbedder
 from eclair.documents.chunking import Chunker
 from eclair.documents.document_parser import Parser
 from eclair.documents.readers.file_type import SOUND_TYPES
-from eclair.documents.speech_pages import heard_until
 from eclair.errors import Conflict, NotFound, SpeechPartMissing, StoreError, UnreadableFile, UpstreamError, UserError
 from eclair.schema.documents import Chunk, Opened, Page, UnreadPart
 from eclair.schema.jobs import Job
@@ -39,6 +38,8 @@ MAX_ATTEMPTS = 3
 
 RECORDING_DELAY_S = 15.0
 """The time for which a recording waits while another one is heard in its turn."""
+MEMBER_DELAY_S = 120.0
+"""The same for one in an archive or e-mail, which is opened anew for it."""
 
 log = logging.getLogger(__name__)
 
@@ -93,7 +94,7 @@ class BackgroundReader:
         self._parser = parser
         self._embedding = embedding
         self._announce = announce
-        self._readers: dict[str, asyncio.Task[bool]] = {}
+        self._readers: dict[str, asyncio.Task[float]] = {}
         self._woken = asyncio.Event()
         self._is_draining = False
         self.error: str | None = None
@@ -167,8 +168,8 @@ class BackgroundReader:
             del self._readers[job.subject]
         while True:
             try:
-                if not task.cancelled() and task.exception() is None and task.result():
-                    await self._storage.jobs.put_back(job, RECORDING_DELAY_S)
+                if not task.cancelled() and task.exception() is None and (delay_s := task.result()):
+                    await self._storage.jobs.put_back(job, delay_s)
                 else:
                     await self._end(job, None if task.cancelled() else task.exception())
                 break
@@ -197,8 +198,8 @@ class BackgroundReader:
         self.error = error.message
         log.warning("documents wait to be read: %s", error.message)
 
-    async def _read_document(self, job: Job, turn: _Turn) -> bool:
-        """Read the remaining pages of a document; return True for a recording whose turn comes later.
+    async def _read_document(self, job: Job, turn: _Turn) -> float:
+        """Read the remaining pages of a document; return the seconds after which the turn of a recording comes, or 0.
 
         Raises NotFound, Conflict and StoreError.
         """
@@ -217,28 +218,30 @@ class BackgroundReader:
         except (UserError, SpeechPartMissing, UpstreamError) as error:
             message = without_name(error.message, await self._storage.files.get_name(sha256))
             await documents.mark_failed(sha256, Fault(error.code, message), job)
-        return False
+        return 0.0
 
-    async def _read_pages(self, job: Job, state: DocumentState, turn: _Turn) -> bool:
+    async def _read_pages(self, job: Job, state: DocumentState, turn: _Turn) -> float:
         sha256 = state.sha256
         self._embedding.wake()
         chunker = Chunker(sha256)
         batch = _PageBatch()
         kept = [stored.page for stored in await self._storage.documents.list_pages(sha256)]
         batch.chunks += await asyncio.to_thread(_chunk, chunker, kept)
-        heard_s = heard_until(kept[-1]) if kept else 0.0
         name = await self._storage.files.get_name(sha256)
+        opened = 0
         async with (
             self._blobs.open_path(sha256, check=False) as path,
-            aclosing(self._parser.read(path, name, after=state.pages_read, heard_s=heard_s)) as pieces,
+            aclosing(self._parser.read(path, name, kept)) as pieces,
         ):
             async for piece in pieces:
                 match piece:
                     case Opened(media=media, pages=pages):
+                        opened += 1
                         if media in SOUND_TYPES:
                             turn.is_recording.set()
                             if not turn.may_go_on:
-                                return True
+                                await self._save(job, batch)
+                                return RECORDING_DELAY_S if opened == 1 else MEMBER_DELAY_S
                         await self._storage.documents.mark_reading(sha256, pages)
                     case UnreadPart(message=message):
                         await self._storage.documents.add_remark(sha256, without_name(message, name))
@@ -249,7 +252,7 @@ class BackgroundReader:
                     batch = _PageBatch()
         batch.chunks += chunker.finish()
         await self._save(job, batch, finished=True)
-        return False
+        return 0.0
 
     async def _save(self, job: Job, batch: _PageBatch, *, finished: bool = False) -> None:
         await self._storage.documents.add_pages(job.subject, batch.pages, batch.chunks, finished=finished, job=job)

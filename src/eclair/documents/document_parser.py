@@ -8,9 +8,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from collections.abc import AsyncGenerator
+import tempfile
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import IO
 
 from eclair.documents.limits import Limits
 from eclair.documents.parse_protocol import (
@@ -23,19 +25,24 @@ from eclair.documents.parse_protocol import (
     RenderedPage,
     RenderPage,
     ServedPage,
+    SoundBytes,
+    UnpackSound,
 )
 from eclair.documents.readers.file_type import SOUND_TYPES
-from eclair.documents.speech_pages import speech_pages
+from eclair.documents.speech_pages import heard_until, speech_pages
 from eclair.errors import NotFound, TooLarge, UnreadableFile, UserError
 from eclair.sandbox.pool import SandboxPool, SandboxWorker
 from eclair.sandbox.protocol import Rejected, SandboxError
-from eclair.schema.documents import About, Opened, Page, Prepared, UnreadPart
+from eclair.schema.documents import About, Opened, Page, Prepared, SoundMember, UnreadPart
 from eclair.speech.recognition import RecognitionOptions, Recognizer
 from eclair.speech.recognition_protocol import RecognitionResult
 from eclair.util.frames import FrameError
 
-READER_VERSION = 2
+READER_VERSION = 3
 """Raised when files are read differently than before, so that known files are read again."""
+
+UNHEARD = "isn't transcribed, since what recognizes speech isn't installed; see Settings › Speech."
+"""Ends the remark of a document with recordings in it, which is read again once that is installed."""
 
 LISTENING = RecognitionOptions(in_background=True)
 """The way in which recordings are heard: after their first minute only while nothing else computes."""
@@ -73,25 +80,101 @@ class Parser:
         return self._recognizer is not None and self._recognizer.is_ready
 
     async def read(
-        self, path: Path, name: str, *, after: int = 0, heard_s: float = 0.0
+        self, path: Path, name: str, kept: Sequence[Page] = ()
     ) -> AsyncGenerator[Opened | Page | UnreadPart]:
-        """Yield the file's pages as they are read, `Opened` first; the first `after` pages are skipped.
+        """Yield the file's pages as they are read, `Opened` first; those `kept` of an earlier reading are skipped.
 
-        A recording goes on at `heard_s` seconds. Closing the generator ends the work at once. Raises UnreadableFile and
-        TooLarge with a sentence that calls the file `name`, and SpeechPartMissing.
+        Recordings in an archive or e-mail follow all its other pages, each with an `Opened` of its own. Closing the
+        generator ends the work at once. Raises UnreadableFile and TooLarge with a sentence that calls the file `name`,
+        and SpeechPartMissing.
         """
-        request = ReadDocument(os.fspath(path), name, self._limits, after, labels=self._labels)
+        heard = [page for page in kept if page.read == "speech"]
+        count = len(kept) - len(heard)
+        request = ReadDocument(os.fspath(path), name, self._limits, count, labels=self._labels)
         sound: str | None = None
+        members: list[SoundMember] = []
         async with contextlib.aclosing(self._pieces(request)) as pieces:
             async for piece in pieces:
-                if not isinstance(piece, About):
-                    yield piece
-                if isinstance(piece, Opened) and piece.media in SOUND_TYPES:
-                    sound = piece.media
+                match piece:
+                    case SoundMember():
+                        members.append(piece)
+                    case Page(number=count):
+                        yield piece
+                    case Opened(media=media):
+                        sound = media if media in SOUND_TYPES else None
+                        yield piece
+                    case UnreadPart():
+                        yield piece
+                    case About():
+                        pass
         if sound is not None:
-            async with contextlib.aclosing(self._recognize(path, name, heard_s)) as results:
-                async for page in speech_pages(results, name, sound, after):
+            async with contextlib.aclosing(self._hear(path, name, sound, heard)) as pages:
+                async for page in pages:
                     yield page
+        elif members:
+            async with contextlib.aclosing(self._hear_members(path, name, members, heard, count)) as parts:
+                async for part in parts:
+                    yield part
+
+    async def _hear(
+        self, path: Path, name: str, media: str, heard: Sequence[Page]
+    ) -> AsyncGenerator[Opened | Page | UnreadPart]:
+        """Yield the pages of a recording behind those that were `heard` before."""
+        heard_s = heard_until(heard[-1]) if heard else 0.0
+        async with contextlib.aclosing(self._recognize(path, name, heard_s)) as results:
+            async for page in speech_pages(results, name, media, len(heard)):
+                yield page
+
+    async def _hear_members(
+        self, path: Path, name: str, members: Sequence[SoundMember], heard: Sequence[Page], count: int
+    ) -> AsyncGenerator[Opened | Page | UnreadPart]:
+        """Yield the pages of recordings in a file behind its `count` other pages and those `heard` before."""
+        if not self.can_hear:
+            for member in members:
+                yield UnreadPart(f"In {name}: {member.name} {UNHEARD}")
+            return
+        names = [member.name for member in members]
+        begun = names.index(heard[-1].member or "") if heard else 0
+        earlier = [page for page in heard if page.member != names[begun]]
+        number = count + len(earlier)
+        for member in members[begun:]:
+            if number >= self._limits.pages:
+                yield UnreadPart(f"In {name}: {member.name} was not read; send it by itself.")
+                continue
+            yield Opened(member.media, None)
+            before = number
+            own = [replace(page, number=page.number - before) for page in heard if page.member == member.name]
+            number += len(own)
+            try:
+                with tempfile.NamedTemporaryFile(prefix="eclair-sound-") as file:
+                    await self.unpack_sound(path, name, member.name, file)
+                    hearing = self._hear(Path(file.name), member.name, member.media, own)
+                    async with contextlib.aclosing(hearing) as pieces:
+                        async for piece in pieces:
+                            if isinstance(piece, Page):
+                                number = before + piece.number
+                                yield replace(piece, number=number, member=member.name)
+                            elif isinstance(piece, UnreadPart):
+                                yield UnreadPart(f"In {name}: {piece.message}")
+            except (UnreadableFile, TooLarge) as error:
+                yield UnreadPart(f"In {name}: {error.message}")
+
+    async def unpack_sound(self, path: Path, name: str, member: str, target: IO[bytes]) -> None:
+        """Write the recording that `member` names in an archive or e-mail into `target`.
+
+        Raises UnreadableFile and TooLarge, and NotFound where there is none of that name.
+        """
+        request = UnpackSound(os.fspath(path), name, self._limits, member)
+        async with (
+            self._pictures,
+            self._sandboxes.worker() as worker,
+            contextlib.aclosing(_ask(worker, request)) as results,
+        ):
+            async for result in results:
+                if not isinstance(result, SoundBytes):
+                    raise _damaged(name)
+                await asyncio.to_thread(target.write, result.data)
+        target.flush()
 
     def _recognize(self, path: Path, name: str, heard_s: float) -> AsyncGenerator[RecognitionResult]:
         if self._recognizer is None:
@@ -114,7 +197,7 @@ class Parser:
                         about = piece
                     case Page():
                         pages.append(piece)
-                    case UnreadPart():
+                    case UnreadPart() | SoundMember():
                         pass
         return media, about, tuple(pages)
 
@@ -142,7 +225,7 @@ class Parser:
     async def close(self) -> None:
         await self._sandboxes.close()
 
-    async def _pieces(self, request: ReadDocument) -> AsyncGenerator[Opened | Page | UnreadPart | About]:
+    async def _pieces(self, request: ReadDocument) -> AsyncGenerator[Opened | Page | UnreadPart | SoundMember | About]:
         async with (
             self._readings,
             self._sandboxes.worker() as worker,
@@ -155,7 +238,7 @@ class Parser:
                             yield result.unpack()
                         except FrameError as error:
                             raise _damaged(request.name) from error
-                    case RenderedPage() | Prepared():
+                    case RenderedPage() | Prepared() | SoundBytes():
                         raise _damaged(request.name)
                     case _:
                         yield result

@@ -9,15 +9,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import tempfile
 import time
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Collection, Coroutine
 from contextlib import aclosing, asynccontextmanager
-from typing import Any
+from typing import IO, Any
 
 from eclair.accounts.rights import OPEN_RULES, RightRules
 from eclair.documents.background_embedding import BackgroundEmbedder, FindOwner, nobody_known
 from eclair.documents.background_reading import BackgroundReader
-from eclair.documents.document_parser import READER_VERSION, Parser
+from eclair.documents.document_parser import READER_VERSION, UNHEARD, Parser
 from eclair.documents.embeddings import Embedder
 from eclair.errors import Conflict, EclairError, InvalidInput, NotFound, SpeechPartMissing, StoreError, TooLarge
 from eclair.schema.ids import Clock, new_id
@@ -206,6 +207,15 @@ class Ingestor:
         async with self._blobs.open_path(file.sha256) as path:
             return await self._parser.render_page(path, file.name, page, width)
 
+    async def unpack_sound(self, file: StoredFile, member: str) -> IO[bytes]:
+        """Return a temporary file with a recording that lies in an archive or e-mail. Raises as the parser does."""
+        with contextlib.ExitStack() as stack:
+            target = stack.enter_context(tempfile.TemporaryFile(prefix="eclair-sound-"))
+            async with self._blobs.open_path(file.sha256) as path:
+                await self._parser.unpack_sound(path, file.name, member, target)
+            stack.pop_all()
+        return target
+
     async def retry(self, principal: Principal, id: str) -> FileState:
         """Queue a file that couldn't be read once more. Raises NotFound."""
         file = (await self._storage.files.get_file(principal, id)).file
@@ -309,9 +319,11 @@ class Ingestor:
         self._could_hear = self._parser.can_hear
         if not self._could_hear:
             return
-        for sha256 in await self._storage.documents.list_failed(SpeechPartMissing.code):
+        documents = self._storage.documents
+        unheard = await documents.list_failed(SpeechPartMissing.code)
+        for sha256 in (*unheard, *await documents.list_remarked(UNHEARD)):
             with contextlib.suppress(NotFound):  # it has just been deleted
-                await self._storage.documents.requeue(sha256, READER_VERSION)
+                await documents.requeue(sha256, READER_VERSION)
             self._notify(now=True)
 
     async def _sweep_forever(self) -> None:

@@ -10,7 +10,7 @@ from itertools import chain
 
 from eclair.documents.limits import Limits
 from eclair.sandbox.protocol import SandboxProtocol
-from eclair.schema.documents import About, Opened, Page, Prepared, UnreadPart, Word
+from eclair.schema.documents import About, Opened, Page, Prepared, SoundMember, UnreadPart, Word
 from eclair.util.frames import Codec, FrameError
 
 _WORD = struct.Struct("<2i4d")
@@ -63,6 +63,16 @@ class PrepareImage:
 
 
 @dataclass(frozen=True, slots=True)
+class UnpackSound:
+    """Unpack the recording that `member` names in an archive or e-mail."""
+
+    path: str
+    name: str
+    limits: Limits
+    member: str
+
+
+@dataclass(frozen=True, slots=True)
 class PageRead:
     """A page, with its hundreds of words packed separately."""
 
@@ -88,14 +98,24 @@ class RenderedPage:
     png: bytes
 
 
-ParseRequest = ReadDocument | RenderPage | PrepareImage
-ReadResult = Opened | PageRead | UnreadPart | About
-ParseResult = ReadResult | RenderedPage | Prepared
+@dataclass(frozen=True, slots=True)
+class SoundBytes:
+    """The next bytes of an unpacked recording."""
 
-RESULTS: Sequence[type[ParseResult]] = (Opened, PageRead, UnreadPart, About, RenderedPage, Prepared)
+    data: bytes
+
+
+ParseRequest = ReadDocument | RenderPage | PrepareImage | UnpackSound
+ReadResult = Opened | PageRead | UnreadPart | SoundMember | About
+ParseResult = ReadResult | RenderedPage | Prepared | SoundBytes
+
+RESULTS: Sequence[type[ParseResult]] = (
+    *(Opened, PageRead, UnreadPart, SoundMember, About),
+    *(RenderedPage, Prepared, SoundBytes),
+)
 PROTOCOL = SandboxProtocol[ParseRequest, ParseResult](
     "eclair.documents.worker",
-    Codec(ReadDocument, RenderPage, PrepareImage),
+    Codec(ReadDocument, RenderPage, PrepareImage, UnpackSound),
     tuple(RESULTS),
     input_paths=lambda request: (request.path,),
 )

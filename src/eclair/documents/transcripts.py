@@ -20,8 +20,8 @@ class HeardSentence:
     last: int
 
 
-def heard_sentences(pages: Iterable[StoredPage]) -> list[HeardSentence]:
-    """Return what is said on the pages; nothing for those of other documents."""
+def heard_sentences(pages: Iterable[StoredPage], member: str | None = None) -> list[HeardSentence]:
+    """Return what is said on the pages of a recording, or on those of the `member` of an archive or e-mail."""
     return [
         HeardSentence(
             *block.seconds,
@@ -31,6 +31,7 @@ def heard_sentences(pages: Iterable[StoredPage]) -> list[HeardSentence]:
             stored.start + block.end,
         )
         for stored in pages
+        if stored.page.member == member
         for block in stored.page.blocks
         if block.seconds is not None
     ]

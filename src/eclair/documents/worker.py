@@ -17,13 +17,17 @@ from eclair.documents.parse_protocol import (
     ReadDocument,
     RenderedPage,
     RenderPage,
+    SoundBytes,
+    UnpackSound,
 )
 from eclair.documents.readers import open_source, read
 from eclair.sandbox.protocol import ProcessLimits, Rejected
 from eclair.sandbox.worker import serve
-from eclair.schema.documents import About, Opened, Page, Prepared, UnreadPart
+from eclair.schema.documents import About, Opened, Page, Prepared, SoundMember, UnreadPart
 
-ReadDocumentFile = Callable[[ReadDocument], Iterator[Opened | Page | UnreadPart | About]]
+ReadDocumentFile = Callable[[ReadDocument], Iterator[Opened | Page | UnreadPart | SoundMember | About]]
+
+SOUND_CHUNK_BYTES = 1 << 20
 
 
 def main(reader: ReadDocumentFile | None = None) -> None:
@@ -33,7 +37,7 @@ def main(reader: ReadDocumentFile | None = None) -> None:
     serve(PROTOCOL, lambda request: handle(request, reader or read_document), _limits)
 
 
-def read_document(request: ReadDocument) -> Iterator[Opened | Page | UnreadPart | About]:
+def read_document(request: ReadDocument) -> Iterator[Opened | Page | UnreadPart | SoundMember | About]:
     """Yield the pages of a document. Raises Rejected."""
     labels = Path(request.labels) if request.labels is not None else None
     yield from read(open_source(Path(request.path), request.name, request.limits, request.after, labels))
@@ -50,6 +54,17 @@ def handle(request: ParseRequest, reader: ReadDocumentFile) -> Iterator[ParseRes
             yield RenderedPage(render_page(source, request.page, request.width))
         case PrepareImage():
             yield _prepare(request)
+        case UnpackSound():
+            yield from _unpack_sound(request)
+
+
+def _unpack_sound(request: UnpackSound) -> Iterator[SoundBytes]:
+    from eclair.documents.readers.embedded_sound import open_sound_member
+
+    source = open_source(Path(request.path), request.name, request.limits)
+    with open_sound_member(source, request.member) as sound, sound.path.open("rb") as file:
+        while data := file.read(SOUND_CHUNK_BYTES):
+            yield SoundBytes(data)
 
 
 def _prepare(request: PrepareImage) -> Prepared:

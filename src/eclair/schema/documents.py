@@ -96,6 +96,14 @@ class UnreadPart:
 
 
 @dataclass(frozen=True, slots=True)
+class SoundMember:
+    """A recording in an archive or e-mail, by its name and media type there. What is said in it is heard by itself."""
+
+    name: str
+    media: str
+
+
+@dataclass(frozen=True, slots=True)
 class Prepared:
     """A picture prepared for a model. `shed` is metadata of its file that was removed."""
 

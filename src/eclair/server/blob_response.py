@@ -2,19 +2,49 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
+from typing import IO, Protocol
 
 from starlette.datastructures import Headers
 from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from eclair.storage.blobs import FoundBlob
-
 MAX_READ_AHEAD_BYTES = 1 << 20
+FILE_CHUNK_BYTES = 1 << 18
 
 _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})\Z")
+
+
+class RangedBytes(Protocol):
+    """Bytes that are sent in part or as a whole: a blob, or a temporary file. The name changes with them."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def size(self) -> int: ...
+    def stream(self, start: int, end: int) -> AsyncGenerator[bytes, None]:
+        """Yield the bytes from `start` to `end`."""
+        ...
+
+
+class TemporaryBytes:
+    """The bytes of a temporary file."""
+
+    def __init__(self, name: str, file: IO[bytes]) -> None:
+        self.name = name
+        self.file = file
+        self.size = file.seek(0, 2)
+
+    async def stream(self, start: int, end: int) -> AsyncGenerator[bytes, None]:
+        """Yield the bytes from `start` to `end`."""
+        self.file.seek(start)
+        while start < end:
+            data = await asyncio.to_thread(self.file.read, min(end - start, FILE_CHUNK_BYTES))
+            start += len(data)
+            yield data
 
 
 class BlobResponse(StreamingResponse):
@@ -22,7 +52,7 @@ class BlobResponse(StreamingResponse):
 
     def __init__(
         self,
-        found: FoundBlob,
+        found: RangedBytes,
         status_code: int = 200,
         headers: Mapping[str, str] | None = None,
         media_type: str | None = None,
@@ -49,6 +79,20 @@ class BlobResponse(StreamingResponse):
                 self.body_iterator = _each([piece async for piece in pieces])
             else:
                 self.body_iterator = pieces
+            await super().__call__(scope, receive, send)
+
+
+class TemporaryFileResponse(BlobResponse):
+    """Sends a temporary file, which is closed afterwards."""
+
+    def __init__(
+        self, file: TemporaryBytes, headers: Mapping[str, str] | None = None, media_type: str | None = None
+    ) -> None:
+        super().__init__(file, headers=headers, media_type=media_type)
+        self._file = file.file
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        with self._file:
             await super().__call__(scope, receive, send)
 
 

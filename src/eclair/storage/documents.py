@@ -94,6 +94,10 @@ class DocumentStore(Protocol):
         """List the SHA-256 of documents whose fault has this code, oldest first."""
         ...
 
+    async def list_remarked(self, words: str) -> list[str]:
+        """List the SHA-256 of documents that were read, and have these words in a remark, oldest first."""
+        ...
+
     async def requeue(self, sha256: str, reader: int, *, is_outdated: bool = False) -> DocumentState:
         """Discard what was read of a document and queue it again before others. Raises NotFound.
 

@@ -22,6 +22,10 @@ export type Box = Reply<"/api/files/{id}/boxes", "get">[number];
 /** About a sentence of a recording: its times in seconds, and its characters `first` to `last` in the document. */
 export type HeardSentence = Reply<"/api/files/{id}/transcript", "get">["sentences"][number];
 
+function toQuery(member: string | null): string {
+  return member === null ? "" : `?${new URLSearchParams({ member })}`;
+}
+
 export class FileCalls extends Resource {
   /** Upload a file, for a message or for the library that is named. */
   add(file: File, library: string | null, progress: (share: number) => void, signal: AbortSignal): Promise<FileState> {
@@ -58,14 +62,19 @@ export class FileCalls extends Resource {
     return this.client.call("GET", `/api/files/${file}/pages/${page}`, undefined, signal);
   }
 
-  /** The transcript of a recording, as far as it has been transcribed. */
-  transcript(file: string, signal: AbortSignal): Promise<{ readonly sentences: readonly HeardSentence[] }> {
-    return this.client.call("GET", `/api/files/${file}/transcript`, undefined, signal);
+  /** The transcript of a recording, or of the `member` of an archive or e-mail, as far as it has been transcribed. */
+  transcript(file: string, member: string | null, signal: AbortSignal): Promise<{ readonly sentences: readonly HeardSentence[] }> {
+    return this.client.call("GET", `/api/files/${file}/transcript${toQuery(member)}`, undefined, signal);
   }
 
   /** The address that plays a recording; browsers whose key is needed can't play from there. */
-  soundAddress(file: string): string {
-    return toAddress(`/api/files/${file}/sound`);
+  soundAddress(file: string, member: string | null): string {
+    return toAddress(`/api/files/${file}/sound${toQuery(member)}`);
+  }
+
+  /** Download a recording, or the `member` of an archive or e-mail. */
+  sound(file: string, member: string | null): Promise<Response> {
+    return this.client.request("GET", `/api/files/${file}/sound${toQuery(member)}`);
   }
 
   /** The image of a page, `width` pixels wide. */

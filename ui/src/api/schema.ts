@@ -5443,7 +5443,9 @@ export interface paths {
         };
         readonly get: {
             readonly parameters: {
-                readonly query?: never;
+                readonly query?: {
+                    readonly member?: string | null;
+                };
                 readonly header?: never;
                 readonly path: {
                     readonly id: string;
@@ -5480,6 +5482,7 @@ export interface paths {
             readonly parameters: {
                 readonly query?: {
                     readonly format?: "json" | "text" | "srt" | "vtt";
+                    readonly member?: string | null;
                 };
                 readonly header?: never;
                 readonly path: {

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from eclair.documents.limits import Limits
 from eclair.sandbox.protocol import Rejected
-from eclair.schema.documents import Block, BlockKind, Opened, Page, UnreadPart
+from eclair.schema.documents import Block, BlockKind, Opened, Page, SoundMember, UnreadPart
 
 PAGE_TARGET_CHARS = 4_000
 """A page of a file without pages ends at the next block after this many characters."""
@@ -60,7 +60,7 @@ class SourceFile:
     labels: Path | None = None
 
 
-ReadPiece = Opened | Page | UnreadPart
+ReadPiece = Opened | Page | UnreadPart | SoundMember
 Reader = Callable[[SourceFile], Iterator[ReadPiece]]
 
 

@@ -5,15 +5,16 @@ Their names are only ever shown; unpacked files have names of our own.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 from eclair.documents.readers import reader
 from eclair.documents.readers.base import ReadPiece, SourceFile, UnreadPart, clean
-from eclair.documents.readers.file_type import sniff
+from eclair.documents.readers.file_type import SOUND_TYPES, sniff
 from eclair.sandbox.protocol import Rejected
-from eclair.schema.documents import Page
+from eclair.schema.documents import Page, SoundMember
 
 
 def open_member(source: SourceFile, path: Path, name: str, before: int = 0) -> SourceFile:
@@ -33,6 +34,8 @@ def read_member(source: SourceFile, path: Path, name: str, before: int) -> Itera
             if isinstance(piece, Page):
                 shown = f"{name}/{piece.member}" if piece.member else name
                 yield replace(piece, number=before + piece.number, member=shown)
+            elif isinstance(piece, SoundMember):
+                yield piece if inner.media in SOUND_TYPES else replace(piece, name=f"{name}/{piece.name}")
             elif isinstance(piece, UnreadPart):
                 yield piece
     except Rejected as fault:
@@ -43,6 +46,28 @@ def read_member(source: SourceFile, path: Path, name: str, before: int) -> Itera
         raise
     except Exception as error:  # libraries raise whatever they like on damaged files
         yield UnreadPart(f"In {source.name}: {name} is damaged and was not read ({type(error).__name__}).")
+
+
+def unique_names(names: Iterable[str]) -> list[str]:
+    """Return names as people see them. One that is there already gets a number, so that each names one file."""
+    unique: dict[str, None] = {}
+    numbers = Counter[str]()
+    for name in map(display_name, names):
+        numbered = name
+        while numbered in unique:
+            numbers[name] += 1
+            stem, dot, ending = name.rpartition(".")
+            number = numbers[name] + 1
+            numbered = f"{stem} ({number}).{ending}" if dot else f"{name} ({number})"
+        unique[numbered] = None
+    return list(unique)
+
+
+def find_name(names: Iterable[str], member: str) -> tuple[str, str] | None:
+    """Return which of the names `member` begins with, and the name inside of that file; empty for the file itself."""
+    found = [name for name in names if member == name or member.startswith(f"{name}/")]
+    longest = max(found, key=len, default=None)
+    return None if longest is None else (longest, member[len(longest) + 1 :])
 
 
 def display_name(name: str) -> str:

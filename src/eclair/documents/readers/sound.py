@@ -5,11 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from eclair.documents.readers.base import ReadPiece, SourceFile
-from eclair.sandbox.protocol import Rejected
-from eclair.schema.documents import Opened
+from eclair.schema.documents import Opened, SoundMember
 
 
 def read(source: SourceFile) -> Iterator[ReadPiece]:
-    if source.depth:
-        raise Rejected(f"{source.name} is a recording in another file; take it out and send it by itself.")
-    yield Opened(source.media, None)
+    yield SoundMember(source.name, source.media) if source.depth else Opened(source.media, None)

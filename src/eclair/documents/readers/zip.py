@@ -12,7 +12,7 @@ from typing import IO
 
 from eclair.documents.readers import reader
 from eclair.documents.readers.base import Opened, ReadPiece, SourceFile, UnreadPart
-from eclair.documents.readers.embedded import display_name, open_member, read_member
+from eclair.documents.readers.embedded import find_name, open_member, read_member, unique_names
 from eclair.documents.readers.zip_xml import ZIP_ERRORS, extract, open_zip
 from eclair.sandbox.protocol import Rejected
 from eclair.schema.documents import Page
@@ -27,20 +27,21 @@ def read(source: SourceFile) -> Iterator[ReadPiece]:
     yield Opened(source.media, None)
     before = 0
     with open_zip(source) as archive:
-        for info in _files(archive, source):
+        for name, info in _files(archive, source).items():
             with tempfile.NamedTemporaryFile(prefix="member-") as file:
-                if fault := _unpack(archive, info, source, file):
+                if fault := _unpack(archive, info, name, source, file):
                     yield UnreadPart(f"In {source.name}: {fault}")
                     continue
                 number = before
-                for piece in read_member(source, Path(file.name), display_name(info.filename), before):
+                for piece in read_member(source, Path(file.name), name, before):
                     if isinstance(piece, Page):
                         number = piece.number
                     yield piece
             before = number
 
 
-def _files(archive: zipfile.ZipFile, source: SourceFile) -> list[zipfile.ZipInfo]:
+def _files(archive: zipfile.ZipFile, source: SourceFile) -> dict[str, zipfile.ZipInfo]:
+    """Return the files by their names as people see them."""
     files = [
         info for info in archive.infolist() if info.filename[-1:] not in ("", "/") and not _APART.search(info.filename)
     ]
@@ -52,12 +53,13 @@ def _files(archive: zipfile.ZipFile, source: SourceFile) -> list[zipfile.ZipInfo
         )
     if not files:
         raise Rejected(f"{source.name} holds no files; send one with something in it.")
-    return files
+    return dict(zip(unique_names(info.filename for info in files), files, strict=True))
 
 
-def _unpack(archive: zipfile.ZipFile, info: zipfile.ZipInfo, source: SourceFile, target: IO[bytes]) -> str | None:
+def _unpack(
+    archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str, source: SourceFile, target: IO[bytes]
+) -> str | None:
     """Unpack a file; return a sentence if that isn't possible."""
-    name = display_name(info.filename)
     if info.flag_bits & 1:
         return f"{name} is locked with a password; send it without one."
     try:
@@ -74,12 +76,12 @@ def find_member(source: SourceFile, page: int) -> Generator[tuple[SourceFile, in
         raise Rejected(f"{source.name} is not read.", "missing")
     before = 0
     with open_zip(source) as archive:
-        for info in _files(archive, source):
+        for name, info in _files(archive, source).items():
             with tempfile.NamedTemporaryFile(prefix="member-") as file:
-                if _unpack(archive, info, source, file):
+                if _unpack(archive, info, name, source, file):
                     continue
                 try:
-                    inner = open_member(source, Path(file.name), display_name(info.filename))
+                    inner = open_member(source, Path(file.name), name)
                     count = _count(inner)
                 except Rejected:
                     continue
@@ -88,6 +90,21 @@ def find_member(source: SourceFile, page: int) -> Generator[tuple[SourceFile, in
                     return
                 before += count
     raise Rejected(f"{source.name} has no page {page}.", "missing")
+
+
+@contextmanager
+def open_named(source: SourceFile, member: str) -> Generator[tuple[SourceFile, str]]:
+    """Return the file that `member` begins with, unpacked, and the name inside of it. Raises Rejected."""
+    with open_zip(source) as archive:
+        files = _files(archive, source)
+        found = find_name(files, member)
+        if found is None:
+            raise Rejected(f"{source.name} has no file {member}.", "missing")
+        name, rest = found
+        with tempfile.NamedTemporaryFile(prefix="member-") as file:
+            if fault := _unpack(archive, files[name], name, source, file):
+                raise Rejected(fault)
+            yield open_member(source, Path(file.name), name), rest
 
 
 def _count(source: SourceFile) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import urllib.parse
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
@@ -20,7 +21,7 @@ from eclair.errors import InvalidInput, NotFound
 from eclair.schema.documents import BlockKind, Read
 from eclair.schema.messages import Fault
 from eclair.schema.principal import Principal
-from eclair.server.blob_response import BlobResponse
+from eclair.server.blob_response import BlobResponse, TemporaryBytes, TemporaryFileResponse
 from eclair.server.numbers import Ordinal, Position
 from eclair.server.principal import Caller
 from eclair.server.request_body import RequestBody
@@ -28,12 +29,16 @@ from eclair.speech.captions import write_srt, write_vtt
 from eclair.storage.documents import StoredPage
 from eclair.storage.files import FileState, StoredFile
 
+Member = Annotated[str | None, Query(min_length=1, max_length=2000)]
+"""The name of a recording in an archive or e-mail, as its pages have it."""
 FileName = Annotated[str, Query(min_length=1, max_length=255, pattern=r"^[^/\\\x00-\x1f]+$")]
 MAX_PAGE_IMAGE_PIXELS = 2000
 """Width of a page's image."""
 
 SOUND_HEAD_BYTES = 512
 """Enough to tell the type of a recording."""
+
+_SOUND_HEADERS = {"Cache-Control": "private, max-age=3600", "X-Content-Type-Options": "nosniff"}
 
 _BODY: dict[str, Any] = {
     "requestBody": {
@@ -222,23 +227,23 @@ def _add_recordings(api: APIRouter, app: App) -> None:
     storage = app.storage
 
     @api.get("/{id}/sound", response_class=BlobResponse)
-    async def sound(principal: Caller, id: str) -> BlobResponse:
+    async def sound(principal: Caller, id: str, member: Member = None) -> BlobResponse:
         file = (await storage.files.get_file(principal, id)).file
+        if member is not None:
+            return await _send_member(app, file, member)
         found = await app.blobs.find(file.sha256)
         async with aclosing(found.stream(0, SOUND_HEAD_BYTES)) as pieces:
             media = sound_type(b"".join([piece async for piece in pieces]))
         if media is None:
             raise NotFound(f"{file.name} is no recording.")
-        return BlobResponse(
-            found,
-            media_type=media,
-            headers={"Cache-Control": "private, max-age=3600", "X-Content-Type-Options": "nosniff"},
-        )
+        return BlobResponse(found, media_type=media, headers=_SOUND_HEADERS)
 
     @api.get("/{id}/transcript", response_model=TranscriptBody)
-    async def transcript(principal: Caller, id: str, format: TranscriptFormat = "json") -> TranscriptBody | Response:
+    async def transcript(
+        principal: Caller, id: str, format: TranscriptFormat = "json", member: Member = None
+    ) -> TranscriptBody | Response:
         file = (await storage.files.get_file(principal, id)).file
-        sentences = heard_sentences(await storage.documents.list_pages(file.sha256))
+        sentences = heard_sentences(await storage.documents.list_pages(file.sha256), member)
         match format:
             case "json":
                 return TranscriptBody(sentences=sentences)
@@ -248,6 +253,14 @@ def _add_recordings(api: APIRouter, app: App) -> None:
                 return PlainTextResponse(write_srt(sentences), media_type="application/x-subrip")
             case "vtt":
                 return PlainTextResponse(write_vtt(sentences), media_type="text/vtt")
+
+
+async def _send_member(app: App, file: StoredFile, member: str) -> BlobResponse:
+    """Send a recording that lies in an archive or e-mail."""
+    name = hashlib.sha256(f"{file.sha256}/{member}".encode()).hexdigest()
+    unpacked = TemporaryBytes(name, await app.ingestor.unpack_sound(file, member))
+    media = sound_type(b"".join([piece async for piece in unpacked.stream(0, min(unpacked.size, SOUND_HEAD_BYTES))]))
+    return TemporaryFileResponse(unpacked, headers=_SOUND_HEADERS, media_type=media or "application/octet-stream")
 
 
 async def download(app: App, file: StoredFile) -> BlobResponse:

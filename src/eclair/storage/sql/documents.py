@@ -76,6 +76,15 @@ class SQLDocumentStore(SQLStore):
         )
         return [sha256 for (sha256,) in rows]
 
+    @read
+    def list_remarked(self, db: Connection, words: str) -> list[str]:
+        rows = db.execute(
+            "SELECT sha256 FROM document WHERE state = 'ready' AND remarks LIKE ? AND sha256 IS NOT NULL"
+            " ORDER BY number",
+            (f"%{orjson.dumps(words).decode()[1:-1]}%",),
+        )
+        return [sha256 for (sha256,) in rows]
+
     async def requeue(self, sha256: str, reader: int, *, is_outdated: bool = False) -> DocumentState:
         state = await self._replace(sha256, reader, is_outdated=is_outdated)
         await self.erase_orphans()
