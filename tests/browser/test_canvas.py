@@ -78,15 +78,33 @@ def begin(page: Page, kind: str) -> None:
     expect(pane(page).get_by_role("textbox", name="Title")).to_have_value("Canvas")
 
 
-def test_an_empty_canvas_is_the_persons_until_a_model_writes_in_it(page: Page) -> None:
+def test_an_empty_canvas_is_stored_once_something_is_written_in_it(page: Page) -> None:
+    stored = page.request.get("/api/count").json()["conversations"]
     composer(page).fill("a draft")
     begin(page, "Text")
-    expect(page).to_have_url(re.compile(r"/c/conv_\w+$"))
+    pane(page).get_by_role("combobox", name="Kind").select_option("Python")
     pane(page).get_by_role("button", name="Close").click()
     expect(page.get_by_role("button", name="New canvas")).to_be_focused()
     expect(composer(page)).to_have_value("a draft")
     composer(page).fill("/canv")
     composer(page).press("Enter")
+    expect(pane(page)).to_be_visible()
+    expect(page).to_have_url(re.compile(r"/$"))
+    assert page.request.get("/api/count").json()["conversations"] == stored
+    field(page).press_sequentially("Dear Ada")
+    pane(page).get_by_role("button", name="Close").click()
+    expect(page).to_have_url(re.compile(r"/c/conv_\w+$"))
+    assert page.request.get("/api/count").json()["conversations"] == stored + 1
+    page.get_by_role("list", name="Canvases").get_by_role("button").click()
+    expect(field(page)).to_have_text("Dear Ada")
+
+
+def test_an_empty_canvas_is_the_persons_until_a_model_writes_in_it(page: Page) -> None:
+    begin(page, "Text")
+    pane(page).get_by_role("textbox", name="Title").fill("Bread")
+    page.keyboard.press("Escape")
+    cards = page.get_by_role("list", name="Canvases").get_by_role("listitem")
+    cards.get_by_role("button", name="Bread").click()
     pane(page).get_by_role("button", name="Versions").click()
     expect(versions(page)).to_have_count(1)
     expect(versions(page)).to_contain_text("You")
@@ -97,12 +115,27 @@ def test_an_empty_canvas_is_the_persons_until_a_model_writes_in_it(page: Page) -
     expect(field(page)).to_contain_text("It is ready.")
     expect(versions(page).first).to_contain_text("Scripted")
     expect(pane(page).get_by_role("textbox", name="Say what to change")).to_be_visible()
-    cards = page.get_by_role("list", name="Canvases").get_by_role("listitem")
-    expect(cards).to_have_count(2)
     page.reload()
     send(page, "script: say=Hello.")
     finished(page, "Hello.")
-    expect(cards).to_have_count(2)
+    expect(cards).to_have_count(1)
+
+
+def test_a_message_beside_an_empty_canvas_finds_it(page: Page) -> None:
+    begin(page, "Code")
+    send(page, "script: say=Hello.")
+    finished(page, "Hello.")
+    card = page.get_by_role("list", name="Canvases").get_by_role("button")
+    expect(card).to_have_attribute("aria-current", "true")
+    field(page).click()
+    page.keyboard.type("print")
+    page.keyboard.press("ControlOrMeta+s")
+    expect(card).to_contain_text("Version 2")
+    page.keyboard.type("()")
+    expect(field(page)).to_have_text("print()")
+    send(page, "script: say=Again.")
+    finished(page, "Again.")
+    expect(card).to_contain_text("Version 3")
 
 
 def test_a_new_canvas_is_of_a_kind_that_can_be_changed(page: Page) -> None:
@@ -123,6 +156,7 @@ def test_a_new_canvas_is_of_a_kind_that_can_be_changed(page: Page) -> None:
     composer(page).fill("/diagram")
     composer(page).press("Enter")
     expect(kind).to_have_value("mermaid")
+    field(page).press_sequentially("flowchart")
     expect(card.filter(has_text="Mermaid")).to_be_visible()
 
 

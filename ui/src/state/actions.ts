@@ -168,11 +168,9 @@ export function whyNoCanvas({ current }: App): string | null {
   return current.temporary ? t("canvasTemporary") : null;
 }
 
-/** Open an empty canvas of the person's own beside the conversation, which is stored first if it is new. */
-export async function openNewCanvas(app: App, language: string): Promise<void> {
-  const { current } = app;
-  if (!(await current.store()) || app.current !== current) return;
-  app.showCanvas({ conversation: current.id, canvas: { title: t("canvas"), language, text: "", author: "person" }, key: newId("msg") });
+/** Open an empty canvas of the person's own beside the conversation. */
+export function openNewCanvas(app: App, language: string): void {
+  app.showCanvas({ conversation: app.current.id, canvas: { title: t("canvas"), language, text: "", author: "person" }, key: newId("msg") });
 }
 
 function ask(app: App, kind: "export" | "share"): void {

@@ -1,4 +1,5 @@
-// An open canvas: its text and versions, saving, restoring, and changes that a model makes.
+// An open canvas: its text and versions, saving, restoring, and changes that a model makes. One that is empty is a draft
+// of this page, which the server gets once something is typed in it or a message is sent.
 
 import { type Canvas, type CanvasCalls, type CanvasFormat, type CanvasVersion } from "../api/canvases.ts";
 import { ApiError } from "../api/client.ts";
@@ -45,12 +46,21 @@ export class CanvasSession {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #saving: Promise<void> = Promise.resolve();
   #cut: AbortController | null = null;
+  #storing: Promise<boolean> | null = null;
   readonly #calls: CanvasCalls;
   readonly #request: CanvasRequest;
+  readonly #storeConversation: () => Promise<boolean>;
 
-  constructor(calls: CanvasCalls, request: CanvasRequest) {
+  /** `storeConversation` has the server store the conversation if it is new; false where that failed. */
+  constructor(calls: CanvasCalls, request: CanvasRequest, storeConversation: () => Promise<boolean>) {
     this.#calls = calls;
     this.#request = request;
+    this.#storeConversation = storeConversation;
+  }
+
+  /** The server doesn't have it. */
+  get isDraft(): boolean {
+    return this.canvas?.id === "";
   }
 
   /** Something was typed that is not saved. Read also once the pane is gone, as what is derived in it can't be. */
@@ -58,17 +68,20 @@ export class CanvasSession {
     return this.text !== this.savedText;
   }
 
-  /** Load the canvas, or make it. */
+  /** Load the canvas, or make it; an empty one begins as a draft. */
   async open(): Promise<void> {
     const { conversation, canvas } = this.#request;
     await this.#attempt(async () => {
       if (typeof canvas === "string") return this.#take(await this.#calls.get({ conversation, id: canvas }));
-      this.#take(await this.#calls.add(conversation, canvas));
+      if (canvas.text !== "") return this.#take(await this.#calls.add(conversation, canvas));
+      const now = Date.now();
+      this.canvas = { id: "", conversation, title: canvas.title, language: canvas.language ?? "markdown", created: now, updated: now, current: 0 };
     });
   }
 
   /** Take what was typed; it becomes a version after a pause. */
   type(text: string): void {
+    if (this.text === "" && text !== "") void this.#store();
     this.text = text;
     clearTimeout(this.#timer);
     if (this.isChanged) this.#timer = setTimeout(() => void this.save(), SAVE_DELAY_MS);
@@ -81,6 +94,11 @@ export class CanvasSession {
     return this.#saving;
   }
 
+  /** Have the server keep the canvas as it stands, a draft too, since a message may be about it. */
+  async keep(): Promise<void> {
+    if (await this.#store()) await this.save();
+  }
+
   /** Save what is unsaved, and end what runs. */
   async close(): Promise<void> {
     this.#cut?.abort();
@@ -88,12 +106,17 @@ export class CanvasSession {
   }
 
   async rename(title: string): Promise<void> {
+    if (title.trim() === "" || title === this.canvas?.title || !(await this.#store())) return;
     const { canvas } = this;
-    if (canvas === null || title.trim() === "" || title === canvas.title) return;
-    await this.#attempt(async () => (this.canvas = await this.#calls.edit(canvas, { title })));
+    if (canvas !== null) await this.#attempt(async () => (this.canvas = await this.#calls.edit(canvas, { title })));
   }
 
   async setLanguage(language: string): Promise<void> {
+    if (this.canvas !== null && this.isDraft && this.#storing === null) {
+      this.canvas = { ...this.canvas, language };
+      return;
+    }
+    if (!(await this.#store())) return;
     const { canvas } = this;
     if (canvas !== null) await this.#attempt(async () => (this.canvas = await this.#calls.edit(canvas, { language })));
   }
@@ -136,9 +159,10 @@ export class CanvasSession {
 
   /** The shown version as a file; null where that failed. */
   async export(format: CanvasFormat): Promise<Response | null> {
+    if (!(await this.#store())) return null;
+    await this.save();
     const { canvas } = this;
     if (canvas === null) return null;
-    await this.save();
     let file: Response | null = null;
     await this.#attempt(async () => (file = await this.#calls.export(canvas, format, this.shown?.version.number ?? null)));
     return file;
@@ -148,7 +172,7 @@ export class CanvasSession {
     const { canvas } = this;
     if (canvas === null) return false;
     clearTimeout(this.#timer);
-    return this.#attempt(() => this.#calls.remove(canvas));
+    return this.isDraft || this.#attempt(() => this.#calls.remove(canvas));
   }
 
   /** Have a model change the text, or a part of it. */
@@ -204,7 +228,7 @@ export class CanvasSession {
   /** Follow a change on the server, which may be this page's own. */
   async follow({ conversation, kind }: Change): Promise<void> {
     const { canvas } = this;
-    if (canvas === null || (conversation !== null && (conversation !== canvas.conversation || kind !== "canvases"))) return;
+    if (canvas === null || this.isDraft || (conversation !== null && (conversation !== canvas.conversation || kind !== "canvases"))) return;
     await this.#saving;
     await this.#attempt(async () => {
       const content = await this.#calls.get(canvas);
@@ -213,6 +237,25 @@ export class CanvasSession {
         this.canvas = content.canvas;
         this.versions = content.versions;
       } else this.#take(content);
+    });
+  }
+
+  /** Have the server keep a draft and its conversation; false where that failed, true for what it has. */
+  #store(): Promise<boolean> {
+    if (!this.isDraft) return Promise.resolve(this.canvas !== null);
+    this.#storing ??= this.#storeDraft().finally(() => (this.#storing = null));
+    return this.#storing;
+  }
+
+  async #storeDraft(): Promise<boolean> {
+    const { canvas } = this;
+    if (canvas === null || !(await this.#storeConversation())) return false;
+    const { conversation, title, language } = canvas;
+    return this.#attempt(async () => {
+      const stored = await this.#calls.add(conversation, { title, language, text: "", author: "person" });
+      this.#base = stored.canvas.current;
+      this.canvas = stored.canvas;
+      this.versions = stored.versions;
     });
   }
 
@@ -230,6 +273,7 @@ export class CanvasSession {
   }
 
   async #addVersion(text: string, by: { author: "person" | "model"; model?: string | null; name?: string }): Promise<void> {
+    if (!(await this.#store())) return;
     const { canvas } = this;
     if (canvas === null) return;
     this.isSaving = true;

@@ -55,6 +55,8 @@ export class Conversation {
   #reported = $state.raw<{ readonly message: string; readonly report: string | ErrorReport } | null>(null);
   /** Messages that wait until the answer in progress ends. */
   readonly queue: MessageQueue;
+  /** Keep what is open beside this conversation, before a message is sent. */
+  readonly keepers = new Set<() => Promise<unknown>>();
   /** The id of the message to open for editing. */
   editing = $state<string | null>(null);
 
@@ -313,6 +315,7 @@ export class Conversation {
       return false;
     }
     if (this.running) {
+      void this.#keepBeside();
       this.queue.add({ ...content, id: newId("msg") });
       this.#composer.clear();
       return true;
@@ -489,11 +492,16 @@ export class Conversation {
     this.#reloadTimer = setTimeout(() => void this.load(), RELOAD_DELAY_MS);
   }
 
-  /** Load the tree if it isn't yet, so that a message finds its parent. */
+  async #keepBeside(): Promise<void> {
+    await Promise.all([...this.keepers].map((keep) => keep()));
+  }
+
+  /** Keep what is open beside, and load the tree if it isn't yet, so that a message finds both. */
   async #ensureLoaded(): Promise<boolean> {
-    if (this.loaded) return true;
+    if (this.loaded && this.keepers.size === 0) return true;
     this.#preparing = true;
-    await this.#read();
+    await this.#keepBeside();
+    if (!this.loaded) await this.#read();
     this.#preparing = false;
     if (!this.loaded && !this.connected) this.error = t("unreachable");
     return this.loaded;
