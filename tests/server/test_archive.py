@@ -92,6 +92,9 @@ async def filled(server: Server) -> None:
     further = [{"url": "https://lab2.example.org/v1", "weight": 2}]
     skill = pack_skill("greeting", SKILL_FILES)
     assert (await server.post("/api/skills", data=skill, headers={"Content-Type": "application/zip"})).status == 201
+    packaged = (await server.get("/api/skills")).body["skills"][-1]
+    off = {"is_on": False, "changed": packaged["changed"]}
+    assert not (await server.call("PUT", f"/api/skills/{packaged['id']}/switch", off)).body["is_on"]
     added = {"name": "lab", "url": "https://lab.example.org/v1", "key": "s3cret", "endpoints": further}
     assert (await server.post("/api/engines", added)).status == 201
 
@@ -109,7 +112,8 @@ async def described(server: Server) -> dict[str, Any]:
     files = (await server.get("/api/files")).body["files"]
     preferences = (await server.get("/api/preferences")).body
     engines = (await server.get("/api/engines")).body["engines"]
-    skills = [each for each in (await server.get("/api/skills")).body["skills"] if not each["is_packaged"]]
+    every = (await server.get("/api/skills")).body["skills"]
+    skills = [each for each in every if not each["is_packaged"]]
     return {
         "conversations": trees,
         "files": [
@@ -123,7 +127,7 @@ async def described(server: Server) -> dict[str, Any]:
         "preferences": {**preferences, "version": 1},
         "feeds": [(feed["url"], feed["title"]) for feed in (await server.get("/api/feeds")).body],
         "memories": (await server.get("/api/memories")).body["memories"],
-        "skills": [(each["name"], each["is_on"]) for each in skills],
+        "skills": [(each["name"], each["is_on"]) for each in every],
         "folders": [(await server.get(f"/api/skills/{each['id']}/export")).raw for each in skills],
         "engines": [(each["name"], each["url"]) for each in engines if each["origin"] == "added"],
     }
@@ -148,7 +152,7 @@ async def test_everything_goes_out_and_into_an_empty_eclair_and_only_once(taken:
         "files": (2, 0),
         "images": (1, 0),
         "prompts": (1, 0),
-        "settings": (1, 0),
+        "settings": (2, 0),
         "feeds": (1, 0),
         "memories": (2, 0),
         "servers": (1, 0),
@@ -183,6 +187,27 @@ async def test_skills_come_back_as_they_were_only_if_that_is_asked_for(fresh: Se
         assert (await fresh.post(f"/api/imports/{id}{query}")).status == 200
         (skill,) = [each for each in (await fresh.get("/api/skills")).body["skills"] if not each["is_packaged"]]
         assert (skill["name"], skill["is_on"]) == ("greeting", expected)
+
+
+async def test_skills_of_the_package_are_switched_as_they_were_unless_they_were_switched_here(fresh: Server) -> None:
+    async def switch(skill: JSON, is_on: bool) -> None:
+        body = {"is_on": is_on, "changed": skill["changed"]}
+        assert (await fresh.call("PUT", f"/api/skills/{skill['id']}/switch", body)).body["is_on"] == is_on
+
+    async def states() -> list[bool]:
+        return [each["is_on"] for each in (await fresh.get("/api/skills")).body["skills"]]
+
+    first, second, *rest = (await fresh.get("/api/skills")).body["skills"]
+    await switch(first, False)
+    await switch(second, True)
+    archive = (await fresh.get("/api/export")).raw
+    await switch(first, True)
+    for query, expected in (("", True), ("?replace_settings=true", False)):
+        uploaded = (await upload(fresh, archive, "eclair.zip")).body
+        (settings,) = [each for each in uploaded["items"] if each["kind"] == "settings"]
+        assert (settings["count"], settings["here"]) == (1, 1)
+        assert (await fresh.post(f"/api/imports/{uploaded['id']}{query}")).status == 200
+        assert await states() == [expected, True, *(each["is_on"] for each in rest)]
 
 
 async def test_newer_settings_stay_unless_they_are_to_be_replaced(taken: Taken, fresh: Server) -> None:

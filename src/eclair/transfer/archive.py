@@ -50,6 +50,7 @@ RecordKind = Literal[
     "memory",
     "assistant",
     "skill",
+    "skill_switches",
 ]
 
 
@@ -165,6 +166,13 @@ class ArchivedSkill:
 
 
 @dataclass(frozen=True, slots=True)
+class ArchivedSkillSwitches:
+    """The skills of the package that a person has switched, by name, and whether each is on."""
+
+    switches: Mapping[str, bool]
+
+
+@dataclass(frozen=True, slots=True)
 class ArchivedMemory:
     """A memory; `conversation` and `message` say where it is from, and `project` where alone it is used."""
 
@@ -206,6 +214,7 @@ ArchiveRecord = (
     | ArchivedMemory
     | ArchivedAssistant
     | ArchivedSkill
+    | ArchivedSkillSwitches
 )
 
 _KINDS: Mapping[RecordKind, type[ArchiveRecord]] = {
@@ -221,6 +230,7 @@ _KINDS: Mapping[RecordKind, type[ArchiveRecord]] = {
     "memory": ArchivedMemory,
     "assistant": ArchivedAssistant,
     "skill": ArchivedSkill,
+    "skill_switches": ArchivedSkillSwitches,
 }
 _NAMES = {kind: name for name, kind in _KINDS.items()}
 _OLDER_PROMPTS = TypeAdapter(list[dict[Literal["name", "text"], str]])
@@ -246,6 +256,7 @@ class ArchiveIndex:
     memories: list[ArchivedMemory] = field(default_factory=list[ArchivedMemory])
     assistants: list[ArchivedAssistant] = field(default_factory=list[ArchivedAssistant])
     skills: list[ArchivedSkill] = field(default_factory=list[ArchivedSkill])
+    skill_switches: ArchivedSkillSwitches | None = None
 
     def add(self, record: ArchiveRecord) -> None:
         match record:
@@ -274,10 +285,12 @@ class ArchiveIndex:
                 self.assistants.append(record)
             case ArchivedSkill():
                 self.skills.append(record)
+            case ArchivedSkillSwitches():
+                self.skill_switches = record
 
     @property
     def records(self) -> Sequence[ArchiveRecord]:
-        own = [self.preferences] if self.preferences is not None else []
+        own = [each for each in (self.preferences, self.skill_switches) if each is not None]
         rest = (*self.feeds, *self.servers, *self.projects, *self.canvases, *self.prompts, *self.memories)
         return [*self.libraries, *self.files, *self.images, *own, *rest, *self.assistants, *self.skills]
 
@@ -346,6 +359,8 @@ def _is_sound(record: ArchiveRecord) -> bool:
             return bool(_ID.fullmatch(record.id)) and bool(fits) and "\0" not in record.text
         case ArchivedAssistant():
             return bool(_ID.fullmatch(record.id)) and _is_profile(record.profile)
+        case ArchivedSkillSwitches():
+            return all(map(is_skill_name, record.switches))
         case ArchivedSkill():
             return bool(_ID.fullmatch(record.id)) and is_skill_name(record.name) and record.size > 0
         case ArchivedMemory():

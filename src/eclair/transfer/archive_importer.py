@@ -20,6 +20,7 @@ from eclair.schema.ids import new_id
 from eclair.schema.memories import Memory
 from eclair.schema.principal import Principal
 from eclair.schema.skills import MAX_SKILL_ZIP_BYTES
+from eclair.skills.packaged_skills import list_packaged
 from eclair.skills.service import TOO_LARGE, SkillService
 from eclair.storage.base import Storage
 from eclair.storage.feeds import StoredFeed
@@ -36,6 +37,7 @@ from eclair.transfer.archive import (
     ArchivedPrompt,
     ArchivedServer,
     ArchivedSkill,
+    ArchivedSkillSwitches,
 )
 from eclair.transfer.import_protocol import MemberBytes
 from eclair.transfer.project_import import import_project
@@ -123,6 +125,9 @@ class ArchiveImporter:
         prompts = await self._prompt_names(principal)
         assistants = await self._assistant_names(principal)
         skills = {each.name for each in await self._storage.skills.list_skills(principal)}
+        switches = index.skill_switches
+        own_switches = await self._storage.skills.list_switches(principal)
+        switched = {skill.name for skill in list_packaged() if skill.id in own_switches}
         canvases = {canvas.id for canvas in await self._storage.canvases.list_canvases(principal)}
         found = (
             ImportItems("canvases", len(index.canvases), sum(each.canvas.id in canvases for each in index.canvases)),
@@ -136,7 +141,12 @@ class ArchiveImporter:
                 "assistants", len(index.assistants), sum(e.profile.name in assistants for e in index.assistants)
             ),
             ImportItems("skills", len(index.skills), sum(each.name in skills for each in index.skills)),
-            ImportItems("settings", int(archived is not None), int(own.version > 0)),
+            ImportItems(
+                "settings",
+                int(archived is not None) + int(switches is not None),
+                int(archived is not None and own.version > 0)
+                + int(switches is not None and not switched.isdisjoint(switches.switches)),
+            ),
             ImportItems("feeds", len(index.feeds), sum(feed.url in feeds for feed in index.feeds)),
             ImportItems("memories", len(index.memories), sum(each.text in memories for each in index.memories)),
             ImportItems("servers", len(index.servers), sum(server.name in servers for server in index.servers)),
@@ -202,6 +212,9 @@ class ArchiveImporter:
         archived = self._archived_preferences(staged)
         if archived is not None:
             yield await self._take_preferences(principal, archived, replace_settings=choices.replace_settings)
+        switches = staged.index.skill_switches
+        if switches is not None:
+            yield await self._take_switches(principal, switches, replace_settings=choices.replace_settings)
         for feed in staged.index.feeds:
             yield await self._add_feed(principal, feed)
         for server in staged.index.servers:
@@ -304,6 +317,19 @@ class ArchiveImporter:
         if takes:
             await self._preferences.replace(principal, replace(archived, version=own.version))
         return ImportStep("settings", added=takes)
+
+    async def _take_switches(
+        self, principal: Principal, archived: ArchivedSkillSwitches, *, replace_settings: bool
+    ) -> ImportStep:
+        """Switch skills of the package as they were, those that were not switched here or are to be replaced."""
+        own = await self._storage.skills.list_switches(principal)
+        taken = False
+        for skill in list_packaged():
+            is_on = archived.switches.get(skill.name)
+            if is_on is not None and own.get(skill.id) != is_on and (replace_settings or skill.id not in own):
+                await self._skills.switch(principal, skill.id, is_on=is_on, changed=skill.changed)
+                taken = True
+        return ImportStep("settings", added=taken)
 
     async def _add_feed(self, principal: Principal, feed: ArchivedFeed) -> ImportStep:
         try:

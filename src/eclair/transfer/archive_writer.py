@@ -19,6 +19,7 @@ from eclair.images.gallery import Gallery
 from eclair.network.policy import strip_login
 from eclair.schema.images import GeneratedImage
 from eclair.schema.principal import Principal
+from eclair.skills.packaged_skills import list_packaged
 from eclair.skills.service import pack_skill
 from eclair.storage.base import Storage
 from eclair.storage.blobs import Blobs
@@ -40,6 +41,7 @@ from eclair.transfer.archive import (
     ArchivedPrompt,
     ArchivedServer,
     ArchivedSkill,
+    ArchivedSkillSwitches,
     ArchiveRecord,
     dump_record,
     without_place,
@@ -222,9 +224,12 @@ class ArchiveWriter:
         feeds = [listed.feed for listed in await self._storage.feeds.list_feeds(principal)]
         servers = await self._storage.servers.list_servers()
         version, body = await self._storage.preferences.get_preferences(principal)
+        switched = await self._storage.skills.list_switches(principal)
+        packaged = {skill.name: switched[skill.id] for skill in list_packaged() if skill.id in switched}
         return [
             *(ArchivedLibrary(each.id, each.name, each.created) for each in libraries if each.access == "own"),
             *([ArchivedPreferences(orjson.loads(body))] if version else []),
+            *([ArchivedSkillSwitches(packaged)] if packaged else []),
             *(ArchivedPrompt(each.id, each.name, each.text, each.created) for each in prompts if each.access == "own"),
             *(
                 ArchivedAssistant(each.id, each.created, each.changed, each.profile)
