@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
@@ -11,6 +12,7 @@ from tests.browser import axe
 from tests.browser.conftest import Opening
 from tests.browser.served import Served
 from tests.browser.test_chat import composer, finished, model_button, send
+from tests.browser.test_languages import WORDS as TEXTS
 
 WORDS = ["Web", "Research", "Libraries", "Image", "Think"]
 FIRST_CONVERSATIONS = 5
@@ -22,6 +24,21 @@ def row(page: Page) -> Locator:
 
 def word(page: Page, text: str) -> Locator:
     return row(page).locator("button").get_by_text(text, exact=True)
+
+
+@pytest.mark.parametrize("language", ["de", "el", "fi", "lt"])  # those with long words
+def test_the_words_of_tools_leave_room_for_one_line(opening: Opening, shared: Served, language: str) -> None:
+    texts = json.loads((TEXTS / f"{language}.json").read_text(encoding="utf-8"))
+    page = opening(shared, locale=language, viewport={"width": 1280, "height": 640}).new_page()
+    page.goto("/")
+    for name in ("attach", "dictate", "voiceTalk", "send"):
+        expect(page.get_by_role("button", name=texts[name], exact=True)).to_be_visible()
+    expect(page.locator("form .word").get_by_text(texts["toolWeb"], exact=True)).to_be_visible()
+    tops = page.locator("form .face, form [type=submit]").evaluate_all(
+        "all => all.filter((e) => e.offsetParent !== null).map((e) => e.getBoundingClientRect().top)"
+    )
+    assert len(tops) >= 7
+    assert max(tops) - min(tops) < 20
 
 
 def test_tools_are_named_in_words_until_a_few_conversations_were_begun(page: Page) -> None:
