@@ -177,3 +177,35 @@ def test_sentences_beside_a_table_are_not_taken_for_one() -> None:
     table = passage("5 | 11 April | an outing\nThere is no class on 4 April. If it rains, the outing isn't held.")
     rows = [table.text[start:end] for start, end in split_passage(table)]
     assert rows == ["5 | 11 April | an outing", "There is no class on 4 April.", "If it rains, the outing isn't held."]
+
+
+BATHS = passage(
+    "Hallenbad Quellstedt: Öffnungszeiten\n• Dienstag bis Freitag: 6.30 – 20.00 Uhr\n• Samstag: 9.00 – 17.30 Uhr\n"
+    "Das Hallenbad Quellstedt hat ein Becken von 25 Metern.\nZehnerkarte UVP 49 € 42 €",
+    "Hallenbad Quellstedt",
+)
+CLOCKS = passage("Day | Opening hours\nTuesday to Friday | 10.30 – 17.00\nSaturday | 11.00 – 18.30", "Museum")
+
+
+@pytest.mark.parametrize(
+    ("source", "sentence", "is_true"),
+    [
+        (BATHS, "Am Samstag von 9.00 bis 17.30 Uhr.", True),
+        (BATHS, "Am Samstag von 9 bis 18 Uhr.", False),
+        (BATHS, "Die Zehnerkarte kostet 42 €.", True),
+        (BATHS, "Die Zehnerkarte kostet 45 €.", False),
+        (CLOCKS, "On Saturday from 11:00 AM to 18:30 PM.", True),
+        (CLOCKS, "On Saturday from 11:00 AM to 19:30 PM.", False),
+    ],
+)
+async def test_hours_and_prices_of_a_page_are_compared_as_they_are_written(
+    source: Passage, sentence: str, is_true: bool
+) -> None:
+    verdict = await CitationChecker((source,), None).check(sentence)
+    assert isinstance(verdict, Supported if is_true else Doubtful), verdict
+
+
+def test_a_list_ends_before_the_text_below_it() -> None:
+    spans = [BATHS.text[start:end] for start, end in split_passage(BATHS)]
+    assert "• Samstag: 9.00 – 17.30 Uhr" in spans
+    assert "Das Hallenbad Quellstedt hat ein Becken von 25 Metern." in spans

@@ -206,6 +206,7 @@ def _find_differing_name(claim: Claim, context: ComparisonContext) -> str | None
             not term.is_capitalized
             or not is_content_word(term)
             or (term.starts_sentence and term.key in _first_words())
+            or any(number.start <= term.start < number.end for number in claim.facts.numbers)
         ):
             continue
         if _is_swapped_name(terms, position, context.span):

@@ -13,6 +13,7 @@ from eclair.text.written_numbers import Number
 _BLOCK = re.compile(r"\S(?:.|\n(?![ \t]*\n))*")
 """A stretch without blank lines."""
 
+_ITEM = re.compile(r"^[ \t]*+•.*\n", re.MULTILINE)
 _LINE = re.compile(r"[^\s|](?:.*[^\s|])?")
 
 
@@ -98,13 +99,30 @@ class Claim:
 def split_passage(passage: Passage) -> list[Span]:
     """Split a passage into sentences, as offsets in its text; headings never run into the text below them.
 
-    In a table every row is one, and a line beside it ends with its last sentence.
+    In a table every row is one, and a line beside it ends with its last sentence. An item of a list ends with its line
+    where the next begins like a sentence.
     """
     body = passage.body
     spans = split_sentences(passage.text[:body])
     for block in _BLOCK.finditer(passage.text, body):
-        pieces = _LINE.finditer(passage.text, *block.span()) if "|" in block[0] else (block,)
-        for piece in pieces:
-            found = [(0, len(piece[0]))] if "|" in piece[0] else split_sentences(piece[0])
-            spans += [(piece.start() + start, piece.start() + end) for start, end in found]
+        if "|" in block[0]:
+            pieces = [piece.span() for piece in _LINE.finditer(passage.text, *block.span())]
+        else:
+            pieces = _split_after_lists(passage.text, *block.span())
+        for begin, until in pieces:
+            piece = passage.text[begin:until]
+            found = [(0, len(piece))] if "|" in piece else split_sentences(piece)
+            spans += [(begin + start, begin + end) for start, end in found]
     return spans
+
+
+def _split_after_lists(text: str, start: int, end: int) -> list[Span]:
+    """Split a stretch of text where a line with a bullet is followed by one without that begins like a sentence."""
+    pieces: list[Span] = []
+    begin = start
+    for line in _ITEM.finditer(text, start, end):
+        after = text[line.end() : end].lstrip(" \t")[:1]
+        if after and after != "•" and not after.islower():
+            pieces.append((begin, line.end()))
+            begin = line.end()
+    return [*pieces, (begin, end)]

@@ -30,9 +30,6 @@ RANK_BONUS = 0.15
 MAX_SCORE_GAP = 0.4
 """A second sentence within this score of the best is quoted too: for one question in five the answer is there
 (bench/README.md)."""
-MAX_NEAREST = 2
-"""Sentences quoted below an answer that nothing supports. Of 47 questions whose answer is among the three nearest, the
-first two had 43."""
 MAX_FRAGMENT_CHARS = 8
 """A quote this short needs two words: a lone number or name, as on a photo, says nothing."""
 
@@ -73,7 +70,7 @@ async def quote_nearest(question: str, passages: Sequence[Passage], embedder: Em
     """
     if not has_question_mark(question) or wants_whole_document(question) or asks_for_text(question):
         return ()
-    quotes = await choose_quotes(question, passages, embedder, MAX_NEAREST)
+    quotes = await choose_quotes(question, passages, embedder)
     return (f"\n\n{not_stated_text(identify_language(question))}\n\n", *quotes) if quotes else ()
 
 

@@ -59,7 +59,8 @@ _DECIMAL_MARK = re.compile(r"([.,])")
 _CLOCK = re.compile(
     r"(?<![\w.,:])(?:"
     r"(?P<hour12>1[0-2]|0?[1-9])(?:[:.](?P<minute12>[0-5]\d))?\s?(?P<half>[ap])(?:\.\s?m\b\.?|m\b)"
-    r"|(?P<hour>[01]?\d|2[0-4])(?:\s?h\s?|:|\s?Uhr\s)(?P<minute>[0-5]\d)(?!\d)(?::[0-5]\d)?"
+    r"|(?P<hour>[01]?\d|2[0-4])(?:\s?h\s?|:|\s?Uhr\s)(?P<minute>[0-5]\d)(?!\d)(?::[0-5]\d)?(?:\s?(?:Uhr|[ap]m)\b)?"
+    r"|(?P<hour_uhr>[01]?\d|2[0-4])(?:\.(?P<minute_uhr>[0-5]\d))?\s?Uhr\b"
     r")",
     re.IGNORECASE,
 )
@@ -113,8 +114,8 @@ def extract_numbers(text: str, excluded: Iterable[tuple[int, int]] = ()) -> tupl
             taken[match.start() : match.end()] = b"1" * (match.end() - match.start())
     rules = _number_rules()
     for match in rules.figure.finditer(text):
-        if not taken[match.start()]:
-            number = _read_figure(text, match)
+        if not taken[match.start("digits")]:
+            number = _read_figure(text, match, has_money=bool(match["money"]) and not taken[match.start("money")])
             numbers.append(number)
             taken[number.start : number.end] = b"1" * (number.end - number.start)
     for match in _WORD.finditer(text):
@@ -160,21 +161,25 @@ def roman_numerals(text: str) -> tuple[Number, ...]:
 
 def _read_clock(match: re.Match[str]) -> float:
     """Return a time of day as hours, with the minutes as hundredths."""
-    if match["half"] is None:
+    if match["hour"] is not None:
         hours, minutes = int(match["hour"]), match["minute"]
+    elif match["half"] is None:
+        hours, minutes = int(match["hour_uhr"]), match["minute_uhr"] or "0"
     else:
         hours, minutes = int(match["hour12"]) % 12 + (12 if match["half"] in "pP" else 0), match["minute12"] or "0"
     return float(f"{hours}.{minutes}")
 
 
-def _read_figure(text: str, match: re.Match[str]) -> Number:
+def _read_figure(text: str, match: re.Match[str], *, has_money: bool) -> Number:
+    """Read a figure; without `has_money` a sign of money before it belongs to the figure before that."""
     rules = _number_rules()
+    start = match.start() if has_money or not match["money"] else match.start("digits")
     values = _read_digits(match["digits"])
     if match["sign"] and (match.start() == 0 or text[match.start() - 1] in " (\u00a0"):
         values = frozenset(-value for value in values)
     if match["ending"] in rules.decade_suffixes and len(match["digits"]) == 2:
         values |= {value + century for value in values for century in _CENTURIES}
-    unit = _SYMBOLS.get(match["money"].strip()) if match["money"] else None
+    unit = _SYMBOLS.get(match["money"].strip()) if has_money else None
     end = match.end()
     after = None if match["ending"] else rules.after.match(text, end)
     if after and (factors := rules.scales.get(after[1].casefold())):
@@ -183,7 +188,7 @@ def _read_figure(text: str, match: re.Match[str]) -> Number:
         after = rules.after.match(text, end)
     if after and unit is None and (unit := _unit_of(after)):
         end = after.end()
-    return Number(text[match.start() : end], values, unit, match.start(), end)
+    return Number(text[start:end], values, unit, start, end)
 
 
 def _unit_of(after: re.Match[str]) -> str | None:
