@@ -79,7 +79,9 @@ def test_what_is_named_is_there() -> None:
         for volume in service.get("volumes", ()):
             source = volume.split(":")[0]
             assert source == "/var/lib/eclair" or source in COMPOSE["volumes"] or (FOLDER / source).is_file(), volume
-    assert "reverse_proxy eclair-1:8642 eclair-2:8642 {" in (FOLDER / "Caddyfile").read_text("utf-8")
+    proxy = (FOLDER / "Caddyfile").read_text("utf-8")
+    assert "reverse_proxy eclair-1:8642 eclair-2:8642 {" in proxy
+    assert "health_uri /api/health/ready?engines=false" in proxy, "without an engine nobody could add one"
     endpoint = SERVICES["worker"]["environment"]["ECLAIR_BLOBS_ENDPOINT"]
     port = re.search(r"api_bind_addr = \".*:(\d+)\"", (FOLDER / "garage.toml").read_text("utf-8"))
     assert port is not None

@@ -44,6 +44,7 @@ async def test_answers_end_and_none_begins(tmp_path: Path, http: aiohttp.ClientS
             "detail": "Éclair is about to end, and begins no further answers.",
         }
         assert (await server.get("/api/health/live")).status == 200
+        assert (await server.get("/api/health/ready?engines=false")).status == 503
         refused = await server.post(f"/api/conversations/{other}/turns", {"text": "Hello?"})
         assert (refused.status, refused.error["code"]) == (503, "draining")
         assert "ask again in a moment" in refused.error["message"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import signal
 from collections.abc import AsyncGenerator
@@ -139,6 +140,24 @@ async def test_a_stranger_gets_the_word_alone_and_calls_no_server(settings: Sett
         assert (await server.get("/api/egress", KEY)).body == before
         assert (await server.get("/api/health/live")).body == {"status": "live"}
         assert (await server.get("/api/health/other")).status == 401
+
+
+async def test_a_proxy_sends_people_to_a_server_without_an_engine(
+    settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    remote = {"remote": EngineSettings(url="http://127.0.0.1:9/v1")}  # nobody listens there
+    caplog.set_level(logging.INFO, readiness.__name__)
+    async with serving(replace(settings, engines=remote, scripted=False)) as server:
+        for _ in range(2):
+            assert list(await failed(server)) == ["engines"]
+            reply = await server.get("/api/health/ready?engines=false")
+            assert (reply.status, reply.body["status"]) == (200, "ready")
+            assert set(reply.body["checks"]) == {"database", "integrity", "models", "disk", "data_folder"}
+        await refuse_writes(server)
+        assert (await server.get("/api/health/ready?engines=false")).status == 503
+    first, second = [record.message for record in caplog.records if record.name == readiness.__name__]
+    assert "No engine is ready" in first
+    assert "cannot be written" in second
 
 
 @asynccontextmanager

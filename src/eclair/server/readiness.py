@@ -76,23 +76,28 @@ class Readiness:
         self._failed = set[str]()
         self._servers = _SharedCheck("The engines", self._check_servers, SERVERS_TIMEOUT_S)
 
-    async def check(self, *, asks_servers: bool) -> dict[str, CheckResult]:
+    async def check(self, *, asks_servers: bool, with_engines: bool = True) -> dict[str, CheckResult]:
         """Run all checks. Without `asks_servers` remote engines are as they were when last asked."""
-        checks = {**self._own, "engines": self._servers if asks_servers else self._engines}
+        checks = dict(self._own)
+        if with_engines:
+            checks["engines"] = self._servers if asks_servers else self._engines
         results = await asyncio.gather(*(check.result() for check in checks.values()))
         found = dict(zip(checks, results, strict=True))
         if self._is_draining():
             found = {"draining": CheckResult(False, "Éclair is about to end, and begins no further answers."), **found}
-        self._log_changes({name: result for name, result in found.items() if not result.is_ok})
+        self._log_changes(found)
         return found
 
-    def _log_changes(self, failed: dict[str, CheckResult]) -> None:
-        if failed.keys() != self._failed:
+    def _log_changes(self, found: dict[str, CheckResult]) -> None:
+        """Log what fails once it does; what wasn't checked is as it was."""
+        failed = {name: result for name, result in found.items() if not result.is_ok}
+        before, unchecked = self._failed, self._failed - found.keys()
+        self._failed = unchecked | failed.keys()
+        if self._failed != before:
             if failed:
                 log.warning("Éclair is not ready: %s", " ".join(result.detail for result in failed.values()))
-            else:
+            elif not unchecked:
                 log.info("Éclair is ready again.")
-        self._failed = set(failed)
 
     async def _check_database(self) -> CheckResult:
         if self._read_only is not None:

@@ -78,9 +78,10 @@ def router(app: App) -> APIRouter:
         return Liveness()
 
     @api.get("/ready", response_model=ReadinessReport | PublicReadiness)
-    async def ready(request: Request, response: Response) -> ReadinessReport | PublicReadiness:
+    async def ready(request: Request, response: Response, engines: bool = True) -> ReadinessReport | PublicReadiness:
+        """Say whether a question can be taken and its answer kept; without `engines`, whether requests can."""
         is_stranger = is_public(request.scope)
-        results = await readiness.check(asks_servers=not is_stranger)
+        results = await readiness.check(asks_servers=not is_stranger, with_engines=engines)
         faults = [result.detail for result in results.values() if not result.is_ok]
         response.status_code = 503 if faults else 200
         status: Literal["ready", "down"] = "down" if faults else "ready"
