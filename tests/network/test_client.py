@@ -102,6 +102,8 @@ async def test_failures_have_three_names() -> None:
         ):
             with pytest.raises(fault):
                 await fetch(path)
+        with pytest.raises(BrokenReply, match="^the connection ended too early$"):
+            await fetch("/half")
         with pytest.raises(Unreachable, match="refused"):
             await fetch("/", "http://127.0.0.1:9")
         await http.close()

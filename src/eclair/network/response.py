@@ -237,4 +237,6 @@ def describe_error(error: BaseException) -> str:
         return os.strerror(error.errno)  # asyncio's own text names the address in place of the reason
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
+    if isinstance(error, aiohttp.ClientPayloadError) and "not completed" in str(error):
+        return "the connection ended too early"
     return str(error) or type(error).__name__
