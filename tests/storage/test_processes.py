@@ -25,6 +25,7 @@ async def test_a_row_that_was_written_is_read_back(storage: Storage, other: Stor
     await storage.processes.check()
     await other.processes.check()
     await storage.processes.check()
+    await asyncio.gather(*(each.processes.check() for _ in range(30) for each in (storage, other)))
 
 
 async def test_a_process_is_alive_as_long_as_it_is_open(storage: Storage, opener: Opener) -> None:

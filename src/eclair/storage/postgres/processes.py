@@ -79,9 +79,8 @@ class PostgresProcessStore(SQLStore):
         return first_row(db, "SELECT 1 FROM process WHERE id = ? AND until > now()", (process,)) is not None
 
     async def check(self) -> None:
-        written = time.time_ns()
-        await self._write_check(written)
-        if await self._read_check() < written:  # another process may have written a later one
+        written = await self._write_check()
+        if await self._read_check() < written:  # others count on
             raise StoreError(f"{self._database.name} does not keep what is written to it.")
 
     async def wait_for_write(self, seconds: float) -> None:
@@ -91,12 +90,14 @@ class PostgresProcessStore(SQLStore):
         return self._foreign_writes
 
     @write
-    def _write_check(self, db: Connection, written: int) -> None:
-        db.execute(
-            "INSERT INTO health_check (id, written) VALUES (1, ?)"
-            " ON CONFLICT (id) DO UPDATE SET written = excluded.written",
-            (written,),
+    def _write_check(self, db: Connection) -> int:
+        (written,) = first_row(
+            db,
+            "INSERT INTO health_check (id, written) VALUES (1, 1)"
+            " ON CONFLICT (id) DO UPDATE SET written = health_check.written + 1 RETURNING written",
+            (),
         )
+        return int(written)
 
     @read
     def _read_check(self, db: Connection) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from pathlib import Path
 
 from eclair.errors import StoreError
@@ -30,18 +29,19 @@ class SQLiteProcessStore(SQLStore):
         return process == self.current or is_held(self._leases, process)
 
     async def check(self) -> None:
-        written = time.time_ns()
-        await self._write_check(written)
-        if await self._read_check() < written:  # another process may have written a later one
+        written = await self._write_check()
+        if await self._read_check() < written:  # others count on
             raise StoreError(f"{self._path} does not keep what is written to it; see `eclair doctor`.")
 
     @write
-    def _write_check(self, db: Connection, written: int) -> None:
-        db.execute(
-            "INSERT INTO health_check (id, written) VALUES (1, ?)"
-            " ON CONFLICT (id) DO UPDATE SET written = excluded.written",
-            (written,),
+    def _write_check(self, db: Connection) -> int:
+        (written,) = first_row(
+            db,
+            "INSERT INTO health_check (id, written) VALUES (1, 1)"
+            " ON CONFLICT (id) DO UPDATE SET written = health_check.written + 1 RETURNING written",
+            (),
         )
+        return int(written)
 
     @read
     def _read_check(self, db: Connection) -> int:
