@@ -255,7 +255,7 @@ async def test_a_cut_stream_keeps_what_came_and_is_not_asked_again(engine: OpenA
         async for piece in engine.stream(ASK):
             pieces.append(piece)
 
-    with pytest.raises(EngineBroken, match="broke off its answer: the connection ended too early; try again\\.$"):
+    with pytest.raises(EngineBroken, match=r"broke off its answer: the connection ended too early; try again\.$"):
         await read()
     assert said(pieces) == "half"
     assert len(standin.calls) == 1

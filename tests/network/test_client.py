@@ -102,7 +102,7 @@ async def test_failures_have_three_names() -> None:
         ):
             with pytest.raises(fault):
                 await fetch(path)
-        with pytest.raises(BrokenReply, match="^the connection ended too early$"):
+        with pytest.raises(BrokenReply, match=r"^the connection ended too early$"):
             await fetch("/half")
         with pytest.raises(Unreachable, match="refused"):
             await fetch("/", "http://127.0.0.1:9")
