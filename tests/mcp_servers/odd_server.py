@@ -20,8 +20,9 @@ from typing import Any
 
 MODES = (
     *("well", "dies", "hangs", "floods", "babbles", "lies", "deep", "elsewhere", "twins", "many", "silent", "bad_list"),
-    *("huge", "reports", "boasts"),
+    *("huge", "reports", "strides", "boasts"),
 )
+STRIDE_S = 0.05
 PICTURE = "picture"
 BOMB = "bomb"
 
@@ -88,6 +89,12 @@ def call(mode: str, name: str, arguments: Any, token: Any) -> Any:
             report(token, 1, 4, "Reading the map")
             while not Path(text).exists():
                 time.sleep(0.02)
+        case "strides":  # likewise, ever further
+            number = 0
+            while not Path(text).exists():
+                number += 1
+                report(token, number, None, f"Step {number}")
+                time.sleep(STRIDE_S)
         case "boasts":
             for number in range(20_000):
                 report(token, number, 20_000)

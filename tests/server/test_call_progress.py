@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from eclair.mcp_servers import connection
 from eclair.schema.events import CallProgressed, Event
+from eclair.tools import mcp_calls
 from tests.mcp_servers.asking_server import Era
+from tests.mcp_servers.odd_server import STRIDE_S
 from tests.mcp_servers.test_mcp_service import ODD
 from tests.server.test_elicitation import add, standing
 from tests.server.test_mcp_servers import results
@@ -28,17 +32,34 @@ def told(events: list[Event]) -> list[tuple[float | None, str]]:
     return [(event.progress.share, event.progress.text) for event in events if isinstance(event, CallProgressed)]
 
 
+async def add_odd(server: Server, folder: Path, mode: str) -> str:
+    """Add the server whose calls wait for a file in `folder`; return its address."""
+    command = [sys.executable, "-P", str(ODD), mode]
+    return await add(server, {"name": "odd", "command": command, "folders": [str(folder)]})
+
+
+async def called(server: Server, folder: Path) -> str:
+    """Have a call made that waits for a file; return its run."""
+    call = f'script: tool=odd__read{{"text":"{folder / "go"}"}}'
+    return str((await server.ask(await server.begin(), call))["run"])
+
+
 async def begun(server: Server, folder: Path, mode: str, text: str) -> tuple[str, str]:
     """Have a call made that waits for a file, and wait until it has told `text`; return its server and run."""
-    command = [sys.executable, "-P", str(ODD), mode]
-    path = await add(server, {"name": "odd", "command": command, "folders": [str(folder)]})
-    call = f'script: tool=odd__read{{"text":"{folder / "go"}"}}'
-    run = (await server.ask(await server.begin(), call))["run"]
+    path = await add_odd(server, folder, mode)
+    run = await called(server, folder)
+    await told_of(server, run, lambda said: said == text)
+    return path, run
+
+
+async def told_of(server: Server, run: str, is_enough: Callable[[str], bool]) -> None:
+    """Wait until a call that goes on has told enough."""
     async with asyncio.timeout(60):
-        while not (calls := (await server.message(run))["calls"]) or (calls[0]["progress"] or {}).get("text") != text:
+        while not (calls := (await server.message(run))["calls"]) or not is_enough(
+            (calls[0]["progress"] or {"text": ""})["text"]
+        ):
             assert not calls or calls[0]["outcome"] is None, calls
             await asyncio.sleep(0.02)
-    return path, str(run)
 
 
 async def test_a_call_says_how_far_it_is_until_it_has_ended(server: Server, tmp_path: Path) -> None:
@@ -63,6 +84,28 @@ async def test_floods_and_nonsense_are_bounded(server: Server, tmp_path: Path) -
     assert 1 <= len(found) <= 160, "a few a second"
     assert all(share is None or 0 <= share <= 1 for share, _ in found)
     assert all(len(text) <= 200 and text.isprintable() for _, text in found)
+    await server.call("DELETE", path)
+
+
+async def test_progress_gives_a_call_more_time(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mcp_calls, "CALL_TIMEOUT_S", 5.0)
+    path = await add_odd(server, tmp_path, "strides")
+    run = await called(server, tmp_path)
+    await told_of(server, run, lambda said: said != "" and int(said.removeprefix("Step ")) * STRIDE_S > 5.5)
+    (tmp_path / "go").touch()
+    assert (await server.answered(run))["calls"][0]["outcome"] == "done"
+    await server.call("DELETE", path)
+
+
+async def test_a_call_that_goes_on_without_an_end_is_ended(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mcp_calls, "CALL_TIMEOUT_S", 2.0)
+    monkeypatch.setattr(connection, "MAX_CALL_S", 4.0)
+    path = await add_odd(server, tmp_path, "strides")
+    done = await server.answered(await called(server, tmp_path))
+    assert done["calls"][0]["outcome"] == "failed"
+    assert results(done) == ["Error: The MCP server 'odd' did not answer within 4 seconds."]
     await server.call("DELETE", path)
 
 

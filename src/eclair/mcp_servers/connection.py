@@ -38,7 +38,7 @@ from eclair import __version__
 from eclair.errors import EclairError, EngineBroken, EngineUnavailable, Refused
 from eclair.mcp_servers.command_transport import CommandTransport, ServerProgram
 from eclair.mcp_servers.elicitation import HoldQuestion, call_with_input
-from eclair.mcp_servers.progress import ProgressListener, ReportCallProgress
+from eclair.mcp_servers.progress import MAX_CALL_S, ProgressListener, ReportCallProgress
 from eclair.mcp_servers.sign_in_transport import SignInTransport
 from eclair.network.mcp_http import McpHttpTransport, open_mcp_client
 from eclair.schema.elicitations import CallInput
@@ -219,9 +219,12 @@ class McpConnection:
     async def call_tool(
         self, tool: str, arguments: dict[str, Any], timeout_s: float, report: ReportCallProgress | None = None
     ) -> CallToolResult:
-        """Call a tool; its progress is reported, questions in its middle are cancelled. Raises as `connect` does."""
-        listen = None if report is None else ProgressListener(report)
-        with self._calling(_ToolCall(None, PausedTimeout(timeout_s))) as call:
+        """Call a tool; its progress is reported, and gives it more time. Questions in its middle are cancelled.
+
+        Raises as `connect` does.
+        """
+        with self._calling(_ToolCall(None, PausedTimeout(timeout_s, MAX_CALL_S))) as call:
+            listen = None if report is None else ProgressListener(report, call.timeout.renew)
             return await self._ask(
                 lambda client: client.call_tool(tool, arguments, progress_callback=listen), timeout_s, call.timeout
             )
@@ -240,8 +243,8 @@ class McpConnection:
         Questions for which the server holds its request open are handed to `hold`, and don't count to the time; MCP
         doesn't tell which call they belong to, and the last one is taken. Raises as `connect` does.
         """
-        with self._calling(_ToolCall(hold, PausedTimeout(timeout_s))) as call:
-            ask = partial(call_with_input, tool, arguments, input, ProgressListener(report))
+        with self._calling(_ToolCall(hold, PausedTimeout(timeout_s, MAX_CALL_S))) as call:
+            ask = partial(call_with_input, tool, arguments, input, ProgressListener(report, call.timeout.renew))
             return await self._ask(ask, timeout_s, call.timeout)
 
     async def close(self) -> None:
@@ -310,13 +313,15 @@ class McpConnection:
     async def _ask(
         self, ask: Callable[[Client], Awaitable[T]], timeout_s: float, timeout: PausedTimeout | None = None
     ) -> T:
+        timeout = timeout or PausedTimeout(timeout_s)
         try:
-            async with timeout or PausedTimeout(timeout_s):
+            async with timeout:
                 client = await asyncio.shield(self._client)
                 return await ask(client)
         except TimeoutError:
+            seconds = timeout.most_s if timeout.has_used_up else timeout_s
             raise EngineUnavailable(
-                f"The MCP server {self._name!r} did not answer within {timeout_s:g} seconds."
+                f"The MCP server {self._name!r} did not answer within {seconds:g} seconds."
             ) from None
         except EclairError:
             raise

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 from eclair.schema.messages import CallProgress
 
+MAX_CALL_S = 600.0
+"""The most time of a call that goes on telling its progress."""
 MAX_TEXT_CHARS = 200
 MIN_INTERVAL_S = 0.4
 MIN_INTERVAL_SHARE = 0.02
@@ -18,13 +20,21 @@ MIN_INTERVAL_SHARE = 0.02
 ReportCallProgress = Callable[[CallProgress], None]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ProgressListener:
-    """Implements the callback of the MCP library for one call: reports what can be shown, and leaves out the rest."""
+    """Implements the callback of the MCP library for one call: reports what can be shown, and leaves out the rest.
+
+    Whatever is told gives the call more time, by `renew`, if it is further than what was told before.
+    """
 
     report: ReportCallProgress
+    renew: Callable[[], None]
+    _furthest: float = -math.inf
 
     async def __call__(self, progress: float, total: float | None, message: str | None) -> None:
+        if progress > self._furthest:
+            self._furthest = progress
+            self.renew()
         if (read := read_progress(progress, total, message)) is not None:
             self.report(read)
 

@@ -20,9 +20,10 @@ from eclair.generation.tools import Tool, ToolContext, ToolResult
 from eclair.images.logo_maker import redraw_picture
 from eclair.llm.base import JSON, PromptMessage
 from eclair.mcp_servers.argument_model import argument_model
+from eclair.mcp_servers.progress import MAX_CALL_S
 from eclair.mcp_servers.server_choices import McpWish
 from eclair.mcp_servers.server_views import McpOffer
-from eclair.mcp_servers.service import CALL_TIMEOUT_S, McpService
+from eclair.mcp_servers.service import McpService
 from eclair.schema.events import Event
 from eclair.schema.mcp_servers import McpTool, tool_name
 from eclair.schema.messages import CallAccess, Passage
@@ -55,7 +56,7 @@ _ODD = re.compile(r"[^A-Za-z0-9_-]")
 class McpServerTool:
     """Implements `Tool` for one tool of a server. `before` counts the characters of definitions that precede it."""
 
-    timeout_s = CALL_TIMEOUT_S + START_TIMEOUT_S
+    timeout_s = MAX_CALL_S + START_TIMEOUT_S
 
     def __init__(
         self,
