@@ -110,8 +110,14 @@ ReadResult = Opened | PageRead | UnreadPart | SoundMember | About
 ParseResult = ReadResult | RenderedPage | Prepared | SoundBytes
 
 RESULTS: Sequence[type[ParseResult]] = (
-    *(Opened, PageRead, UnreadPart, SoundMember, About),
-    *(RenderedPage, Prepared, SoundBytes),
+    Opened,
+    PageRead,
+    UnreadPart,
+    SoundMember,
+    About,
+    RenderedPage,
+    Prepared,
+    SoundBytes,
 )
 PROTOCOL = SandboxProtocol[ParseRequest, ParseResult](
     "eclair.documents.worker",
