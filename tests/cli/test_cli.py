@@ -78,6 +78,7 @@ class Eclair:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
+            bufsize=0,  # `communicate` doesn't see what a buffer holds after a line was read
             env=environ(self.folder, **env),
         )
 

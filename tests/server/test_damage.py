@@ -124,7 +124,7 @@ async def test_a_check_is_interrupted_by_answers_and_erasures_and_by_the_end(
     leave_lease(settings)
     monkeypatch.setattr(integrity, "is_sound", check_forever)
     monkeypatch.setattr(integrity, "YIELD_S", 0.0)
-    async with asyncio.timeout(20), serving(settings) as server:
+    async with asyncio.timeout(90), serving(settings) as server:
         await begun.get()
         await server.say(conversation, "Hello")
         await begun.get()
