@@ -15,7 +15,7 @@ from urllib.parse import urlencode
 import pytest
 import pytest_asyncio
 
-from eclair.documents import document_parser, ingest
+from eclair.documents import background_reading, document_parser, ingest
 from eclair.settings import Settings
 from eclair.speech.listening_parts import ListeningParts
 from eclair.speech.recognition import RecognitionOptions
@@ -170,10 +170,13 @@ async def test_what_cannot_be_heard_says_why(listening: tuple[Server, Speaking])
         assert file["fault"]["message"].startswith(name)
 
 
+@pytest.mark.timeout(300)
 async def test_a_recording_waits_for_what_recognizes_speech(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ingest, "POLL_INTERVAL_S", 0.05)
+    monkeypatch.setattr(background_reading, "RECORDING_DELAY_S", 0.5)
+    monkeypatch.setattr(background_reading, "MEMBER_DELAY_S", 0.5)
     async with reading(settings) as (server, _):
         sound = (SOUNDS / "english.webm").read_bytes()
         file = await ready(server, await add(server, sound, "english.webm"))
@@ -181,6 +184,10 @@ async def test_a_recording_waits_for_what_recognizes_speech(
         packed = await ready(server, await add(server, files.zipped({"a.md": b"# A", "b.webm": sound}), "all.zip"))
         assert (packed["state"], packed["pages"]) == ("ready", 1)
         assert packed["remarks"] == [f"In all.zip: b.webm {document_parser.UNHEARD}"]
+        with monkeypatch.context() as before:  # recordings in other files were left out
+            before.setattr(document_parser, "UNHEARD", document_parser.SET_ASIDE)
+            older = await ready(server, await add(server, files.zipped({"b.md": b"# B", "b.webm": sound}), "older.zip"))
+        assert older["remarks"] == [f"In older.zip: b.webm {document_parser.SET_ASIDE}"]
         target = ListeningParts(settings.data_dir).folder
         target.parent.mkdir(parents=True, exist_ok=True)
         target.symlink_to(installed_listening())
@@ -192,15 +199,19 @@ async def test_a_recording_waits_for_what_recognizes_speech(
             while (packed := (await server.get(f"/api/files/{packed['id']}")).body)["pages"] != 2:
                 await asyncio.sleep(0.05)
         assert (packed["state"], packed["remarks"]) == ("ready", [])
+        async with asyncio.timeout(110):
+            while (older := (await server.get(f"/api/files/{older['id']}")).body)["pages"] != 2:
+                await asyncio.sleep(0.05)
+        assert (older["state"], older["remarks"]) == ("ready", [])
 
 
-@pytest.mark.timeout(300)
 def three_hours(path: Path) -> Path:
     """A packed recording with a sentence at its beginning, in its middle and at its end."""
     talk, rest = spoken("english.webm"), silence(5400)
     return packed_recording(path, [talk, rest[len(talk) :], talk, rest[2 * len(talk) :], talk])
 
 
+@pytest.mark.timeout(300)
 async def test_hours_go_on_where_they_stopped(settings: Settings, tmp_path: Path) -> None:
     """Éclair is restarted while it hears three hours."""
     hours = await asyncio.to_thread(three_hours, tmp_path / "hours.flac")

@@ -38,11 +38,14 @@ from eclair.speech.recognition import RecognitionOptions, Recognizer
 from eclair.speech.recognition_protocol import RecognitionResult
 from eclair.util.frames import FrameError
 
-READER_VERSION = 3
+READER_VERSION = 2
 """Raised when files are read differently than before, so that known files are read again."""
 
 UNHEARD = "isn't transcribed, since what recognizes speech isn't installed; see Settings › Speech."
 """Ends the remark of a document with recordings in it, which is read again once that is installed."""
+
+SET_ASIDE = "is a recording in another file; take it out and send it by itself."
+"""Ended such a remark before recordings in other files were heard."""
 
 LISTENING = RecognitionOptions(in_background=True)
 """The way in which recordings are heard: after their first minute only while nothing else computes."""

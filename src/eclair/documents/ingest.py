@@ -18,7 +18,7 @@ from typing import IO, Any
 from eclair.accounts.rights import OPEN_RULES, RightRules
 from eclair.documents.background_embedding import BackgroundEmbedder, FindOwner, nobody_known
 from eclair.documents.background_reading import BackgroundReader
-from eclair.documents.document_parser import READER_VERSION, UNHEARD, Parser
+from eclair.documents.document_parser import READER_VERSION, SET_ASIDE, UNHEARD, Parser
 from eclair.documents.embeddings import Embedder
 from eclair.errors import Conflict, EclairError, InvalidInput, NotFound, SpeechPartMissing, StoreError, TooLarge
 from eclair.schema.ids import Clock, new_id
@@ -314,14 +314,16 @@ class Ingestor:
     async def _queue_unheard(self) -> None:
         """Queue the recordings that wait for the parts that recognize speech, once these are installed.
 
-        Raises StoreError.
+        So are those in other files that were left out before they could be heard. Raises StoreError.
         """
         self._could_hear = self._parser.can_hear
         if not self._could_hear:
             return
         documents = self._storage.documents
         unheard = await documents.list_failed(SpeechPartMissing.code)
-        for sha256 in (*unheard, *await documents.list_remarked(UNHEARD)):
+        for remark in (UNHEARD, SET_ASIDE):
+            unheard += await documents.list_remarked(remark)
+        for sha256 in dict.fromkeys(unheard):
             with contextlib.suppress(NotFound):  # it has just been deleted
                 await documents.requeue(sha256, READER_VERSION)
             self._notify(now=True)
