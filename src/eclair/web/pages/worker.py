@@ -14,7 +14,7 @@ from eclair.documents.readers.base import SourceFile, UnpackBudget
 from eclair.documents.readers.file_type import HEAD_BYTES, SOUND_TYPES, detect_encoding
 from eclair.sandbox.descriptors import open_input
 from eclair.sandbox.protocol import Rejected
-from eclair.schema.documents import About, Opened, Page, UnreadPart
+from eclair.schema.documents import About, Opened, Page, SoundMember, UnreadPart
 from eclair.web.pages import HTML_TYPES, article
 from eclair.web.pages.orders import mask_orders
 
@@ -34,7 +34,10 @@ def read(request: ReadDocument) -> Iterator[Opened | Page | UnreadPart | About]:
         raise Rejected("it is a recording, not a page")
     if served is None or source.media != "text/html":
         for piece in read_document(source):
-            yield _without_orders(piece) if isinstance(piece, Page) else piece
+            if isinstance(piece, SoundMember):
+                yield UnreadPart(f"In {request.name}: {piece.name} is a recording and was not read.")
+            else:
+                yield _without_orders(piece) if isinstance(piece, Page) else piece
         return
     yield Opened("text/html", None)
     yield from article.read_article(source, served)
