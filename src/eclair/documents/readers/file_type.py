@@ -178,11 +178,11 @@ def _iso_media_type(head: bytes) -> str | None:
 
 def _zip_type(path: Path, name: str) -> str:
     try:
-        with zipfile.ZipFile(open_input(path)) as archive:
+        with open_input(path) as file, zipfile.ZipFile(file) as archive:
             names = set(archive.namelist())
             if "mimetype" in names:
-                with archive.open("mimetype") as file:
-                    kind = file.read(100).decode("ascii", "replace").strip().removesuffix("-template")
+                with archive.open("mimetype") as member:
+                    kind = member.read(100).decode("ascii", "replace").strip().removesuffix("-template")
                 if kind in (ODT, ODS, ODP, EPUB):
                     return kind
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError, ValueError, EOFError) as error:

@@ -43,7 +43,7 @@ def read(source: SourceFile) -> Iterator[ReadPiece]:
 def _unpacked_size(source: SourceFile) -> int:
     import zipfile
 
-    with zipfile.ZipFile(open_input(source.path)) as archive:
+    with open_input(source.path) as file, zipfile.ZipFile(file) as archive:
         return sum(info.file_size for info in archive.infolist())
 
 

@@ -38,7 +38,7 @@ def open_zip(source: SourceFile) -> Generator[zipfile.ZipFile]:
             directory_bytes = read_directory_bytes(file)
         if directory_bytes > MAX_DIRECTORY_BYTES:
             raise Rejected(f"{source.name} holds too many files; unpack it and send them in parts.", "too_large")
-        with zipfile.ZipFile(open_input(source.path)) as archive:
+        with open_input(source.path) as file, zipfile.ZipFile(file) as archive:
             yield archive
     except ZIP_ERRORS as error:
         raise damaged_file(source.name) from error
