@@ -38,7 +38,6 @@ Answer:
 
 Write the three questions in {language} that the person is most likely to ask next: short, each on a line of its own. \
 Answer with these three lines alone."""
-"""Greek asks with a semicolon."""
 _ORNAMENT = " \t*_#`\"'“”„«»‹›‘’-–•·"
 _NUMBERING = "0123456789.)"
 

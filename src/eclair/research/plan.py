@@ -26,7 +26,6 @@ MIN_GENERATED_QUESTIONS, MAX_GENERATED_QUESTIONS = 3, 6
 MAX_QUESTIONS = 8
 MAX_QUESTION_CHARS = 300
 PLAN_TIMEOUT_S = 20.0
-"""The ends of questions; the third is the Greek one."""
 
 _PROMPT = """\
 Today is {day}. A report is to be written on the request below. Write the {least} to {most} questions that have to be \
