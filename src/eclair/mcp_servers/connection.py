@@ -219,12 +219,12 @@ class McpConnection:
     async def call_tool(
         self, tool: str, arguments: dict[str, Any], timeout_s: float, report: ReportCallProgress | None = None
     ) -> CallToolResult:
-        """Call a tool; its progress is reported, and gives it more time. Questions in its middle are cancelled.
+        """Call a tool; progress is reported and gives it more time, questions that the server asks are cancelled.
 
         Raises as `connect` does.
         """
         with self._calling(_ToolCall(None, PausedTimeout(timeout_s, MAX_CALL_S))) as call:
-            listen = None if report is None else ProgressListener(report, call.timeout.renew)
+            listen = None if report is None else ProgressListener(report, call.timeout.restart)
             return await self._ask(
                 lambda client: client.call_tool(tool, arguments, progress_callback=listen), timeout_s, call.timeout
             )
@@ -244,7 +244,7 @@ class McpConnection:
         doesn't tell which call they belong to, and the last one is taken. Raises as `connect` does.
         """
         with self._calling(_ToolCall(hold, PausedTimeout(timeout_s, MAX_CALL_S))) as call:
-            ask = partial(call_with_input, tool, arguments, input, ProgressListener(report, call.timeout.renew))
+            ask = partial(call_with_input, tool, arguments, input, ProgressListener(report, call.timeout.restart))
             return await self._ask(ask, timeout_s, call.timeout)
 
     async def close(self) -> None:
@@ -319,9 +319,8 @@ class McpConnection:
                 client = await asyncio.shield(self._client)
                 return await ask(client)
         except TimeoutError:
-            seconds = timeout.most_s if timeout.has_used_up else timeout_s
             raise EngineUnavailable(
-                f"The MCP server {self._name!r} did not answer within {seconds:g} seconds."
+                f"The MCP server {self._name!r} did not answer within {timeout.limit_s:g} seconds."
             ) from None
         except EclairError:
             raise

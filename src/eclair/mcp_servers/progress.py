@@ -6,12 +6,12 @@ import asyncio
 import math
 import unicodedata
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from eclair.schema.messages import CallProgress
 
 MAX_CALL_S = 600.0
-"""The most time of a call that goes on telling its progress."""
+"""The most time that progress can give a call."""
 MAX_TEXT_CHARS = 200
 MIN_INTERVAL_S = 0.4
 MIN_INTERVAL_SHARE = 0.02
@@ -24,17 +24,17 @@ ReportCallProgress = Callable[[CallProgress], None]
 class ProgressListener:
     """Implements the callback of the MCP library for one call: reports what can be shown, and leaves out the rest.
 
-    Whatever is told gives the call more time, by `renew`, if it is further than what was told before.
+    Progress further than any before restarts the call's time limit, by `restart`.
     """
 
     report: ReportCallProgress
-    renew: Callable[[], None]
-    _furthest: float = -math.inf
+    restart: Callable[[], None]
+    _furthest: float = field(default=-math.inf, init=False)
 
     async def __call__(self, progress: float, total: float | None, message: str | None) -> None:
         if progress > self._furthest:
             self._furthest = progress
-            self.renew()
+            self.restart()
         if (read := read_progress(progress, total, message)) is not None:
             self.report(read)
 

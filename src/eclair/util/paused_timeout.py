@@ -1,4 +1,4 @@
-"""A limit of time that can be paused, as while a person is asked something, and begun anew."""
+"""A time limit that can be paused, as while a person is asked something, and restarted."""
 
 from __future__ import annotations
 
@@ -9,13 +9,15 @@ from types import TracebackType
 class PausedTimeout:
     """Cancels its block after some seconds without the pauses, and raises TimeoutError, as `asyncio.timeout` does.
 
-    Pauses may overlap: the clock goes on after the last one. `renew` begins the time anew, up to `most_s` in all.
+    Pauses may overlap: the clock goes on after the last one. `restart` gives the block the same time again, `max_s` at
+    most in all. `limit_s` is the limit that ends the block if nothing else does: those seconds, or `max_s`.
     """
 
-    def __init__(self, seconds: float, most_s: float | None = None) -> None:
+    def __init__(self, seconds: float, max_s: float | None = None) -> None:
         self._timeout = asyncio.timeout(seconds)
         self._seconds = seconds
-        self.most_s = seconds if most_s is None else most_s
+        self._max_s = seconds if max_s is None else max_s
+        self.limit_s = seconds
         self._pauses = 0
         self._left = seconds
         self._since = self._end = 0.0
@@ -25,17 +27,14 @@ class PausedTimeout:
     def is_paused(self) -> bool:
         return self._pauses > 0
 
-    @property
-    def has_used_up(self) -> bool:
-        """Return whether no time is left of all that may be."""
-        return not self.is_paused and asyncio.get_running_loop().time() >= self._end
-
-    def renew(self) -> None:
-        """Begin the time anew; it ends with that which there is in all. Does nothing after the block."""
+    def restart(self) -> None:
+        """Start the clock again; does nothing after the block."""
         if not self._is_open:
             return
         now = self._since if self._pauses else asyncio.get_running_loop().time()
-        self._left = min(self._seconds, self._end - now)
+        left = self._end - now
+        self._left = min(self._seconds, left)
+        self.limit_s = self._seconds if self._seconds < left else self._max_s
         if not self._pauses and not self._timeout.expired():
             self._timeout.reschedule(now + self._left)
 
@@ -61,7 +60,7 @@ class PausedTimeout:
 
     async def __aenter__(self) -> PausedTimeout:
         await self._timeout.__aenter__()
-        self._end = asyncio.get_running_loop().time() + self.most_s
+        self._end = asyncio.get_running_loop().time() + self._max_s
         self._is_open = True
         return self
 
