@@ -1,5 +1,5 @@
-// An open canvas: its text and versions, saving, restoring, and changes that a model makes. One that is empty is a draft
-// of this page, which the server gets once something is typed in it or a message is sent.
+// An open canvas: its text and versions, saving, restoring, and changes that a model makes. An empty one is a draft in
+// this page until something is typed in it or a message is sent.
 
 import { type Canvas, type CanvasCalls, type CanvasFormat, type CanvasVersion } from "../api/canvases.ts";
 import { ApiError } from "../api/client.ts";
@@ -81,7 +81,7 @@ export class CanvasSession {
 
   /** Take what was typed; it becomes a version after a pause. */
   type(text: string): void {
-    if (this.text === "" && text !== "") void this.#store();
+    if (this.text === "" && text !== "") void this.#storeOnce();
     this.text = text;
     clearTimeout(this.#timer);
     if (this.isChanged) this.#timer = setTimeout(() => void this.save(), SAVE_DELAY_MS);
@@ -94,9 +94,9 @@ export class CanvasSession {
     return this.#saving;
   }
 
-  /** Have the server keep the canvas as it stands, a draft too, since a message may be about it. */
-  async keep(): Promise<void> {
-    if (await this.#store()) await this.save();
+  /** Save the canvas as it is, even a draft, since a message may be about it. */
+  async store(): Promise<void> {
+    if (await this.#storeOnce()) await this.save();
   }
 
   /** Save what is unsaved, and end what runs. */
@@ -106,7 +106,7 @@ export class CanvasSession {
   }
 
   async rename(title: string): Promise<void> {
-    if (title.trim() === "" || title === this.canvas?.title || !(await this.#store())) return;
+    if (title.trim() === "" || title === this.canvas?.title || !(await this.#storeOnce())) return;
     const { canvas } = this;
     if (canvas !== null) await this.#attempt(async () => (this.canvas = await this.#calls.edit(canvas, { title })));
   }
@@ -116,7 +116,7 @@ export class CanvasSession {
       this.canvas = { ...this.canvas, language };
       return;
     }
-    if (!(await this.#store())) return;
+    if (!(await this.#storeOnce())) return;
     const { canvas } = this;
     if (canvas !== null) await this.#attempt(async () => (this.canvas = await this.#calls.edit(canvas, { language })));
   }
@@ -159,7 +159,7 @@ export class CanvasSession {
 
   /** The shown version as a file; null where that failed. */
   async export(format: CanvasFormat): Promise<Response | null> {
-    if (!(await this.#store())) return null;
+    if (!(await this.#storeOnce())) return null;
     await this.save();
     const { canvas } = this;
     if (canvas === null) return null;
@@ -240,8 +240,8 @@ export class CanvasSession {
     });
   }
 
-  /** Have the server keep a draft and its conversation; false where that failed, true for what it has. */
-  #store(): Promise<boolean> {
+  /** Store a draft and its conversation on the server; true if it is stored, false where that failed. */
+  #storeOnce(): Promise<boolean> {
     if (!this.isDraft) return Promise.resolve(this.canvas !== null);
     this.#storing ??= this.#storeDraft().finally(() => (this.#storing = null));
     return this.#storing;
@@ -273,7 +273,7 @@ export class CanvasSession {
   }
 
   async #addVersion(text: string, by: { author: "person" | "model"; model?: string | null; name?: string }): Promise<void> {
-    if (!(await this.#store())) return;
+    if (!(await this.#storeOnce())) return;
     const { canvas } = this;
     if (canvas === null) return;
     this.isSaving = true;

@@ -55,8 +55,8 @@ export class Conversation {
   #reported = $state.raw<{ readonly message: string; readonly report: string | ErrorReport } | null>(null);
   /** Messages that wait until the answer in progress ends. */
   readonly queue: MessageQueue;
-  /** Keep what is open beside this conversation, before a message is sent. */
-  readonly keepers = new Set<() => Promise<unknown>>();
+  /** What has to be saved before a message is sent, such as an open canvas. */
+  readonly beforeSend = new Set<() => Promise<unknown>>();
   /** The id of the message to open for editing. */
   editing = $state<string | null>(null);
 
@@ -315,7 +315,7 @@ export class Conversation {
       return false;
     }
     if (this.running) {
-      void this.#keepBeside();
+      void this.#saveBeforeSend();
       this.queue.add({ ...content, id: newId("msg") });
       this.#composer.clear();
       return true;
@@ -492,15 +492,15 @@ export class Conversation {
     this.#reloadTimer = setTimeout(() => void this.load(), RELOAD_DELAY_MS);
   }
 
-  async #keepBeside(): Promise<void> {
-    await Promise.all([...this.keepers].map((keep) => keep()));
+  async #saveBeforeSend(): Promise<void> {
+    await Promise.all([...this.beforeSend].map((save) => save()));
   }
 
-  /** Keep what is open beside, and load the tree if it isn't yet, so that a message finds both. */
+  /** Save what is open, and load the tree if it isn't yet, so that a message finds both. */
   async #ensureLoaded(): Promise<boolean> {
-    if (this.loaded && this.keepers.size === 0) return true;
+    if (this.loaded && this.beforeSend.size === 0) return true;
     this.#preparing = true;
-    await this.#keepBeside();
+    await this.#saveBeforeSend();
     if (!this.loaded) await this.#read();
     this.#preparing = false;
     if (!this.loaded && !this.connected) this.error = t("unreachable");
