@@ -39,7 +39,7 @@ MAX_ATTEMPTS = 3
 RECORDING_DELAY_S = 15.0
 """The time for which a recording waits while another one is heard in its turn."""
 MEMBER_DELAY_S = 120.0
-"""The same for one in an archive or e-mail, which is opened anew for it."""
+"""The time for which one in an archive or e-mail waits: the file has to be opened again for each try."""
 
 log = logging.getLogger(__name__)
 

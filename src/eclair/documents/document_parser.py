@@ -45,7 +45,7 @@ UNHEARD = "isn't transcribed, since what recognizes speech isn't installed; see 
 """Ends the remark of a document with recordings in it, which is read again once that is installed."""
 
 SET_ASIDE = "is a recording in another file; take it out and send it by itself."
-"""Ended such a remark before recordings in other files were heard."""
+"""Ended the remark on a recording in an archive or e-mail before those were transcribed."""
 
 LISTENING = RecognitionOptions(in_background=True)
 """The way in which recordings are heard: after their first minute only while nothing else computes."""
