@@ -103,14 +103,14 @@ class Answer:
 
 
 @cache
-def _says_nearest() -> re.Pattern[str]:
-    """Match the sentence that stands above what is nearest to a question."""
+def _says_closest() -> re.Pattern[str]:
+    """Match the sentence that stands above what is closest to a question."""
     lexicons = map(load_lexicon, LANGUAGES)
     return re.compile("|".join(re.escape(each.not_stated) for each in lexicons if each is not None))
 
 
 def _own_length(text: str) -> int:
-    found = _says_nearest().search(text)
+    found = _says_closest().search(text)
     return len(text) if found is None else found.start()
 
 

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from eclair.citations.checker import CitationChecker
 from eclair.generation.sources import (
     NO_LEAD,
+    ClosestQuotes,
     CompositeRetriever,
     Finding,
     Lead,
-    Nearest,
     PassageNumbers,
     Quote,
     QuoteMarkFilter,
@@ -40,7 +40,7 @@ class Fake:
 
     passages: Sequence[Passage] = ()
     begins: Lead = NO_LEAD
-    ends: Nearest = ()
+    ends: ClosestQuotes = ()
     asked: list[str] = field(default_factory=list[str])
 
     async def retrieve(self, engine: Engine, model: Model) -> AsyncGenerator[Finding, None]:
@@ -53,8 +53,8 @@ class Fake:
         self.asked.append("lead")
         return self.begins
 
-    async def nearest(self, model: Model) -> Nearest:
-        self.asked.append("nearest")
+    async def closest_quotes(self, model: Model) -> ClosestQuotes:
+        self.asked.append("closest_quotes")
         return self.ends
 
     def checker(self, passages: Sequence[Passage]) -> CitationChecker:
@@ -77,17 +77,17 @@ async def test_a_quote_leads_whoever_has_it() -> None:
     assert await CompositeRetriever(Fake(), Fake()).lead(MODEL) == NO_LEAD
 
 
-async def test_the_first_that_has_any_quotes_what_is_nearest() -> None:
+async def test_the_first_that_has_any_quotes_what_is_closest() -> None:
     first, second, third = Fake(), Fake(ends=QUOTED.texts), Fake(ends=("Other.",))
-    assert await CompositeRetriever(first, second, third).nearest(MODEL) == QUOTED.texts
-    assert (first.asked, second.asked, third.asked) == (["nearest"], ["nearest"], [])
+    assert await CompositeRetriever(first, second, third).closest_quotes(MODEL) == QUOTED.texts
+    assert (first.asked, second.asked, third.asked) == (["closest_quotes"], ["closest_quotes"], [])
 
 
-async def test_what_is_nearest_is_looked_for_once_for_several_answers() -> None:
+async def test_what_is_closest_is_looked_for_once_for_several_answers() -> None:
     one = Fake()
     shared = SharedRetriever(one)
-    assert [await shared.nearest(MODEL) for _ in range(3)] == [(), (), ()]
-    assert one.asked == ["nearest"]
+    assert [await shared.closest_quotes(MODEL) for _ in range(3)] == [(), (), ()]
+    assert one.asked == ["closest_quotes"]
 
 
 async def test_nobody_is_asked_for_a_quote_once_there_is_one() -> None:

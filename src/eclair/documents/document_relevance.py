@@ -13,7 +13,7 @@ from eclair.schema.messages import Passage
 from eclair.text.facts import content_stems
 from eclair.text.intent.whole_document import request_stems
 from eclair.text.language import identify_language
-from eclair.text.lexicon.loader import load_lexicon
+from eclair.text.lexicon.loader import choose_phrase
 
 CALIBRATED_EMBEDDER = "multilingual-e5-small"
 """The thresholds hold for this embedder; with others, words alone decide."""
@@ -73,5 +73,4 @@ def may_answer(question: str, passages: Sequence[Passage], cosines: Cosines | No
 
 def nothing_found_text(language: str | None) -> str:
     """Return the sentence that no document answers, in a language or else in English."""
-    lexicons = (load_lexicon(code) for code in (language, "en") if code is not None)
-    return next(lexicon.nothing_found for lexicon in lexicons if lexicon is not None and lexicon.nothing_found)
+    return choose_phrase(language, lambda lexicon: lexicon.nothing_found)

@@ -11,12 +11,12 @@ from dataclasses import dataclass, replace
 from eclair.citations.drafts import asks_for_text
 from eclair.citations.evidence import split_passage
 from eclair.documents.embeddings import Embedder
-from eclair.generation.sources import Nearest, Quote
+from eclair.generation.sources import ClosestQuotes, Quote
 from eclair.schema.messages import Citation, Passage
 from eclair.text.facts import extract_facts
 from eclair.text.intent.whole_document import wants_whole_document
 from eclair.text.language import identify_language
-from eclair.text.lexicon.loader import load_lexicon
+from eclair.text.lexicon.loader import choose_phrase
 from eclair.text.sentences import has_question_mark
 from eclair.text.terms import is_content_word
 
@@ -63,21 +63,16 @@ async def choose_quotes(
     return [make_quote(sentence.passage, sentence.start, sentence.end) for sentence in chosen]
 
 
-async def quote_nearest(question: str, passages: Sequence[Passage], embedder: Embedder | None) -> Nearest:
-    """Return the sentences nearest to a question as quotes, below one that no source says it clearly.
+async def quote_closest(question: str, passages: Sequence[Passage], embedder: Embedder | None) -> ClosestQuotes:
+    """Return the sentences closest to a question as quotes, below one that no source says it clearly.
 
     Nothing where no statement of the sources is asked for. Raises what the embedder raises.
     """
     if not has_question_mark(question) or wants_whole_document(question) or asks_for_text(question):
         return ()
     quotes = await choose_quotes(question, passages, embedder)
-    return (f"\n\n{not_stated_text(identify_language(question))}\n\n", *quotes) if quotes else ()
-
-
-def not_stated_text(language: str | None) -> str:
-    """Return the sentence that the sources don't say it clearly, in a language or else in English."""
-    lexicons = (load_lexicon(code) for code in (language, "en") if code is not None)
-    return next(lexicon.not_stated for lexicon in lexicons if lexicon is not None and lexicon.not_stated)
+    above = choose_phrase(identify_language(question), lambda lexicon: lexicon.not_stated)
+    return (f"\n\n{above}\n\n", *quotes) if quotes else ()
 
 
 def rank_by_words(question: str, passages: Sequence[Passage]) -> list[RankedSentence]:

@@ -32,13 +32,13 @@ from eclair.documents.listings import computed_table
 from eclair.documents.neighbors import with_neighbors
 from eclair.documents.passages import found_passage, load_passages
 from eclair.documents.query_rewriting import rewrite_question
-from eclair.documents.quotes import choose_quotes, quote_nearest
+from eclair.documents.quotes import choose_quotes, quote_closest
 from eclair.documents.reading_budget import ReadingBudget, reading_budget
 from eclair.documents.readings import ReadingOptions, Readings
 from eclair.documents.table_answers import TableCalculator
 from eclair.documents.whole_documents import MANY_FILES, WholeDocumentReader
 from eclair.errors import NotFound, UpstreamError
-from eclair.generation.sources import NO_LEAD, Finding, Lead, Nearest, Note, PassageNumbers
+from eclair.generation.sources import NO_LEAD, ClosestQuotes, Finding, Lead, Note, PassageNumbers
 from eclair.generation.usage import AskModel
 from eclair.llm.base import Engine
 from eclair.schema.events import Notice, SourceFound, StepFinished, StepStarted
@@ -215,11 +215,11 @@ class DocumentRetriever:
         found = await choose_quotes(question, self._passages, self._embedder, 2 if is_foreign else 1)
         return Lead(tuple(found), is_complete=is_foreign and bool(found))
 
-    async def nearest(self, model: Model) -> Nearest:
-        """Quote what is nearest to a question that a small model answered from text, not from a table's computation."""
+    async def closest_quotes(self, model: Model) -> ClosestQuotes:
+        """Quote what is closest to a question that a small model answered from text, not from a table's computation."""
         if model.tier != "small" or any(each.computation is not None for each in self._passages):
             return ()
-        return await quote_nearest(_question(self._history), await self._rank_passages(), self._embedder)
+        return await quote_closest(_question(self._history), await self._rank_passages(), self._embedder)
 
     def checker(self, passages: Sequence[Passage]) -> CitationChecker:
         return CitationChecker(passages, self._embedder, _question(self._history))

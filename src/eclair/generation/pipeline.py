@@ -212,7 +212,7 @@ class AnswerStream:
             self.finish = Finish("stop") if is_last else None
         if not self._loop.is_waiting:
             yield self._finish_checks()
-            yield self._quote_nearest()
+            yield self._quote_closest()
 
     async def _say_limit(self, limit: LoopLimit) -> AsyncGenerator[Event, None]:
         yield Notice("steps_limited", LIMIT_SENTENCES[limit])
@@ -406,14 +406,14 @@ class AnswerStream:
             may_review=self._statistics.running == 1,
         )
 
-    async def _quote_nearest(self) -> AsyncGenerator[Event, None]:
-        """Quote what is nearest to the question below an answer whose first sentence no source supports."""
+    async def _quote_closest(self) -> AsyncGenerator[Event, None]:
+        """Quote what is closest to the question below an answer whose first sentence no source supports."""
         retriever, answer = self._request.retriever, self._folding.message()
         if retriever is None or not self._request.allows_lead or not self._checks.is_checking or answer.calls:
             return
         if self.finish is None or self.finish.reason != "stop" or not begins_unsupported(answer):
             return
-        for event in self._quote_events(await retriever.nearest(self._model)):
+        for event in self._quote_events(await retriever.closest_quotes(self._model)):
             yield event
 
     async def _take_up(self, answer: TakenUpAnswer) -> AsyncGenerator[Event, None]:

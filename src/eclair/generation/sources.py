@@ -56,7 +56,7 @@ class Lead:
 
 NO_LEAD = Lead()
 
-Nearest = Sequence[Quote | str]
+ClosestQuotes = Sequence[Quote | str]
 """The end of an answer below the model's words: a sentence that says what follows, and quotes."""
 
 
@@ -74,10 +74,11 @@ class Retriever(Protocol):
         """Choose how the answer starts, after `retrieve`; nothing for a model that reads well."""
         ...
 
-    async def nearest(self, model: Model) -> Nearest:
-        """Quote the sentences nearest to the question, below an answer that no source supports.
+    async def closest_quotes(self, model: Model) -> ClosestQuotes:
+        """Quote the sentences closest to the question, below an answer that no source supports.
 
-        Nothing for a model that reads well, and where the question asks for no statement of the sources.
+        Nothing for a model that reads well, and where the question asks for no statement of the sources. Raises
+        UpstreamError if the embedder fails.
         """
         ...
 
@@ -131,10 +132,10 @@ class CompositeRetriever:
             leading = leading or (lead if lead.texts else None)
         return leading or empty or NO_LEAD
 
-    async def nearest(self, model: Model) -> Nearest:
+    async def closest_quotes(self, model: Model) -> ClosestQuotes:
         """Return the quotes of the first that has any."""
         for retriever in self._retrievers:
-            if found := await retriever.nearest(model):
+            if found := await retriever.closest_quotes(model):
                 return found
         return ()
 
@@ -150,7 +151,7 @@ class SharedRetriever:
         self._lock = asyncio.Lock()
         self._findings: list[Finding] | None = None
         self._lead: Lead | None = None
-        self._nearest: Nearest | None = None
+        self._closest_quotes: ClosestQuotes | None = None
 
     async def retrieve(self, engine: Engine, model: Model) -> AsyncGenerator[Finding, None]:
         async with self._lock:
@@ -170,10 +171,11 @@ class SharedRetriever:
             self._lead = self._lead or await self._retriever.lead(model)
         return self._lead
 
-    async def nearest(self, model: Model) -> Nearest:
+    async def closest_quotes(self, model: Model) -> ClosestQuotes:
         async with self._lock:
-            self._nearest = await self._retriever.nearest(model) if self._nearest is None else self._nearest
-        return self._nearest
+            if self._closest_quotes is None:
+                self._closest_quotes = await self._retriever.closest_quotes(model)
+        return self._closest_quotes
 
     def checker(self, passages: Sequence[Passage]) -> CitationChecker:
         return self._retriever.checker(passages)

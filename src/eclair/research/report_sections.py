@@ -9,7 +9,7 @@ from eclair.citations.checker import CitationChecker
 from eclair.documents.embeddings import Embedder
 from eclair.generation.parts import Parts
 from eclair.generation.prompt import PreparedTurn, PromptBuilder, quote_passage
-from eclair.generation.sources import NO_LEAD, Finding, Lead, Nearest, Note
+from eclair.generation.sources import NO_LEAD, ClosestQuotes, Finding, Lead, Note
 from eclair.generation.untrusted import neutralize_line
 from eclair.llm.base import Engine, PromptMessage, Reasoning, Text, control_tokens
 from eclair.schema.agents import ReadingNote
@@ -86,7 +86,7 @@ class GivenPassages:
     async def lead(self, model: Model) -> Lead:
         return NO_LEAD
 
-    async def nearest(self, model: Model) -> Nearest:
+    async def closest_quotes(self, model: Model) -> ClosestQuotes:
         return ()
 
     def checker(self, passages: Sequence[Passage]) -> CitationChecker:

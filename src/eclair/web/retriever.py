@@ -16,10 +16,10 @@ from urllib.parse import urlsplit
 from eclair.accounts.rights import OPEN_RULES, RightRules
 from eclair.citations.checker import CitationChecker
 from eclair.documents.embeddings import Embedder
-from eclair.documents.quotes import choose_quotes, quote_nearest
+from eclair.documents.quotes import choose_quotes, quote_closest
 from eclair.documents.reading_budget import reading_budget
 from eclair.errors import InvalidInput
-from eclair.generation.sources import NO_LEAD, Finding, Lead, Nearest, PassageNumbers
+from eclair.generation.sources import NO_LEAD, ClosestQuotes, Finding, Lead, PassageNumbers
 from eclair.llm.base import Engine
 from eclair.schema.documents import Chunk
 from eclair.schema.events import Notice, SourceFound
@@ -39,7 +39,7 @@ from eclair.text.intent.web import (
 )
 from eclair.text.intent.whole_document import wants_whole_document
 from eclair.text.language import identify_language, lists_language
-from eclair.text.lexicon.loader import load_lexicon
+from eclair.text.lexicon.loader import choose_phrase
 from eclair.util.tasks import cancel_and_wait
 from eclair.web.bm25 import PageChunk, first_chunks, rank_chunks
 from eclair.web.contradictions import difference_notices, find_differences
@@ -230,11 +230,11 @@ class WebRetriever:
         found = await choose_quotes(question, self._passages, self._web.embedder, 2 if is_foreign else 1)
         return Lead(tuple(found), is_complete=is_foreign and bool(found))
 
-    async def nearest(self, model: Model) -> Nearest:
-        """Quote what is nearest to a question that a small model answered."""
+    async def closest_quotes(self, model: Model) -> ClosestQuotes:
+        """Quote what is closest to a question that a small model answered."""
         if model.tier != "small":
             return ()
-        return await quote_nearest(self._question.text, self._passages, self._web.embedder)
+        return await quote_closest(self._question.text, self._passages, self._web.embedder)
 
     def checker(self, passages: Sequence[Passage]) -> CitationChecker:
         return CitationChecker(passages, self._web.embedder, self._question.text)
@@ -294,11 +294,10 @@ def late_notices(session: WebSession) -> list[Notice]:
 
 def failure_reply(failure: Literal["nothing_found", "unread"], language: str | None) -> str:
     """Return the reply in place of an answer, in a language or else in English."""
-    for code in (language, "en"):
-        lexicon = load_lexicon(code) if code is not None else None
-        if lexicon is not None and lexicon.web_replies.unread:
-            return lexicon.web_replies.unread if failure == "unread" else lexicon.web_replies.nothing_found
-    raise AssertionError("English has replies")
+    return choose_phrase(
+        language,
+        lambda lexicon: lexicon.web_replies.unread if failure == "unread" else lexicon.web_replies.nothing_found,
+    )
 
 
 def _make_passage(chunk: Chunk, page: WebPage, file: str) -> Passage:

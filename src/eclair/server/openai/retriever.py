@@ -17,7 +17,7 @@ from eclair.app import App
 from eclair.chat.tree import last_question
 from eclair.citations.checker import CitationChecker
 from eclair.errors import InvalidInput, NotFound
-from eclair.generation.sources import NO_LEAD, Finding, Lead, Nearest, PassageNumbers, Retriever
+from eclair.generation.sources import NO_LEAD, ClosestQuotes, Finding, Lead, PassageNumbers, Retriever
 from eclair.llm.base import JSON, Engine, PromptMessage
 from eclair.schema.ids import new_id
 from eclair.schema.messages import Message, Part, Passage, Web
@@ -100,8 +100,8 @@ class RequestRetriever:
     async def lead(self, model: Model) -> Lead:
         return await self._retriever.lead(model) if self._retriever is not None else NO_LEAD
 
-    async def nearest(self, model: Model) -> Nearest:
-        return await self._retriever.nearest(model) if self._retriever is not None else ()
+    async def closest_quotes(self, model: Model) -> ClosestQuotes:
+        return await self._retriever.closest_quotes(model) if self._retriever is not None else ()
 
     def checker(self, passages: Sequence[Passage]) -> CitationChecker:
         return self._app.documents.checker(last_question(self._history), passages)

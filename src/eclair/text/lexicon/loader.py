@@ -355,7 +355,7 @@ class Lexicon:
     taken for another. `deliberation` has patterns, of text without case and accents, for what asks to think a question
     through; `location` has patterns of words that ask for a place; `news` the words of a query for nothing but news;
     `title_labels` what models write before a title; `nothing_found` the reply where no document answers;
-    `not_stated` what stands above the sentences nearest to a question that no source answers clearly.
+    `not_stated` what stands above the sentences closest to a question that no source answers clearly.
     """
 
     code: str
@@ -433,6 +433,12 @@ def load_lexicon(code: str) -> Lexicon | None:
         not_stated=table["not_stated"],
         report=ReportWords(**table["report"]) if table["report"] else None,
     )
+
+
+def choose_phrase(language: str | None, phrase: Callable[[Lexicon], str]) -> str:
+    """Return a phrase in a language; in English if it lacks the phrase or isn't known."""
+    lexicons = (load_lexicon(code) for code in (language, "en") if code is not None)
+    return next(found for lexicon in lexicons if lexicon is not None and (found := phrase(lexicon)))
 
 
 @cache

@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Sequence
 from eclair.citations.checker import CitationChecker
 from eclair.documents.embeddings import Embedder
 from eclair.documents.reading_budget import reading_budget
-from eclair.generation.sources import NO_LEAD, Finding, Lead, Nearest, PassageNumbers
+from eclair.generation.sources import NO_LEAD, ClosestQuotes, Finding, Lead, PassageNumbers
 from eclair.llm.base import Engine
 from eclair.schema.events import Notice, SourceFound
 from eclair.schema.ids import derived_id
@@ -60,7 +60,7 @@ class FeedRetriever:
         """Return nothing: entries are summed up, not quoted."""
         return NO_LEAD
 
-    async def nearest(self, model: Model) -> Nearest:
+    async def closest_quotes(self, model: Model) -> ClosestQuotes:
         """Return nothing, for the same reason."""
         return ()
 

@@ -1,4 +1,4 @@
-"""What a document says nearest to a question, below an answer that it doesn't support, through the HTTP door."""
+"""Quotes below an answer that its document does not support, through the HTTP door."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ async def answered(settings: Settings, model_name: str, says: str, question: str
         return message, "".join(part["text"] for part in message["parts"])
 
 
-async def test_what_is_nearest_is_quoted_below_an_answer_that_nothing_supports(settings: Settings) -> None:
+async def test_what_is_closest_is_quoted_below_an_answer_that_nothing_supports(settings: Settings) -> None:
     message, text = await answered(settings, "reader-1.5b", WRONG)
     assert text.startswith(f"{WRONG}\n\n{SAYS_SO}\n\n> ")
     assert [sentence(message, doubt) for doubt in message["doubts"]] == [WRONG]
