@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from eclair.documents import retriever
+from eclair.errors import EngineUnavailable
+from eclair.generation.sources import ClosestQuotes
 from eclair.settings import Settings
 from tests.server.test_documents import JSON, add, reading, ready, sentence
 
@@ -50,3 +53,14 @@ async def test_nothing_is_added_to(settings: Settings, model_name: str, says: st
 async def test_it_is_said_in_the_language_of_the_question(settings: Settings) -> None:
     _, text = await answered(settings, "reader-1.5b", "Der Turm ist 512 Meter hoch.", "Wie hoch ist der Turm am Hafen?")
     assert "Die Quellen sagen das nicht eindeutig. Der Frage am nächsten kommt:\n\n> " in text
+
+
+async def test_an_answer_is_finished_without_quotes_if_the_embedder_fails(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(*_: object) -> ClosestQuotes:
+        raise EngineUnavailable("The embedder is gone.")
+
+    monkeypatch.setattr(retriever, "quote_closest", fail)
+    message, text = await answered(settings, "reader-1.5b", WRONG)
+    assert (message["status"], text) == ("finished", WRONG)

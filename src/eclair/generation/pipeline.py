@@ -7,6 +7,7 @@ translate them, the terminal prints them.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, aclosing, asynccontextmanager
 from dataclasses import replace
@@ -72,6 +73,8 @@ from eclair.schema.messages import Message, Part, Passage, Usage
 from eclair.schema.models import Model
 from eclair.util.background import IdleScheduler
 from eclair.util.tracing import CURRENT_SPAN, NO_SPAN, ending
+
+log = logging.getLogger(__name__)
 
 
 class AnswerPipeline:
@@ -413,7 +416,12 @@ class AnswerStream:
             return
         if self.finish is None or self.finish.reason != "stop" or not begins_unsupported(answer):
             return
-        for event in self._quote_events(await retriever.closest_quotes(self._model)):
+        try:
+            quotes = await retriever.closest_quotes(self._model)
+        except UpstreamError as error:
+            log.warning("what is closest to a question is not quoted: %s", error.message)
+            return
+        for event in self._quote_events(quotes):
             yield event
 
     async def _take_up(self, answer: TakenUpAnswer) -> AsyncGenerator[Event, None]:
