@@ -104,7 +104,15 @@ def test_a_made_file_is_used_in_the_next_message(look: Callable[..., Page]) -> N
     expect(page.get_by_role("article", name="You").last).to_contain_text("sums.csv")
 
 
-def test_an_error_is_folded_below_its_line(page: Page) -> None:
+def test_output_comes_while_code_runs_and_an_error_is_folded_below_its_line(page: Page) -> None:
+    send(page, call("import time\nprint('Reading')\nprint('3 tables')\ntime.sleep(9)"))
+    python = answer(page).get_by_role("region", name="Python")
+    output = python.get_by_role("group", name="Output")
+    expect(output).to_have_text("Reading\n3 tables")
+    expect(output).to_have_attribute("aria-busy", "true")
+    page.get_by_role("button", name="Stop", exact=True).click()
+    finished(page)
+    expect(output).to_have_count(0)
     send(page, call("x = 1\nx / 0"))
     finished(page)
     python = answer(page).get_by_role("region", name="Python")

@@ -507,6 +507,15 @@ class TestAsk:
         assert "Waiting for scripted…" in shown.raw
         assert re.search(r"Waiting for Scripted… [45] s", shown.raw)
 
+    def test_the_last_line_that_code_prints_is_shown_while_it_runs(self, screen: Callable[..., Screen]) -> None:
+        chat = screen("chat")
+        chat.until("›")
+        code = r"import\u0020time;print('Reading');print('3\u0020tables');time.sleep(9)"
+        chat.type(f'script: tool=run_python{{"code":"{code}"}}\r')
+        chat.until("3 tables · Run 1 line of Python")
+        chat.type("\x03")
+        chat.until("Stopped.")
+
     def test_a_model_cannot_steer_the_terminal(self, screen: Callable[..., Screen], run: Eclair) -> None:
         question = "script: say=a\x1b[31mred\x07\x9b2J"
         shown = screen("ask", question, NO_COLOR="1")

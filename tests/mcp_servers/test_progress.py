@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eclair.mcp_servers.progress import MAX_TEXT_CHARS, MIN_INTERVAL_S, ProgressThrottle, read_progress
+from eclair.mcp_servers.progress import MAX_TEXT_CHARS, read_progress
 from eclair.schema.messages import CallProgress
+from eclair.tools.call_progress import MIN_INTERVAL_S, ProgressThrottle
 
 
 @given(st.floats(), st.none() | st.floats(), st.none() | st.text())

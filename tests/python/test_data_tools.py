@@ -12,6 +12,7 @@ from io import BytesIO
 import psutil
 import pytest
 
+from tests.python.test_printed_output import flood_within_bounds, tell_while_it_runs
 from tests.python.test_python_service import attach, read, run
 from tests.support import Server, live_children
 
@@ -128,3 +129,11 @@ async def busy_worker() -> psutil.Process:
                 if "wasi_worker" in " ".join(each.cmdline()) and each.cpu_percent(0.2) > 5:
                     return each
             await asyncio.sleep(0)
+
+
+async def test_what_code_prints_is_told_while_it_runs(wasi: Server) -> None:
+    await tell_while_it_runs(wasi)
+
+
+async def test_a_flood_is_told_within_bounds(wasi: Server) -> None:
+    await flood_within_bounds(wasi)

@@ -100,7 +100,8 @@ class Printer:
                 terminal.note(summary)
             case CallProgressed(call=call, progress=progress):
                 share = "" if progress.share is None else f"{progress.share:.0%} "
-                terminal.status(f"{share}{progress.text}".strip() + f" · {self._calls[call]}")
+                last_line = progress.text.rpartition("\n")[2]
+                terminal.status(f"{share}{last_line}".strip() + f" · {self._calls[call]}")
             case CallEnded():
                 terminal.status("")
             case CallDecided() | CallBegan() | CallElicited() | CallAnswered() | RunWaiting() | RunResumed():

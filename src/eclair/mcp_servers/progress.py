@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import math
 import unicodedata
 from collections.abc import Callable
@@ -13,9 +12,6 @@ from eclair.schema.messages import CallProgress
 MAX_CALL_S = 600.0
 """The most time that progress can give a call."""
 MAX_TEXT_CHARS = 200
-MIN_INTERVAL_S = 0.4
-MIN_INTERVAL_SHARE = 0.02
-"""Of the time that a call has taken so far: however long it takes, about 300 reports an hour are the most."""
 
 ReportCallProgress = Callable[[CallProgress], None]
 
@@ -49,33 +45,3 @@ def read_progress(done: float, total: float | None, text: str | None) -> CallPro
     shown = " ".join("".join(char for char in line if unicodedata.category(char)[0] != "C").split())[:MAX_TEXT_CHARS]
     read = CallProgress(round(min(max(share, 0.0), 1.0), 3) if math.isfinite(share) else None, shown)
     return read if read.share is not None or read.text else None
-
-
-class ProgressThrottle:
-    """Passes reports on to `put`, the first at once and then a few a second; the last one always gets through."""
-
-    def __init__(self, put: ReportCallProgress) -> None:
-        self._put = put
-        self._loop = asyncio.get_running_loop()
-        self._began = self._next = self._loop.time()
-        self._latest: CallProgress | None = None
-        self._timer: asyncio.TimerHandle | None = None
-
-    def report(self, progress: CallProgress) -> None:
-        if progress == self._latest:
-            return
-        self._latest = progress
-        if self._timer is None:
-            self._timer = self._loop.call_at(self._next, self._pass_on)
-
-    def close(self) -> None:
-        """Pass nothing on any more."""
-        if self._timer is not None:
-            self._timer.cancel()
-
-    def _pass_on(self) -> None:
-        self._timer = None
-        now = self._loop.time()
-        self._next = now + max(MIN_INTERVAL_S, MIN_INTERVAL_SHARE * (now - self._began))
-        if self._latest is not None:
-            self._put(self._latest)

@@ -27,6 +27,7 @@ from pydantic_monty import (
 )
 
 from eclair.python.plain_charts import PRELUDE, chart_functions, describe_chart, drop_matplotlib
+from eclair.python.printed_output import OutputReporter, SendPrinted
 from eclair.python.python_protocol import (
     MAX_STATE_BYTES,
     MONTY_PROTOCOL,
@@ -39,7 +40,7 @@ from eclair.python.python_protocol import (
 )
 from eclair.python.session_files import SessionFiles
 from eclair.sandbox.protocol import ProcessLimits
-from eclair.sandbox.worker import serve
+from eclair.sandbox.worker import serve_sending
 
 FOLDER = PurePosixPath("/work")
 MEMORY_BYTES = 256 << 20
@@ -57,11 +58,16 @@ Path = PurePosixPath | MontyFileHandle
 
 
 def main() -> None:
-    serve(MONTY_PROTOCOL, _Interpreter().run, lambda _: ProcessLimits(PROCESS_MEMORY_BYTES, CPU_LIMIT_S, renewed=True))
+    serve_sending(
+        MONTY_PROTOCOL,
+        lambda send: _Interpreter(send).run,
+        lambda _: ProcessLimits(PROCESS_MEMORY_BYTES, CPU_LIMIT_S, renewed=True),
+    )
 
 
 class _Interpreter:
-    def __init__(self) -> None:
+    def __init__(self, send: SendPrinted) -> None:
+        self._send = send
         self._files = SessionFiles()
         self._session: MontySession | None = None
 
@@ -101,13 +107,14 @@ class _Interpreter:
     def _feed(self, session: MontySession, code: str) -> CodeRun:
         printed = CollectString(max_bytes=MAX_OUTPUT_BYTES)
         try:
-            value = session.feed_run(
-                drop_matplotlib(code),
-                print_callback=printed,
-                os=_Files(self._files),
-                cwd=str(FOLDER),
-                external_lookup=chart_functions(self._save_chart),
-            )
+            with OutputReporter(lambda: printed.output, self._send):
+                value = session.feed_run(
+                    drop_matplotlib(code),
+                    print_callback=printed,
+                    os=_Files(self._files),
+                    cwd=str(FOLDER),
+                    external_lookup=chart_functions(self._save_chart),
+                )
             shown = "" if value is None else f"{value!r}\n"
         except (MontyRuntimeError, MontySyntaxError) as error:
             text = _NAME.sub('File "<code>"', error.display())

@@ -61,6 +61,13 @@ class RunCode:
 
 
 @dataclass(frozen=True, slots=True)
+class CodePrinted:
+    """The last lines that the code has printed so far, while it runs on."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class FileWritten:
     """A file that the code made or changed; `alt` describes a chart for those who can't see it."""
 
@@ -88,7 +95,7 @@ class CodeRun:
     is_over: bool = False
 
 
-CodeResult = FileWritten | FileRemoved | CodeRun
+CodeResult = CodePrinted | FileWritten | FileRemoved | CodeRun
 
 
 def _paths(request: RunCode) -> list[str]:
@@ -98,7 +105,7 @@ def _paths(request: RunCode) -> list[str]:
 MONTY_PROTOCOL = SandboxProtocol[RunCode, CodeResult](
     "eclair.python.monty_worker",
     Codec(RunCode),
-    (FileWritten, FileRemoved, CodeRun),
+    (CodePrinted, FileWritten, FileRemoved, CodeRun),
     MAX_FRAME_BYTES,
     _paths,
 )

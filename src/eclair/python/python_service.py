@@ -28,7 +28,7 @@ from eclair.python.python_protocol import (
     KeptFile,
     RunCode,
 )
-from eclair.python.python_sessions import PythonSession, PythonSessions, SessionResult, monty_version
+from eclair.python.python_sessions import PythonSession, PythonSessions, ReportPrinted, SessionResult, monty_version
 from eclair.schema.messages import Attachment
 from eclair.schema.principal import Principal
 from eclair.storage.base import Storage
@@ -100,10 +100,13 @@ class PythonService:
         """The modules that a model should know of, besides the usual ones of Python."""
         return DATA_MODULES if self.tools.is_ready else MONTY_MODULES
 
-    async def run(self, principal: Principal, conversation: str, code: str) -> PythonRun:
+    async def run(
+        self, principal: Principal, conversation: str, code: str, report: ReportPrinted | None = None
+    ) -> PythonRun:
         """Run code in the session of a conversation; what it wrote is stored before this returns.
 
-        Raises NotFound, InvalidInput, TooLarge where files have no room, and StoreError when the disk is full.
+        `report` is told of what it prints while it runs. Raises NotFound, InvalidInput, TooLarge where files have no
+        room, and StoreError when the disk is full.
         """
         if len(code) > MAX_CODE_CHARS:
             raise InvalidInput(f"The code has {len(code):,} characters; the limit is {MAX_CODE_CHARS:,}.")
@@ -115,7 +118,7 @@ class PythonService:
                 inputs = await self._find_inputs(principal, conversation, {file.name for file in stored})
                 async with self._open_inputs(inputs) as attached:
                     request = await self._request(principal, conversation, code, session, stored, state)
-                    result = await session.run(replace(request, inputs=attached))
+                    result = await session.run(replace(request, inputs=attached), report)
             if result.run.is_over:
                 await self._sessions.end(conversation)
             return await self._keep(principal, conversation, session, result, lost=lost, began=began)
@@ -132,11 +135,15 @@ class PythonService:
         return self._sessions.find(key) is not None
 
     async def run_in_container(
-        self, key: str, code: str, inputs: Mapping[str, str] = MappingProxyType({})
+        self,
+        key: str,
+        code: str,
+        inputs: Mapping[str, str] = MappingProxyType({}),
+        report: ReportPrinted | None = None,
     ) -> tuple[PythonRun, tuple[FileWritten, ...]]:
         """Run code in a session that belongs to no conversation; return the results and the files that it wrote.
 
-        `inputs` are files that it can read: their names, each with that of its bytes.
+        `inputs` are files that it can read: their names, each with that of its bytes. `report` is as in `run`.
         Nothing is stored, and a session that isn't used for 15 minutes is gone. Raises InvalidInput.
         """
         if len(code) > MAX_CODE_CHARS:
@@ -145,7 +152,8 @@ class PythonService:
         async with self._locks.setdefault(key, asyncio.Lock()):
             session = self._sessions.find(key) or await self._sessions.open(key, self.interpreter)
             async with self._sessions.using(session), self._open_inputs(inputs) as attached:
-                result = await session.run(RunCode(code, attached, tools=str(self.tools.folder)))
+                request = RunCode(code, attached, tools=str(self.tools.folder))
+                result = await session.run(request, report)
             if result.run.is_over:
                 await self._sessions.end(key)
         now = int(time.time() * 1000)

@@ -9,7 +9,7 @@ import os
 import shutil
 import sysconfig
 import time
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
@@ -18,6 +18,7 @@ from eclair.python.python_protocol import (
     MONTY_PROTOCOL,
     TIMEOUT_S,
     WASI_PROTOCOL,
+    CodePrinted,
     CodeResult,
     CodeRun,
     FileRemoved,
@@ -27,6 +28,9 @@ from eclair.python.python_protocol import (
 )
 from eclair.sandbox.pool import SandboxPool, SandboxWorker
 from eclair.sandbox.protocol import Rejected, SandboxError
+
+ReportPrinted = Callable[[str], None]
+"""Gets the last lines that code has printed so far."""
 
 MAX_SESSIONS = 4
 IDLE_S = 900.0
@@ -69,13 +73,16 @@ class PythonSession:
     def is_alive(self) -> bool:
         return self._worker.is_alive
 
-    async def run(self, request: RunCode) -> SessionResult:
+    async def run(self, request: RunCode, report: ReportPrinted | None = None) -> SessionResult:
         """Run code; faults of the process become the error of a session that is over."""
         result = SessionResult(CodeRun("", _FAULTS["death"], is_over=True))
         try:
             async with contextlib.aclosing(self._worker.ask(request, total_timeout_s=TIMEOUT_S + GRACE_S)) as found:
                 async for each in found:
                     match each:
+                        case CodePrinted(text):
+                            if report is not None:
+                                report(text)
                         case FileWritten():
                             result.written.append(each)
                         case FileRemoved(name):

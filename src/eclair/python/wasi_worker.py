@@ -16,7 +16,8 @@ from typing import Any
 
 import orjson
 
-from eclair.python import chart_prelude
+from eclair.python import chart_prelude, output_prelude
+from eclair.python.printed_output import MAX_READ_CHARS, OutputReporter, SendPrinted
 from eclair.python.python_protocol import (
     TIMEOUT_S,
     WASI_PACKAGE,
@@ -28,7 +29,7 @@ from eclair.python.python_protocol import (
 )
 from eclair.python.session_files import SessionFiles
 from eclair.sandbox.protocol import ProcessLimits
-from eclair.sandbox.worker import serve
+from eclair.sandbox.worker import serve_sending
 
 MEMORY_BYTES = 768 << 20
 CPU_LIMIT_S = 90.0
@@ -37,6 +38,8 @@ MAX_SCRATCH_FILE_BYTES = 128 << 20
 MAX_OUTPUT_BYTES = 1 << 20
 MAX_FILE_CALLS = 100_000
 MAX_OPEN_FILES = 64
+MAX_PRINTED_BYTES = 4 * MAX_READ_CHARS + 4
+"""Kept of what code has printed; one more character than is read, so that a cut is known."""
 ENDLESS = -1
 """`RLIMIT_INFINITY`: WebAssembly reserves more addresses than a process may have; its memory has its own bound."""
 
@@ -46,15 +49,17 @@ _LINE = re.compile(r'File "<code>", line (\d+)')
 
 
 def main() -> None:
-    serve(
+    serve_sending(
         WASI_PROTOCOL,
-        _Interpreter().run,
+        lambda send: _Interpreter(send).run,
         lambda _: ProcessLimits(ENDLESS, CPU_LIMIT_S, MAX_SCRATCH_FILE_BYTES, renewed=True),
     )
 
 
 class _Interpreter:
-    def __init__(self) -> None:
+    def __init__(self, send: SendPrinted) -> None:
+        self._send = send
+        self._printed = b""
         self._files = SessionFiles()
         self._session: Any = None
 
@@ -62,7 +67,9 @@ class _Interpreter:
         self._files.receive(request)
         if self._session is None:
             self._session = self._open(Path(request.tools))
-        done = self._session.run(request.code, deadline_s=TIMEOUT_S)
+        self._printed = b""
+        with OutputReporter(lambda: self._printed.decode(errors="replace"), self._send):
+            done = self._session.run(request.code, deadline_s=TIMEOUT_S)
         if self._session.ended is None:
             self._finish_charts()
         yield from self._files.changes()
@@ -74,6 +81,7 @@ class _Interpreter:
         package: Any = importlib.import_module(WASI_PACKAGE)
         session = package.Session(
             root=True,
+            host=self._note_printed,
             mounts=[package.Mount(_Files(self._files, package.Stat), chart_prelude.FOLDER, writable=True)],
             env={"MPLCONFIGDIR": "/tmp/matplotlib", "MPLBACKEND": f"module://{chart_prelude.BACKEND}"},  # noqa: S108
             deadline_s=TIMEOUT_S,
@@ -85,14 +93,19 @@ class _Interpreter:
             idle_s=None,
             lifetime_s=None,
         )
-        prepared = session.run(chart_prelude.PRELUDE)
+        prepared = session.run(f"{chart_prelude.PRELUDE}\n{output_prelude.PRELUDE}")
         if prepared.exit_code != 0:
             raise RuntimeError(prepared.stderr.decode(errors="replace"))
         return session
 
+    def _note_printed(self, printed: bytes) -> bytes:
+        """Keep the end of what code prints, as it prints it."""
+        self._printed = (self._printed + printed)[-MAX_PRINTED_BYTES:]
+        return b""
+
     def _finish_charts(self) -> None:
         """Save the charts that the code left open, and note how they are described."""
-        self._session.run(chart_prelude.FINISH, deadline_s=TIMEOUT_S)
+        self._session.run(f"{chart_prelude.FINISH}\n{output_prelude.FINISH}", deadline_s=TIMEOUT_S)
         if self._files.has_file(chart_prelude.DESCRIPTIONS):
             self._files.alts.update(orjson.loads(self._files.read(chart_prelude.DESCRIPTIONS)))
             self._files.remove(chart_prelude.DESCRIPTIONS)

@@ -23,6 +23,9 @@ from eclair.sandbox.protocol import (
 )
 from eclair.util.parent_connection import ParentConnection
 
+Handle = Callable[[RequestT], Iterable[ResultT]]
+Send = Callable[[ResultT], None]
+
 _FORBIDDEN = frozenset(
     {
         *("socket.__new__", "socket.connect", "socket.bind", "socket.sendto", "socket.sendmsg"),
@@ -35,11 +38,24 @@ _FORBIDDEN = frozenset(
 
 def serve(
     protocol: SandboxProtocol[RequestT, ResultT],
-    handle: Callable[[RequestT], Iterable[ResultT]],
+    handle: Handle[RequestT, ResultT],
     limits: Callable[[RequestT], ProcessLimits],
 ) -> None:
     """Answer requests from standard input until it ends; exceptions of `handle` fail only that request."""
+    serve_sending(protocol, lambda _: handle, limits)
+
+
+def serve_sending(
+    protocol: SandboxProtocol[RequestT, ResultT],
+    make_handle: Callable[[Send[ResultT]], Handle[RequestT, ResultT]],
+    limits: Callable[[RequestT], ProcessLimits],
+) -> None:
+    """Answer requests as `serve` does, by a handle that is made with a function to send results in between.
+
+    The function can be called from any thread while a request is handled. It renews no limits.
+    """
     parent = ParentConnection(protocol.requests, protocol.results)
+    handle = make_handle(parent.send)
     sys.addaudithook(refuse_network)
     while (request := parent.read()) is not None:
         receive_files()
@@ -49,9 +65,9 @@ def serve(
 
 def _answer(
     request: RequestT,
-    handle: Callable[[RequestT], Iterable[ResultT]],
+    handle: Handle[RequestT, ResultT],
     limits: ProcessLimits,
-    send: Callable[[ResultT], None],
+    send: Send[ResultT],
 ) -> RequestDone | RequestFailed:
     """Send results as they come, and return how the request ended."""
     try:

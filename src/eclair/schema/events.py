@@ -241,7 +241,7 @@ class CallBegan:
 
 @dataclass(frozen=True, slots=True)
 class CallProgressed:
-    """The server of a call tells how far it is; the last of these counts."""
+    """The server of a call tells how far it is, or code what it has printed; the last of these counts."""
 
     call: str
     progress: CallProgress

@@ -197,7 +197,10 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class CallProgress:
-    """Progress of a call: the `share` that is done, from 0 to 1, if its server knows, and what it does, or ""."""
+    """Progress of a call: the `share` that is done, from 0 to 1, if its server knows, and what it does, or "".
+
+    Of code, `text` is the last lines that it has printed.
+    """
 
     share: float | None
     text: str = ""

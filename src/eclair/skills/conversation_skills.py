@@ -8,6 +8,7 @@ from pathlib import PurePosixPath
 
 from eclair.errors import NotFound
 from eclair.python.python_service import PythonRun, PythonService
+from eclair.python.python_sessions import ReportPrinted
 from eclair.schema.principal import Principal
 from eclair.schema.skills import SKILL_FILE, Skill
 from eclair.skills.front_matter import split_front_matter
@@ -64,8 +65,13 @@ class ConversationSkills:
         """Return the instructions of a skill alone. Raises NotFound."""
         return instructions(await self.service.read_files(self.principal, self._find(name).id))
 
-    async def run(self, name: str, script: str, arguments: Sequence[str]) -> PythonRun:
-        """Run a script of a skill in the sandbox. Raises NotFound, and what Python raises."""
+    async def run(
+        self, name: str, script: str, arguments: Sequence[str], report: ReportPrinted | None = None
+    ) -> PythonRun:
+        """Run a script of a skill in the sandbox. `report` is told of what it prints while it runs.
+
+        Raises NotFound, and what Python raises.
+        """
         skill = self._find(name)
         path = script.removeprefix("./")
         if self.sandbox is None or path not in skill.scripts:
@@ -78,7 +84,7 @@ class ConversationSkills:
             code = _RUN.format(path=whole, arguments=list(arguments), folder=str(PurePosixPath(whole).parent))
         else:
             code = _plain_code(_text(skill, files, path), [whole, *arguments])
-        return await python.run(self.principal, self.sandbox.conversation, code)
+        return await python.run(self.principal, self.sandbox.conversation, code, report)
 
     async def list_names(self) -> Sequence[str]:
         """List the names of the conversation's files that a script can read."""

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from eclair.generation.tools import ToolContext, ToolResult
 from eclair.python.python_protocol import FileWritten
 from eclair.python.python_service import PythonService, free_name, media_type
-from eclair.schema.events import Event
+from eclair.schema.events import CallProgressed, Event
 from eclair.schema.principal import Principal
+from eclair.tools.call_progress import report_printed
 from eclair.tools.run_python import PythonArguments, PythonTool, describe_run
 
 MAX_SHOWN_IMAGES = 16
@@ -38,9 +41,15 @@ class CodeInterpreterTool(PythonTool):
 
     async def run(self, arguments: PythonArguments, context: ToolContext) -> AsyncGenerator[Event | ToolResult, None]:
         """Run the code. Raises what the service raises."""
-        found, written = await self._service.run_in_container(self._key, arguments.code, self._inputs)
-        self.images[context.call] = tuple(_data_urls(written))
-        yield ToolResult(describe_run(found), has_failed=found.error is not None)
+        run = partial(self._service.run_in_container, self._key, arguments.code, self._inputs)
+        async with contextlib.aclosing(report_printed(context.call, run)) as reports:
+            async for each in reports:
+                if isinstance(each, CallProgressed):
+                    yield each
+                    continue
+                found, written = each
+                self.images[context.call] = tuple(_data_urls(written))
+                yield ToolResult(describe_run(found), has_failed=found.error is not None)
 
 
 def container_key(principal: Principal, container: str) -> str:

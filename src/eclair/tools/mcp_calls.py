@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, Any
 
 from eclair.errors import EngineBroken
 from eclair.generation.tools import ToolContext
-from eclair.mcp_servers.progress import ProgressThrottle, ReportCallProgress
+from eclair.mcp_servers.progress import ReportCallProgress
 from eclair.mcp_servers.service import CALL_TIMEOUT_S, McpService
 from eclair.schema.elicitations import Elicitation, ElicitationAnswer
 from eclair.schema.events import CallAnswered, CallElicited, CallProgressed, Event
 from eclair.schema.messages import CallProgress
 from eclair.storage.elicitations import ElicitationStore
 from eclair.storage.mcp_servers import StoredMcpServer
+from eclair.tools.call_progress import ProgressThrottle
 
 if TYPE_CHECKING:
     from mcp_types import CallToolResult, ElicitRequestParams, ElicitResult, InputRequiredResult

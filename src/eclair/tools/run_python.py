@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -14,10 +16,11 @@ from eclair.generation.untrusted import neutralize, neutralize_line
 from eclair.llm.base import JSON, PromptMessage
 from eclair.python.python_protocol import MAX_CODE_CHARS, TIMEOUT_S, shorten
 from eclair.python.python_service import FilePreview, PythonRun, PythonService
-from eclair.schema.events import Event
+from eclair.schema.events import CallProgressed, Event
 from eclair.schema.messages import CallAccess, Passage
 from eclair.schema.models import Model
 from eclair.schema.principal import Principal
+from eclair.tools.call_progress import report_printed
 
 PYTHON_TOOL_NAME = "run_python"
 CALL_LIMIT_S = TIMEOUT_S + 60.0
@@ -102,11 +105,16 @@ class PythonTool(LocalTool):
 
     async def run(self, arguments: PythonArguments, context: ToolContext) -> AsyncGenerator[Event | ToolResult, None]:
         """Run the code. Raises what the service raises."""
-        found = await self._service.run(self._principal, self._conversation, arguments.code)
+        run = partial(self._service.run, self._principal, self._conversation, arguments.code)
+        async with contextlib.aclosing(report_printed(context.call, run)) as reports:
+            async for each in reports:
+                yield each if isinstance(each, CallProgressed) else await self._result(each)
+
+    async def _result(self, found: PythonRun) -> ToolResult:
         names: Sequence[str] = ()
         if found.error is not None and "FileNotFoundError" in found.error:
             names = await self._service.list_names(self._principal, self._conversation)
-        yield ToolResult(describe_run(found, names), has_failed=found.error is not None)
+        return ToolResult(describe_run(found, names), has_failed=found.error is not None)
 
 
 def _described_file(file: FilePreview, control_tokens: tuple[str, ...]) -> str:

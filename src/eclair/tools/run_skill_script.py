@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import AsyncGenerator, Sequence
+from functools import partial
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from eclair.generation.tools import LocalTool, ToolContext, ToolResult, define_function
 from eclair.llm.base import JSON, PromptMessage
-from eclair.schema.events import Event
+from eclair.python.python_service import PythonRun
+from eclair.schema.events import CallProgressed, Event
 from eclair.schema.messages import CallAccess, Passage
 from eclair.schema.models import Model
 from eclair.skills.conversation_skills import ConversationSkills
+from eclair.tools.call_progress import report_printed
 from eclair.tools.run_python import CALL_LIMIT_S, describe_run
 
 RUN_SKILL_SCRIPT_TOOL_NAME = "run_skill_script"
@@ -63,9 +67,14 @@ class RunSkillScriptTool(LocalTool):
         self, arguments: SkillScriptArguments, context: ToolContext
     ) -> AsyncGenerator[Event | ToolResult, None]:
         """Run the script. Raises what `ConversationSkills.run` raises."""
-        found = await self._skills.run(arguments.skill, arguments.script, arguments.arguments)
+        run = partial(self._skills.run, arguments.skill, arguments.script, arguments.arguments)
+        async with contextlib.aclosing(report_printed(context.call, run)) as reports:
+            async for each in reports:
+                yield each if isinstance(each, CallProgressed) else await self._result(each)
+
+    async def _result(self, found: PythonRun) -> ToolResult:
         is_lost = found.error is not None and "FileNotFoundError" in found.error
         text = describe_run(found, await self._skills.list_names() if is_lost else ())
         if found.error is not None and not is_lost and found.interpreter == "monty" and found.wants is None:
             text = f"{_NEEDS_MORE}\n\n{text}"
-        yield ToolResult(text, has_failed=found.error is not None)
+        return ToolResult(text, has_failed=found.error is not None)

@@ -218,7 +218,10 @@ export interface Elicitation {
   readonly action: ElicitationAction | null;
 }
 
-/** Progress of a call: the `share` that is done, from 0 to 1, if its server knows, and what it does, or "". */
+/** Progress of a call: the `share` that is done, from 0 to 1, if its server knows, and what it does, or "".
+ *
+ * Of code, `text` is the last lines that it has printed.
+ */
 export interface CallProgress {
   readonly share: number | null;
   readonly text: string;
@@ -675,7 +678,7 @@ export interface CallBegan {
   readonly type: "call.began";
 }
 
-/** The server of a call tells how far it is; the last of these counts. */
+/** The server of a call tells how far it is, or code what it has printed; the last of these counts. */
 export interface CallProgressed {
   readonly call: string;
   readonly progress: CallProgress;

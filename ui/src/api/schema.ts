@@ -11313,7 +11313,11 @@ export interface components {
             readonly calls: readonly components["schemas"]["CallBody"][];
             readonly next: number | null;
         };
-        /** @description Progress of a call: the `share` that is done, from 0 to 1, if its server knows, and what it does, or "". */
+        /**
+         * @description Progress of a call: the `share` that is done, from 0 to 1, if its server knows, and what it does, or "".
+         *
+         *     Of code, `text` is the last lines that it has printed.
+         */
         readonly CallProgress: {
             readonly share: number | null;
             /** @default  */
