@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import orjson
@@ -45,6 +46,19 @@ async def test_a_model_reads_its_error(server: Server) -> None:
     assert answer["calls"][0]["outcome"] == "failed"
     lost = await server.say(await server.begin(), call("open('sales.csv').read()"))
     assert "FileNotFoundError" in part(lost, "tool_result")["text"]
+
+
+async def test_a_stopped_call_is_ended_and_says_nothing_later(server: Server) -> None:
+    id = await server.begin()
+    await server.say(id, call("kept = 6"))
+    run = (await server.ask(id, call("import time\ntime.sleep(9)\nprint('late')\nkept = 0")))["run"]
+    async with asyncio.timeout(60):
+        while not (calls := (await server.message(run))["calls"]) or not calls[0]["has_begun"]:  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+    await server.post(f"/api/runs/{run}/stop")
+    assert (await server.answered(run))["calls"][0]["outcome"] == "stopped"
+    again = await server.say(id, call("kept * 7"))
+    assert part(again, "tool_result")["text"] == "Output:\n42\n\nFiles made: none"
 
 
 async def test_a_missing_data_tool_is_said_with_what_to_do(server: Server) -> None:

@@ -118,9 +118,7 @@ class PythonService:
                 inputs = await self._find_inputs(principal, conversation, {file.name for file in stored})
                 async with self._open_inputs(inputs) as attached:
                     request = await self._request(principal, conversation, code, session, stored, state)
-                    result = await session.run(replace(request, inputs=attached), report)
-            if result.run.is_over:
-                await self._sessions.end(conversation)
+                    result = await self._ask(conversation, session, replace(request, inputs=attached), report)
             return await self._keep(principal, conversation, session, result, lost=lost, began=began)
 
     def give_files(self, conversation: str, folder: str, files: Mapping[str, bytes]) -> None:
@@ -153,9 +151,7 @@ class PythonService:
             session = self._sessions.find(key) or await self._sessions.open(key, self.interpreter)
             async with self._sessions.using(session), self._open_inputs(inputs) as attached:
                 request = RunCode(code, attached, tools=str(self.tools.folder))
-                result = await session.run(request, report)
-            if result.run.is_over:
-                await self._sessions.end(key)
+                result = await self._ask(key, session, request, report)
         now = int(time.time() * 1000)
         files = [
             WorkspaceFile(each.name, 1, len(each.data), media_type(each.name), now, "", each.alt)
@@ -227,6 +223,18 @@ class PythonService:
         if self.interpreter == "monty" and kept.interpreter == monty_version() and kept.data:
             return session, kept.data, False
         return session, None, True
+
+    async def _ask(
+        self, key: str, session: PythonSession, request: RunCode, report: ReportPrinted | None
+    ) -> SessionResult:
+        """Run code in a session, and end the session with it if it is over or nobody waits for the code any more."""
+        result: SessionResult | None = None
+        try:
+            result = await session.run(request, report)
+            return result
+        finally:
+            if result is None or result.run.is_over:
+                await self._sessions.end(key)
 
     async def _request(
         self,
