@@ -110,6 +110,7 @@ from eclair.services import (
 from eclair.settings import Settings
 from eclair.skills.service import SkillService
 from eclair.skills.skill_fit import SkillFit
+from eclair.speech.recognizer_choice import RecognizerChoice
 from eclair.speech.speech_parts import SpeechParts
 from eclair.speech.speech_request import SpeakingService
 from eclair.speech.transcription import TranscriptionService
@@ -225,6 +226,7 @@ class App:
     speech_parts: SpeechParts
     speaking: SpeakingService
     transcription: TranscriptionService
+    recognizers: RecognizerChoice
 
     def __init__(
         self,
@@ -338,8 +340,8 @@ class App:
         self.speaking = await stack.enter_async_context(
             open_speaking(self.settings, self.speech_parts, self.ledger, self.registry)
         )
-        self.transcription = await stack.enter_async_context(
-            open_transcription(self.settings, self.speech_parts, self.ledger, self.registry)
+        self.transcription, self.recognizers = await stack.enter_async_context(
+            open_transcription(live, storage.speech_settings, self.speech_parts, self.ledger, self.registry)
         )
         documents = await stack.enter_async_context(
             open_documents(
@@ -459,7 +461,7 @@ class App:
         archives = ArchiveImporter(storage, self.ingestor, self.gallery, self.preferences, self.servers, self.skills)
         self.imports = ImportService(storage, archives, self.settings.data_dir / "imports", self.changes)
         stack.callback(self.imports.close)
-        following = (self.web, self.rights, self.budgets, self.compliance_settings, self.changes)
+        following = (self.web, self.rights, self.budgets, self.compliance_settings, self.recognizers, self.changes)
         self.web_settings, self.policy = await stack.enter_async_context(
             open_policy(live, storage, self.vault, *following)
         )

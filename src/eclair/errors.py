@@ -298,6 +298,10 @@ class SpeechPartMissing(ModelMissing):
     code = "speech_part_missing"
 
 
+class RecognizerMissing(SpeechPartMissing):
+    code = "recognizer_missing"
+
+
 class ImageModelMissing(ModelMissing):
     code = "image_model_missing"
 

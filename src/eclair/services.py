@@ -58,9 +58,10 @@ from eclair.python.data_tools import DataTools
 from eclair.python.python_service import PythonService
 from eclair.schema.jobs import ALL_WORK, WorkKind
 from eclair.settings import Settings
-from eclair.speech.engine_recognition import choose_recognizer
+from eclair.speech.engine_recognition import ChosenRecognizer
 from eclair.speech.listening_parts import ListeningParts
 from eclair.speech.recognition import SpeechRecognizer, recording_recognizer
+from eclair.speech.recognizer_choice import RecognizerChoice
 from eclair.speech.speech_parts import SpeechParts
 from eclair.speech.speech_request import SpeakingService
 from eclair.speech.synthesis import SpeechSynthesizer
@@ -72,6 +73,7 @@ from eclair.storage.change_feed import ChangeFeed
 from eclair.storage.integrity_watch import IntegrityWatch
 from eclair.storage.secrets import Vault
 from eclair.storage.signing_key import SigningKey
+from eclair.storage.speech_settings import SpeechSettingsStore
 from eclair.transfer.person_erasure import PersonErasure
 from eclair.util.background import IdleScheduler
 from eclair.web.feeds.service import FeedService
@@ -147,7 +149,7 @@ async def open_documents(
         if recognizer is None:
             recognizer = recording_recognizer(settings, ListeningParts(models_dir or settings.data_dir))
             stack.push_async_callback(recognizer.close)
-        hearing = choose_recognizer(settings, registry, recognizer, ledger.reading_for_caller)
+        hearing = ChosenRecognizer(recognizer, registry, ledger.reading_for_caller)
         # one sandbox more, so that what somebody waits for is read beside the rest
         parser = Parser(
             workers=at_once + 1, labels=classifier_file(models_dir or settings.data_dir), recognizer=hearing
@@ -242,6 +244,7 @@ async def open_policy(
     rights: Rights,
     budgets: Budgets,
     compliance_settings: ComplianceSettingsService,
+    recognizers: RecognizerChoice,
     changes: ChangeFeed,
 ) -> AsyncGenerator[tuple[WebSettingsService, PolicyService]]:
     """Open the web settings and the policy, and follow what other processes change of them and of compliance."""
@@ -255,6 +258,7 @@ async def open_policy(
         budgets.reload()
         await web_settings.reload()
         await compliance_settings.reload()
+        await recognizers.reload()
         if (stored := await storage.announcements.list_announcements()) != shown:
             shown = stored
             changes.publish_to_all("announcements")
@@ -343,13 +347,16 @@ async def open_speaking(
 
 @asynccontextmanager
 async def open_transcription(
-    settings: Settings, parts: SpeechParts, ledger: UsageLedger, registry: Registry
-) -> AsyncGenerator[TranscriptionService]:
-    """Open the recognition of speech; its processes start with the first sound."""
+    live_settings: LiveSettings, store: SpeechSettingsStore, parts: SpeechParts, ledger: UsageLedger, registry: Registry
+) -> AsyncGenerator[tuple[TranscriptionService, RecognizerChoice]]:
+    """Open the recognition of speech, and the choice of its model. Its processes start with the first sound."""
+    settings = live_settings.current
     base = SpeechRecognizer(parts.listening, settings.speech_threads)
-    chosen = recording_recognizer(settings, parts.listening)
+    chosen = recording_recognizer(settings, parts.listening, lambda: live_settings.current)
+    choice = RecognizerChoice(live_settings, store, registry, chosen)
     try:
-        yield TranscriptionService(base, chosen, ledger, registry, settings.transcriber)
+        await choice.reload()
+        yield TranscriptionService(base, chosen, ledger, registry), choice
     finally:
         await base.close()
         await chosen.close()

@@ -89,6 +89,10 @@ def test_an_answer_is_read_sentence_by_sentence_while_it_is_written(opening: Ope
     page = opening(speaking, viewport={"width": 390, "height": 900}).new_page()
     sounds = listen_in(page)
     page.goto("/settings/speech")
+    with page.expect_response(lambda reply: reply.request.method == "PUT") as chosen:
+        page.get_by_role("radio", name="Automatic (Whisper base)").press("ArrowDown")
+    assert chosen.value.json()["chosen"] == "whisper-base"
+    expect(page.get_by_role("radio", name="Whisper base 74 MB")).to_be_checked()
     page.get_by_role("radio", name="Emma United Kingdom").check()
     page.get_by_role("button", name="Listen Emma (English)").click()
     page.wait_for_function("() => [...players].some(player => player.currentTime > 0.2)", timeout=SPEECH_MS)

@@ -33,6 +33,7 @@ class Hearing:
     """Hears the last letter of a file, twice, a minute apart; b is damaged."""
 
     is_ready = True
+    model_id = "whisper-base"
 
     async def recognize(
         self,

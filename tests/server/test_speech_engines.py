@@ -18,6 +18,7 @@ from tests.server.test_v1 import client_of
 from tests.speech.conftest import SOUNDS, lend_listening, lend_speaking
 from tests.support import Server, serving
 
+ADDRESS = "/api/speech/recognizers"
 SAID = [(0.5, 2.0, " The gate is closed."), (2.5, 4.0, " It opens on Friday.")]
 
 
@@ -121,3 +122,46 @@ async def test_what_is_installed_is_listed(settings: Settings) -> None:
         for id in ("whisper-base", "kokoro"):
             assert not models[id]["capabilities"]["completion_chat"]
             assert (await server.get(f"/v1/models/{id}")).body["id"] == id
+
+
+async def test_an_administrator_chooses_what_hears_recordings(settings: Settings) -> None:
+    async with hearing(settings) as (server, ears):
+        listed = (await server.get(ADDRESS)).body
+        assert {key: listed[key] for key in ("chosen", "used", "fixed", "fault")} == {
+            "chosen": "auto", "used": "whisper-base", "fixed": False, "fault": None,
+        }  # fmt: skip
+        kinds = {each["id"]: (each["kind"], each["engine"], each["installed"]) for each in listed["recognizers"]}
+        assert kinds["whisper-base"] == ("base", None, False)
+        assert kinds["whisper-medium"] == ("larger", None, False)
+        assert kinds["whisper-large"] == ("server", "ears", True)
+        assert "tts-voice" not in kinds
+        missing = await server.call("PUT", ADDRESS, {"transcriber": "whisper-medium"})
+        assert missing.status == 404
+        assert missing.body["error"]["message"].startswith(
+            "whisper-medium, which was chosen for recordings, is missing;"
+        )
+        assert (await server.call("PUT", ADDRESS, {"transcriber": "whisper-large"})).body["used"] == "whisper-large"
+        file = await ready(server, await add(server, (SOUNDS / "english.webm").read_bytes(), "english.webm"))
+        assert file["state"] == "ready", file
+        assert any("audio" in call.path for call in ears.standin.calls)
+
+
+async def test_a_chosen_model_that_is_missing_says_so_until_it_is_back(settings: Settings) -> None:
+    async with hearing(settings) as (server, _):
+        assert (await server.call("PUT", ADDRESS, {"transcriber": "whisper-large"})).status == 200
+    async with serving(replace(settings, embedder="off")) as server:
+        listed = (await server.get(ADDRESS)).body
+        assert (listed["chosen"], listed["used"]) == ("whisper-large", "whisper-large")
+        assert listed["fault"].startswith("whisper-large, which was chosen for recordings, is missing;")
+        file = await ready(server, await add(server, (SOUNDS / "english.webm").read_bytes(), "english.webm"))
+        assert (file["state"], file["fault"]["code"]) == ("failed", "recognizer_missing")
+        assert file["fault"]["message"].startswith("No server has whisper-large, which was chosen for recordings;")
+    async with hearing(settings) as (server, _):
+        assert (await ready(server, file))["state"] == "ready"
+
+
+async def test_what_the_settings_file_says_is_not_chosen(settings: Settings) -> None:
+    async with hearing(settings, transcriber="whisper-large") as (server, _):
+        listed = (await server.get(ADDRESS)).body
+        assert (listed["chosen"], listed["fixed"]) == ("whisper-large", True)
+        assert (await server.call("PUT", ADDRESS, {"transcriber": "auto"})).status == 409

@@ -426,7 +426,11 @@ def _add_models(command: _Command) -> None:
     python.add_argument("--json", action="store_true", help="print the status as JSON")
     speech = command("speech", "install, show or remove what recognizes and makes speech")
     speech.add_argument(
-        "what", nargs="?", choices=("status", "install", "remove"), default="status", help="status by default"
+        "what",
+        nargs="?",
+        choices=("status", "install", "remove", "recognizers"),
+        default="status",
+        help="status by default; recognizers lists the models that can transcribe recordings",
     )
     speech.add_argument("part", nargs="?", choices=("listening", "speaking"), help="only this part")
     speech.add_argument("--json", action="store_true", help="print the status as JSON")
@@ -439,6 +443,11 @@ def _add_models(command: _Command) -> None:
         help="text by default; others have times",
     )
     transcribe.add_argument("--language", metavar="CODE", help="the spoken language, such as fr; else recognized")
+    transcribe.add_argument(
+        "--model",
+        metavar="NAME",
+        help="the Whisper model to use; `eclair speech recognizers` lists them",
+    )
     transcribe.add_argument("--translate", action="store_true", help="write it in English")
     models = command("models", "list the available models", _local_option())
     models.add_argument("--json", action="store_true", help="print the list as JSON")

@@ -26,6 +26,7 @@ from eclair.schema.messages import Attachment, LibraryName
 from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.services import DocumentComponents, open_documents
 from eclair.settings import Settings
+from eclair.speech.recognizer_choice import with_speech_settings
 from eclair.storage.change_feed import ChangeFeed
 from eclair.storage.documents import DocumentState
 from eclair.storage.files import FileState
@@ -59,6 +60,7 @@ async def open_sources(
     idle = IdleScheduler()
     with contextlib.ExitStack() as stack:
         models_dir = settings.data_dir
+        settings = await asyncio.to_thread(with_speech_settings, settings)
         if not libraries:
             settings = replace(settings, data_dir=_temporary_folder(stack), blobs_url=None, blobs_key_file=None)
         async with _open_documents(settings, registry, idle, models_dir, ledger) as components:

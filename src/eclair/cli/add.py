@@ -33,6 +33,7 @@ from eclair.network.policy import OutboundPolicy
 from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.services import DocumentComponents, open_documents
 from eclair.settings import Settings
+from eclair.speech.recognizer_choice import with_speech_settings
 from eclair.storage.base import Storage
 from eclair.storage.change_feed import ChangeFeed
 from eclair.storage.files import FileState
@@ -89,6 +90,7 @@ async def _add(settings: Settings, request: SyncRequest, watch: bool, terminal: 
 @asynccontextmanager
 async def open_documents_storage(settings: Settings) -> AsyncGenerator[tuple[Storage, DocumentComponents]]:
     """Open the database and the services that read documents, without an embedded model."""
+    settings = await asyncio.to_thread(with_speech_settings, settings)
     storage = await asyncio.to_thread(open_storage, settings)
     calls = EgressLog(storage.egress)
     try:

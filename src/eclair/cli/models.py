@@ -33,6 +33,7 @@ from eclair.network.gate import OutboundGate
 from eclair.schema.images import ImageModel
 from eclair.schema.models import Model
 from eclair.settings import Settings
+from eclair.speech.recognizer_choice import with_speech_settings
 from eclair.speech.whisper_models import WHISPER_MODELS, WhisperChoice, WhisperModel
 from eclair.util.humanize import format_size
 
@@ -177,7 +178,7 @@ def _whisper_cells(model: WhisperModel, settings: Settings) -> tuple[str, ...]:
 def _whisper_state(model: WhisperModel, settings: Settings) -> str:
     if not model.is_installed(settings.data_dir):
         return f"not here: `eclair pull {model.id}`"
-    chosen = WhisperChoice(settings.transcriber, settings.data_dir).find_larger()
+    chosen = WhisperChoice(with_speech_settings(settings).transcriber, settings.data_dir).find_larger()
     return "transcriber" if chosen == model else "installed"
 
 

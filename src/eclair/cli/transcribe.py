@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import time
 from contextlib import aclosing
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import orjson
@@ -20,6 +20,8 @@ from eclair.speech.captions import write_srt, write_vtt
 from eclair.speech.listening_parts import ListeningParts
 from eclair.speech.recognition import LANGUAGES, RecognitionOptions, recording_recognizer
 from eclair.speech.recognition_protocol import SoundHeard, SoundOpened, SpokenSegment
+from eclair.speech.recognizer_choice import with_speech_settings
+from eclair.speech.whisper_models import BASE_MODEL, WHISPER_MODELS, find_whisper_model
 from eclair.util.humanize import format_duration, format_moment
 
 MIN_ESTIMATED_S = 5.0
@@ -27,7 +29,12 @@ MIN_ESTIMATED_S = 5.0
 
 
 def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
-    settings = load_settings(arguments).settings
+    settings = with_speech_settings(load_settings(arguments).settings)
+    if arguments.model is not None:
+        if arguments.model != BASE_MODEL and find_whisper_model(arguments.model) is None:
+            names = ", ".join((BASE_MODEL, *(model.id for model in WHISPER_MODELS)))
+            raise InvalidInput(f"There is no Whisper model {arguments.model}; choose one of {names}.")
+        settings = replace(settings, transcriber=arguments.model)
     log_if_debugging(settings)
     if arguments.language is not None and arguments.language not in LANGUAGES:
         raise InvalidInput(f"{arguments.language} is no language that is recognized; send a code such as fr.")

@@ -30,7 +30,7 @@ from eclair.documents.parse_protocol import (
 )
 from eclair.documents.readers.file_type import SOUND_TYPES
 from eclair.documents.speech_pages import heard_until, speech_pages
-from eclair.errors import NotFound, TooLarge, UnreadableFile, UserError
+from eclair.errors import NotFound, SpeechPartMissing, TooLarge, UnreadableFile, UserError
 from eclair.sandbox.pool import SandboxPool, SandboxWorker
 from eclair.sandbox.protocol import Rejected, SandboxError
 from eclair.schema.documents import About, Opened, Page, Prepared, SoundMember, UnreadPart
@@ -78,9 +78,10 @@ class Parser:
         self._pictures = asyncio.Semaphore(1)
 
     @property
-    def can_hear(self) -> bool:
-        """True while recordings can be read."""
-        return self._recognizer is not None and self._recognizer.is_ready
+    def hears_with(self) -> str | None:
+        """The model that transcribes recordings; None while they can't be read."""
+        recognizer = self._recognizer
+        return recognizer.model_id if recognizer is not None and recognizer.is_ready else None
 
     async def read(
         self, path: Path, name: str, kept: Sequence[Page] = ()
@@ -132,7 +133,7 @@ class Parser:
         self, path: Path, name: str, members: Sequence[SoundMember], heard: Sequence[Page], count: int
     ) -> AsyncGenerator[Opened | Page | UnreadPart]:
         """Yield the pages of recordings in a file behind its `count` other pages and those `heard` before."""
-        if not self.can_hear:
+        if self.hears_with is None:
             for member in members:
                 yield UnreadPart(f"In {name}: {member.name} {UNHEARD}")
             return
@@ -161,6 +162,8 @@ class Parser:
                                 yield UnreadPart(f"In {name}: {piece.message}")
             except (UnreadableFile, TooLarge) as error:
                 yield UnreadPart(f"In {name}: {error.message}")
+            except SpeechPartMissing:
+                yield UnreadPart(f"In {name}: {member.name} {UNHEARD}")
 
     async def unpack_sound(self, path: Path, name: str, member: str, target: IO[bytes]) -> None:
         """Write the recording that `member` names in an archive or e-mail into `target`.

@@ -20,7 +20,16 @@ from eclair.documents.background_embedding import BackgroundEmbedder, FindOwner,
 from eclair.documents.background_reading import BackgroundReader
 from eclair.documents.document_parser import READER_VERSION, SET_ASIDE, UNHEARD, Parser
 from eclair.documents.embeddings import Embedder
-from eclair.errors import Conflict, EclairError, InvalidInput, NotFound, SpeechPartMissing, StoreError, TooLarge
+from eclair.errors import (
+    Conflict,
+    EclairError,
+    InvalidInput,
+    NotFound,
+    RecognizerMissing,
+    SpeechPartMissing,
+    StoreError,
+    TooLarge,
+)
 from eclair.schema.ids import Clock, new_id
 from eclair.schema.jobs import ALL_WORK, WorkKind
 from eclair.schema.principal import Principal
@@ -89,7 +98,7 @@ class Ingestor:
         self._deleting = asyncio.Lock()
         self._notified = 0.0
         self._released = 0.0
-        self._could_hear = False
+        self._heard_with: str | None = None
         self.embedding = BackgroundEmbedder(storage, embedder, idle, lambda ended: self._notify(now=ended), find_owner)
         self._reading = BackgroundReader(storage, blobs, parser, self.embedding, self._announce_progress)
 
@@ -304,7 +313,7 @@ class Ingestor:
         if time.monotonic() - self._released >= RELEASE_INTERVAL_S:
             self._released = time.monotonic()
             await free_dead_claims(jobs, self._storage.processes)
-        if self._parser.can_hear != self._could_hear:
+        if self._parser.hears_with != self._heard_with:
             await self._queue_unheard()
         if "read" in self._work and await jobs.has_unread():
             self._reading.wake()
@@ -312,15 +321,17 @@ class Ingestor:
             await self.embedding.look_for_chunks()
 
     async def _queue_unheard(self) -> None:
-        """Queue the recordings that wait for the parts that recognize speech, once these are installed.
+        """Queue the recordings that wait for what recognizes speech, once it is there, or another model is chosen.
 
         So are those in other files that were left out before they could be heard. Raises StoreError.
         """
-        self._could_hear = self._parser.can_hear
-        if not self._could_hear:
+        self._heard_with = self._parser.hears_with
+        if self._heard_with is None:
             return
         documents = self._storage.documents
-        unheard = await documents.list_failed(SpeechPartMissing.code)
+        unheard: list[str] = []
+        for code in (SpeechPartMissing.code, RecognizerMissing.code):
+            unheard += await documents.list_failed(code)
         for remark in (UNHEARD, SET_ASIDE):
             unheard += await documents.list_remarked(remark)
         for sha256 in dict.fromkeys(unheard):

@@ -69,7 +69,7 @@ ROUTE_MODULES: dict[str, tuple[str, ...]] = {
     "api/marks": ("api.provenance",),
     "api/pictures": ("api.images",),
     "api/python": ("api.python",),
-    "api/speech": ("api.speech_parts", "api.speech", "api.dictation"),
+    "api/speech": ("api.speech_parts", "api.recognizers", "api.speech", "api.dictation"),
     "api/backups": ("api.backups",),
     "api/storage": ("api.storage_state",),
     "api/jobs": ("api.jobs",),

@@ -42,6 +42,7 @@ ROUTE_RIGHTS = (
     RouteRight("/api/tuning", WRITING, ADMINS),
     RouteRight("/api/python", WRITING, ADMINS),
     RouteRight("/api/speech/parts", WRITING, ADMINS),
+    RouteRight("/api/speech/recognizers", WRITING, ADMINS),
     RouteRight("/api/web/settings", WRITING, ADMINS),
     RouteRight("/api/compliance/settings", READING, OVERSEERS),
     RouteRight("/api/compliance/settings", WRITING, ADMINS),

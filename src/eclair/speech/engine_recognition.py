@@ -3,32 +3,38 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncGenerator
 from pathlib import Path
 
-from eclair.errors import EngineRefused, InvalidInput
+from eclair.errors import EngineRefused, InvalidInput, NotFound, RecognizerMissing
 from eclair.generation.usage import ReadTexts
 from eclair.llm.base import Engine, HearingEngine, SoundUpload
 from eclair.llm.registry import Registry
 from eclair.schema.models import Model
-from eclair.settings import Settings
-from eclair.speech.recognition import RecognitionOptions, Recognizer, SpeechRecognizer
+from eclair.speech.recognition import RecognitionOptions, SpeechRecognizer
 from eclair.speech.recognition_protocol import RecognitionResult, SoundHeard, SoundOpened, SpokenSegment
-from eclair.speech.whisper_models import BASE_MODEL, find_whisper_model
 
 
-class EngineRecognizer:
-    """Recognizes recordings that are documents with a model of an engine, which is looked up each time.
+class ChosenRecognizer:
+    """Recognizes recordings that are documents with the model that is chosen: of this installation, or of an engine.
 
-    `reading` counts the text to the person on whose behalf it is asked.
+    `own` has the choice, which may change. `reading` counts the text of an engine to the person on whose behalf it is
+    asked.
     """
 
-    is_ready = True
-
-    def __init__(self, registry: Registry, model: str, reading: ReadTexts) -> None:
+    def __init__(self, own: SpeechRecognizer, registry: Registry, reading: ReadTexts) -> None:
+        self._own = own
         self._registry = registry
-        self._model = model
         self._reading = reading
+
+    @property
+    def is_ready(self) -> bool:
+        return self._own.server_model is not None or self._own.is_ready
+
+    @property
+    def model_id(self) -> str:
+        return self._own.model_id
 
     async def recognize(
         self,
@@ -36,19 +42,25 @@ class EngineRecognizer:
         name: str,
         options: RecognitionOptions = RecognitionOptions(),  # noqa: B008
     ) -> AsyncGenerator[RecognitionResult]:
-        """See `Recognizer`. Raises UpstreamError, NotFound and BudgetExceeded."""
-        engine, model = await self._registry.resolve_for_house(self._model)
+        """See `Recognizer`. Raises RecognizerMissing, UpstreamError and BudgetExceeded, and as that of `own` does."""
+        name_there = self._own.server_model
+        if name_there is None:
+            async with contextlib.aclosing(self._own.recognize(path, name, options)) as heard:
+                async for result in heard:
+                    yield result
+            return
+        try:
+            engine, model = await self._registry.resolve_for_house(name_there)
+        except NotFound:
+            raise RecognizerMissing(
+                f"No server has {name_there}, which was chosen for recordings; start its server, or choose "
+                "another in Settings › Speech."
+            ) from None
         async with self._reading(model, [options.prompt]) as count:
             results = await hear_with_engine(engine, model, path, name, options)
             count(spoken_tokens(results))
         for result in results:
             yield result
-
-
-def choose_recognizer(settings: Settings, registry: Registry, own: SpeechRecognizer, reading: ReadTexts) -> Recognizer:
-    """Return the recognizer of the settings for recordings that are documents; `own` is that of this installation."""
-    is_own = settings.transcriber in ("auto", BASE_MODEL) or find_whisper_model(settings.transcriber) is not None
-    return own if is_own else EngineRecognizer(registry, settings.transcriber, reading)
 
 
 async def hear_with_engine(

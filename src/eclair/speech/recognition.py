@@ -8,12 +8,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from eclair.errors import SpeechPartMissing, TooLarge, UnreadableFile, UserError
+from eclair.errors import RecognizerMissing, SpeechPartMissing, TooLarge, UnreadableFile, UserError
 from eclair.sandbox.pool import SandboxPool
 from eclair.sandbox.protocol import Rejected, SandboxError
 from eclair.settings import Settings
@@ -25,7 +25,7 @@ from eclair.speech.recognition_protocol import (
     RecognizeSpeech,
     SpokenSegment,
 )
-from eclair.speech.whisper_models import WhisperChoice, WhisperModel
+from eclair.speech.whisper_models import BASE_MODEL, WhisperChoice, WhisperModel, find_whisper_model
 
 IDLE_S = 600.0
 RESULT_TIMEOUT_S = 300.0
@@ -77,6 +77,11 @@ class Recognizer(Protocol):
     @property
     def is_ready(self) -> bool: ...
 
+    @property
+    def model_id(self) -> str:
+        """The model that is used now."""
+        ...
+
     def recognize(
         self, path: Path, name: str, options: RecognitionOptions = RecognitionOptions()
     ) -> AsyncGenerator[RecognitionResult]:
@@ -85,56 +90,82 @@ class Recognizer(Protocol):
 
 
 class SpeechRecognizer:
-    """Recognizes speech with the parts that are installed, and their model or a larger one. Call `close` at the end."""
+    """Recognizes speech with the parts that are installed, and their model or a larger one. Call `close` at the end.
 
-    def __init__(self, parts: ListeningParts, threads: int = 1, choice: WhisperChoice | None = None) -> None:
-        self._parts = parts
+    `choose` is asked at each use for the choice that is in force.
+    """
+
+    def __init__(
+        self, parts: ListeningParts, threads: int = 1, choose: Callable[[], WhisperChoice] | None = None
+    ) -> None:
+        self.parts = parts
         self._threads = threads
-        self._choice = choice
+        self._choose = choose
         readable = [os.fspath(parts.folder)]
-        if choice is not None:
-            readable.append(os.fspath(choice.folder))
+        if choose is not None:
+            readable.append(os.fspath(choose().folder))
         self._waited_for = SandboxPool(
             PROTOCOL, max_processes=1, linger=True, readable=readable, host_idle_s=IDLE_S, worker_idle_s=IDLE_S
         )
         # A process that has lowered its priority can't raise it again for the next recording.
         self._background = SandboxPool(PROTOCOL, max_processes=2, readable=readable, reuse=False)
 
+    @property
+    def _choice(self) -> WhisperChoice | None:
+        return self._choose() if self._choose is not None else None
+
+    @property
+    def server_model(self) -> str | None:
+        """The model of a server that was chosen in place of those of this machine."""
+        choice = self._choice
+        if choice is None or choice.transcriber in ("auto", BASE_MODEL):
+            return None
+        return choice.transcriber if find_whisper_model(choice.transcriber) is None else None
+
+    @property
+    def model_id(self) -> str:
+        """The model that was chosen: Whisper base, a larger one, or one of a server."""
+        larger = self.find_larger()
+        return self.server_model or (larger.id if larger is not None else BASE_MODEL)
+
     def find_larger(self, task: RecognitionTask = "transcribe") -> WhisperModel | None:
         """Return the model that hears in place of Whisper base, on this machine or not."""
-        return self._choice.find_larger(task) if self._choice is not None else None
+        choice = self._choice
+        return choice.find_larger(task) if choice is not None else None
 
     @property
     def is_ready(self) -> bool:
-        return self._parts.is_ready and self._find_missing("transcribe") is None
+        return self.parts.is_ready and self._find_missing("transcribe") is None
 
     def check_ready(self, task: RecognitionTask = "transcribe") -> None:
         """Raises SpeechPartMissing where the parts or the model aren't installed."""
-        if not self._parts.is_ready:
+        if not self.parts.is_ready:
             raise SpeechPartMissing(
                 "What recognizes speech isn't installed; see Settings › Speech, or `eclair speech install`."
             )
         if (missing := self._find_missing(task)) is not None:
-            raise SpeechPartMissing(
-                f"{missing.id} isn't on this machine, which `transcriber` names; get it in Settings › Models, "
-                f"or with `eclair pull {missing.id}`."
+            raise RecognizerMissing(
+                f"{missing.id}, which was chosen for recordings, isn't on this machine; download it in Settings › "
+                f"Models or with `eclair pull {missing.id}`, or choose another in Settings › Speech."
             )
 
     def _find_missing(self, task: RecognitionTask) -> WhisperModel | None:
-        larger = self.find_larger(task)
-        if larger is None or self._choice is None or larger.is_installed(self._choice.data_dir):
+        choice = self._choice
+        larger = choice.find_larger(task) if choice is not None else None
+        if larger is None or choice is None or larger.is_installed(choice.data_dir):
             return None
         return larger
 
     def _make_folder(self) -> None:
         """Make the folder of larger models, so that a process that begins now may read one that comes later."""
-        if self._choice is not None:
+        if (choice := self._choice) is not None:
             with contextlib.suppress(OSError):  # where nothing can be written, none comes
-                self._choice.folder.mkdir(parents=True, exist_ok=True)
+                choice.folder.mkdir(parents=True, exist_ok=True)
 
     def _model_folder(self, task: RecognitionTask) -> Path:
-        larger = self.find_larger(task)
-        return self._parts.model if larger is None or self._choice is None else larger.folder(self._choice.data_dir)
+        choice = self._choice
+        larger = choice.find_larger(task) if choice is not None else None
+        return self.parts.model if larger is None or choice is None else larger.folder(choice.data_dir)
 
     async def recognize(
         self,
@@ -144,14 +175,14 @@ class SpeechRecognizer:
     ) -> AsyncGenerator[RecognitionResult]:
         """Yield what is said in a file that people call `name`, as it is recognized. Closing ends the work.
 
-        Raises SpeechPartMissing where the parts aren't installed, UnreadableFile and TooLarge.
+        Raises SpeechPartMissing where the parts or the model aren't installed, UnreadableFile and TooLarge.
         """
         self.check_ready(options.task)
         await asyncio.to_thread(self._make_folder)
         request = RecognizeSpeech(
             path=os.fspath(path),
             name=name,
-            packages=os.fspath(self._parts.folder),
+            packages=os.fspath(self.parts.folder),
             model=os.fspath(self._model_folder(options.task)),
             language=options.language,
             task=options.task,
@@ -181,9 +212,15 @@ class SpeechRecognizer:
         await asyncio.gather(self._waited_for.close(), self._background.close())
 
 
-def recording_recognizer(settings: Settings, parts: ListeningParts) -> SpeechRecognizer:
-    """Return the recognizer of this installation for recordings; larger models are in the data folder of the parts."""
-    return SpeechRecognizer(parts, settings.speech_threads, WhisperChoice(settings.transcriber, parts.data_dir))
+def recording_recognizer(
+    settings: Settings, parts: ListeningParts, find_settings: Callable[[], Settings] | None = None
+) -> SpeechRecognizer:
+    """Return the recognizer of this installation for recordings; larger models are in the data folder of the parts.
+
+    `find_settings` gives the settings in force, where they can change.
+    """
+    find = find_settings or (lambda: settings)
+    return SpeechRecognizer(parts, settings.speech_threads, lambda: WhisperChoice(find().transcriber, parts.data_dir))
 
 
 def _rejection(rejected: Rejected) -> UserError:

@@ -15,9 +15,9 @@ from eclair.schema.principal import Principal
 from eclair.speech.engine_recognition import hear_with_engine, spoken_tokens
 from eclair.speech.recognition import RecognitionOptions, SpeechRecognizer, Transcript
 from eclair.speech.recognition_protocol import RecognitionResult, RecognitionTask, SoundHeard, SpokenSegment
-from eclair.speech.whisper_models import BASE_MODEL, find_whisper_model
+from eclair.speech.whisper_models import BASE_MODEL, BASE_NAME, find_whisper_model
 
-WHISPER = Model(BASE_MODEL, "Whisper base", "listener", maker="OpenAI", license="mit")
+WHISPER = Model(BASE_MODEL, BASE_NAME, "listener", maker="OpenAI", license="mit")
 """The model that recognizes speech, as programs name it."""
 OPENAI_NAMES = frozenset({"whisper-1", "gpt-4o-transcribe", "gpt-4o-mini-transcribe"})
 """Names that programs send by default, for which it stands in."""
@@ -26,9 +26,9 @@ OPENAI_NAMES = frozenset({"whisper-1", "gpt-4o-transcribe", "gpt-4o-mini-transcr
 class TranscriptionService:
     """Transcribes sound with the model of this installation, or with those of engines.
 
-    `recognizer` has Whisper base, `chosen_recognizer` the larger model that hears recordings, or base. OpenAI's names
+    `recognizer` has Whisper base, `chosen_recognizer` the larger model for recordings, or base. OpenAI's names
     stand for that one (to translate, for the largest that was trained to), or for the model of a server that is
-    `chosen`.
+    chosen.
     """
 
     def __init__(
@@ -37,17 +37,15 @@ class TranscriptionService:
         chosen_recognizer: SpeechRecognizer,
         ledger: UsageLedger,
         registry: Registry,
-        chosen: str = "auto",
     ) -> None:
         self.recognizer = recognizer
         self.chosen_recognizer = chosen_recognizer
         self._ledger = ledger
         self._registry = registry
-        self._chosen = chosen
 
     @property
     def own_models(self) -> list[Model]:
-        """The models of this installation that can be used: Whisper base, and the larger one that hears recordings."""
+        """The models of this installation that can be used: Whisper base, and the larger one for recordings."""
         base = [WHISPER] if self.recognizer.is_ready else []
         larger = self.chosen_recognizer.find_larger()
         return [*base, larger.to_model()] if larger is not None and self.chosen_recognizer.is_ready else base
@@ -61,8 +59,8 @@ class TranscriptionService:
         SpeechPartMissing, UnreadableFile, TooLarge and UpstreamError.
         """
         larger = self.chosen_recognizer.find_larger(options.task)
-        has_own = self._chosen == "auto" or find_whisper_model(self._chosen) is not None
-        standing_in = larger.id if larger is not None else WHISPER.id if has_own else self._chosen
+        server_model = self.chosen_recognizer.server_model
+        standing_in = larger.id if larger is not None and server_model is None else server_model or WHISPER.id
         wanted = standing_in if model in OPENAI_NAMES else model
         if larger is not None and wanted == larger.id:
             own, recognizer = larger.to_model(), self.chosen_recognizer

@@ -30,6 +30,9 @@ FILES = ("config.json", "preprocessor_config.json", "tokenizer.json", "vocabular
 LICENSE = "MIT"
 BASE_MODEL = "whisper-base"
 """The id of the model that comes with the parts."""
+BASE_NAME = "Whisper base"
+BASE_BYTES = 74_000_000
+"""Bytes of its weights in memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +106,7 @@ def find_whisper_model(id: str) -> WhisperModel | None:
 
 @dataclass(frozen=True, slots=True)
 class WhisperChoice:
-    """The choice of the model that hears recordings; models come and go, so it is made at each use."""
+    """The choice of the model that transcribes recordings; models come and go, so it is made at each use."""
 
     transcriber: str
     data_dir: Path

@@ -62,6 +62,7 @@ from eclair.storage.servers import ServerStore
 from eclair.storage.sessions import SessionStore
 from eclair.storage.shares import ShareStore
 from eclair.storage.skills import SkillStore
+from eclair.storage.speech_settings import SpeechSettingsStore
 from eclair.storage.tool_permissions import ToolPermissionStore
 from eclair.storage.usage import UsageStore
 from eclair.storage.web import WebStore
@@ -88,6 +89,7 @@ class Storage:
     canvases: CanvasStore
     chunks: ChunkStore
     compliance_settings: ComplianceSettingsStore
+    speech_settings: SpeechSettingsStore
     conversations: ConversationStore
     documents: DocumentStore
     egress: EgressStore

@@ -163,6 +163,18 @@ def read_compliance_settings(place: StoragePlace) -> ComplianceValues:
     return sqlite.read_stored_compliance_settings(_folder(place))
 
 
+def read_transcriber(place: StoragePlace) -> str | None:
+    """Read the chosen transcriber without creating, locking or migrating anything; None if there is none.
+
+    Raises StoreError.
+    """
+    if (url := _url(place)) is not None:
+        from eclair.storage.postgres import reading as postgres
+
+        return postgres.read_stored_transcriber(url)
+    return sqlite.read_stored_transcriber(_folder(place))
+
+
 def read_policy(place: StoragePlace) -> StoredPolicy | None:
     """Read the policy without creating, locking or migrating anything.
 

@@ -60,6 +60,7 @@ export type ErrorCode =
   | "engine_missing"
   | "model_missing"
   | "speech_part_missing"
+  | "recognizer_missing"
   | "image_model_missing"
   | "download_interrupted"
   | "download_wrong"

@@ -7288,6 +7288,64 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/api/speech/recognizers": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path?: never;
+                readonly cookie?: never;
+            };
+            readonly requestBody?: never;
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["RecognizerList"];
+                    };
+                };
+            };
+        };
+        readonly put: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path?: never;
+                readonly cookie?: never;
+            };
+            readonly requestBody: {
+                readonly content: {
+                    readonly "application/json": components["schemas"]["ChosenTranscriber"];
+                };
+            };
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["RecognizerList"];
+                    };
+                };
+            };
+        };
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/api/speech/voices": {
         readonly parameters: {
             readonly query?: never;
@@ -11534,6 +11592,10 @@ export interface components {
             readonly second_step: "optional" | "required";
             readonly providers: readonly components["schemas"]["CheckedProvider"][];
         };
+        /** @description The id of the model that is to transcribe recordings, or `auto`: the largest Whisper model on this machine. */
+        readonly ChosenTranscriber: {
+            readonly transcriber: string;
+        };
         /**
          * @description Characters `start` to `end` of an answer's part `index` rest on the `quote` from passage `passage`.
          *
@@ -14054,6 +14116,28 @@ export interface components {
             readonly energy: ("measured" | "estimated") | null;
             readonly cost_micros: number | null;
             readonly currency: string | null;
+        };
+        /** @description A model that can transcribe recordings. `size` is the bytes of its weights in memory; null on a server. */
+        readonly RecognizerBody: {
+            readonly id: string;
+            readonly name: string;
+            /** @enum {string} */
+            readonly kind: "base" | "larger" | "server";
+            readonly engine: string | null;
+            readonly size: number | null;
+            readonly installed: boolean;
+        };
+        /**
+         * @description The models, the one that is `chosen` (a name or `auto`), and the one that is `used`.
+         *
+         *     `fixed` says that the settings file chose it; `fault` is a sentence where the chosen one is missing.
+         */
+        readonly RecognizerList: {
+            readonly chosen: string;
+            readonly used: string;
+            readonly fixed: boolean;
+            readonly fault: string | null;
+            readonly recognizers: readonly components["schemas"]["RecognizerBody"][];
         };
         /** @description A model worth downloading in place of the default one. `size` is bytes, None if unknown. */
         readonly RecommendedModel: {

@@ -14,6 +14,11 @@ export type Voices = Reply<"/api/speech/voices", "get">;
 
 export type Voice = Voices["voices"][number];
 
+/** The models that can transcribe recordings, and which one does. */
+export type RecognizerList = Reply<"/api/speech/recognizers", "get">;
+
+export type Recognizer = RecognizerList["recognizers"][number];
+
 /** A sentence to speak, its place in the Markdown, and its voice; null where none speaks its language. */
 export type SpokenSentence = Reply<"/api/speech/sentences", "post">["sentences"][number];
 
@@ -27,6 +32,15 @@ export class Speech extends Resource {
 
   async install(part: SpeechPart): Promise<void> {
     await this.client.call("POST", `/api/speech/parts/${part}`);
+  }
+
+  recognizers(): Promise<RecognizerList> {
+    return this.client.call("GET", "/api/speech/recognizers");
+  }
+
+  /** Choose the model that transcribes recordings, by its id; `auto` is the largest one on the server's machine. */
+  chooseRecognizer(transcriber: string): Promise<RecognizerList> {
+    return this.client.call("PUT", "/api/speech/recognizers", { transcriber });
   }
 
   /** Recognizes a recording, finished or not, from `after` seconds on. Without a language, it is detected. */

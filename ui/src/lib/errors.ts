@@ -11,6 +11,7 @@ const PROBLEMS: Readonly<Record<ErrorCode, PlainKey>> = {
   no_model: "firstNone",
   image_model_missing: "useImageNot",
   speech_part_missing: "speechMissing",
+  recognizer_missing: "recognizerMissing",
   download_interrupted: "problemDownload",
   download_wrong: "problemDownloadWrong",
   key_refused: "problemKey",
@@ -113,7 +114,7 @@ export interface ErrorReport {
 export interface ErrorAction {
   readonly label: PlainKey;
   readonly place: "settings" | "usage";
-  readonly section?: "models" | "servers";
+  readonly section?: "models" | "servers" | "speech";
 }
 
 const MODELS_ACTION: ErrorAction = { label: "models", place: "settings", section: "models" };
@@ -123,6 +124,7 @@ const ACTIONS: { readonly [code in ErrorCode]?: ErrorAction } = {
   model_missing: MODELS_ACTION,
   image_model_missing: MODELS_ACTION,
   speech_part_missing: MODELS_ACTION,
+  recognizer_missing: { label: "speech", place: "settings", section: "speech" },
   model_too_large: MODELS_ACTION,
   key_refused: { label: "changeKey", place: "settings", section: "servers" },
   budget_exceeded: { label: "usage", place: "usage" },

@@ -11,6 +11,7 @@ from eclair.models.catalog import CatalogEntry
 _SIZE = re.compile(r"(?<![a-z0-9.])(\d+(?:\.\d+)?)b(?![a-z0-9])")
 _ACTIVE = re.compile(r"(?<![a-z0-9.])a(\d+(?:\.\d+)?)b(?![a-z0-9])")
 _EMBEDS = re.compile(r"embed|(^|[/-])(bge|gte|e5|minilm)([-_:]|$)")
+_TRANSCRIBES = re.compile(r"whisper|transcri|voxtral|parakeet|canary|(^|[/-])(asr|stt)([-_:]|$)|speech-to-text")
 _NO_CHAT = re.compile(
     r"embed|rerank|whisper|(^|[/-])(tts|bge|gte|e5|minilm|ocr|piper)([-_:]|$)|moderation|"
     r"transcribe|guard|kokoro"
@@ -48,6 +49,11 @@ def is_reranker(id: str) -> bool:
 def is_moderation_model(id: str) -> bool:
     """Return whether a model judges what others write, as far as its name tells."""
     return "moderation" in id.lower()
+
+
+def is_transcription_model(id: str) -> bool:
+    """Return whether a model writes what is said in a recording, as far as its name tells."""
+    return _TRANSCRIBES.search(id.lower()) is not None
 
 
 def is_chat_model(id: str) -> bool:

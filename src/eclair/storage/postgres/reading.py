@@ -13,7 +13,7 @@ from eclair.storage.postgres.bridge import run_bridged, run_in_thread
 from eclair.storage.postgres.connection import PostgresConnection
 from eclair.storage.postgres.database import connect, describe_url, find_format, migrations, translated
 from eclair.storage.servers import StoredServer
-from eclair.storage.sql import compliance_settings, policy, web_settings
+from eclair.storage.sql import compliance_settings, policy, speech_settings, web_settings
 from eclair.storage.sql.api_keys import has_keys
 from eclair.storage.sql.audit_destinations import list_destinations
 from eclair.storage.sql.budgets import has_budgets
@@ -44,6 +44,10 @@ def read_stored_web_settings(url: str) -> StoredWebSettings:
 
 def read_stored_compliance_settings(url: str) -> ComplianceValues:
     return _read(url, lambda db: compliance_settings.read_compliance_settings(db, _ignore), dict)
+
+
+def read_stored_transcriber(url: str) -> str | None:
+    return _read(url, speech_settings.read_transcriber, lambda: None)
 
 
 def read_stored_policy(url: str) -> StoredPolicy | None:

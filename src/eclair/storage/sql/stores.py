@@ -56,6 +56,7 @@ from eclair.storage.sql.servers import SQLServerStore
 from eclair.storage.sql.sessions import SQLSessionStore
 from eclair.storage.sql.shares import SQLShareStore
 from eclair.storage.sql.skills import SQLSkillStore
+from eclair.storage.sql.speech_settings import SQLSpeechSettingsStore
 from eclair.storage.sql.tool_permissions import SQLToolPermissionStore
 from eclair.storage.sql.usage import SQLUsageStore
 from eclair.storage.sql.web import SQLWebStore
@@ -85,6 +86,7 @@ def build_storage(
         canvases=SQLCanvasStore(database, clock),
         chunks=SQLChunkStore(database),
         compliance_settings=SQLComplianceSettingsStore(database),
+        speech_settings=SQLSpeechSettingsStore(database),
         conversations=SQLConversationStore(database, clock),
         documents=documents,
         egress=SQLEgressStore(database, processes),

@@ -25,6 +25,7 @@ from eclair.storage.sql.feeds import list_active_urls
 from eclair.storage.sql.policy import read_policy
 from eclair.storage.sql.schedules import count_schedules
 from eclair.storage.sql.servers import list_servers
+from eclair.storage.sql.speech_settings import read_transcriber
 from eclair.storage.sql.store import first_row
 from eclair.storage.sql.stores import build_storage
 from eclair.storage.sql.web_settings import read_web_settings
@@ -113,6 +114,15 @@ def read_stored_compliance_settings(folder: Path) -> ComplianceValues:
         return {}
     with open_readonly(path) as db:
         return read_compliance_settings(db, lambda: None) if _has_table(db, "compliance_settings") else {}
+
+
+def read_stored_transcriber(folder: Path) -> str | None:
+    """Read the chosen transcriber without creating, locking or migrating anything. Raises StoreError."""
+    path = folder / DATABASE_FILE
+    if not path.exists():
+        return None
+    with open_readonly(path) as db:
+        return read_transcriber(db) if _has_table(db, "speech_settings") else None
 
 
 def read_feed_urls(folder: Path) -> list[str]:

@@ -1084,4 +1084,8 @@ CREATE TABLE finish_request (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX document_unembedded ON document (priority DESC, number DESC) WHERE embedded < chunks;
 CREATE INDEX document_of_embedder ON document (embedder, priority DESC, number DESC);
-PRAGMA user_version = 62;
+CREATE TABLE speech_settings (
+    id          INTEGER PRIMARY KEY CHECK (id = 1),
+    transcriber TEXT NOT NULL
+) STRICT;
+PRAGMA user_version = 63;

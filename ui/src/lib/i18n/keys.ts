@@ -891,6 +891,10 @@ export interface Placeholders {
   readonly dictateNothing: never;
   readonly dictateAgain: never;
   readonly speechMissing: never;
+  readonly recognizers: never;
+  readonly recognizersHint: never;
+  readonly recognizerAbsent: never;
+  readonly recognizerMissing: never;
   readonly speechSpeaking: never;
   readonly speechSpeakingHint: never;
   readonly speech: never;
