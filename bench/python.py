@@ -8,19 +8,23 @@ from __future__ import annotations
 
 import csv
 import io
+import sys
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import aiohttp
-from harness import Goals, eclair, median, options, run, table
-from tests.support import Door
+from harness import ROOT, Goals, eclair, median, options, run, table
 from tools import upload
 
 from eclair.python.data_tools import DataTools
 from eclair.python.plain_charts import draw_bars
 from eclair.settings import Settings
+
+sys.path.append(str(ROOT))
+
+from tests.support import Door
 
 ROWS = 5000
 TABLE = "region,revenue\n" + "".join(f"{'NSWE'[at % 4]},{at % 97}\n" for at in range(ROWS))
