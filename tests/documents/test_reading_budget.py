@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
-from eclair.documents.reading_budget import MIN_DOCUMENT_CHARS, MIN_PASSAGES, ReadingBudget, reading_budget
+from eclair.documents.reading_budget import (
+    MIN_DOCUMENT_CHARS,
+    MIN_PASSAGES,
+    MIN_UNREAD_CHARS,
+    ReadingBudget,
+    chars_read_in,
+    reading_budget,
+)
 from eclair.llm.base import TokenUsage
 from eclair.llm.local.reading_rate import ReadingRate, reading_rate
 from eclair.schema.models import Model, Tier
@@ -20,16 +29,16 @@ def budget(tier: Tier, rate: float | None, parameters: float = 1.5) -> ReadingBu
 @pytest.mark.parametrize(
     ("tier", "rate", "expected"),
     [
-        ("tiny", None, ReadingBudget(4, 3600)),
-        ("tiny", 10.0, ReadingBudget(4, 3600)),
-        ("small", None, ReadingBudget(8, 6000)),
-        ("small", 1.0, ReadingBudget(MIN_PASSAGES, MIN_DOCUMENT_CHARS)),
-        ("small", 140.0, ReadingBudget(4, 5040)),
-        ("small", 5000.0, ReadingBudget(8, 6000)),
-        ("capable", 400.0, ReadingBudget(8, 14_400)),
-        ("capable", 1000.0, ReadingBudget(15, 36_000)),
-        ("capable", 5000.0, ReadingBudget(20, 43_690)),
-        ("capable", None, ReadingBudget(8, 43_690)),
+        ("tiny", None, ReadingBudget(4, 3600, 3600)),
+        ("tiny", 10.0, ReadingBudget(4, 3600, 3600)),
+        ("small", None, ReadingBudget(8, 6000, 6000)),
+        ("small", 1.0, ReadingBudget(MIN_PASSAGES, MIN_DOCUMENT_CHARS, MIN_UNREAD_CHARS)),
+        ("small", 140.0, ReadingBudget(4, 5040, 2520)),
+        ("small", 5000.0, ReadingBudget(8, 6000, 6000)),
+        ("capable", 400.0, ReadingBudget(8, 14_400, 7200)),
+        ("capable", 1000.0, ReadingBudget(15, 36_000, 18_000)),
+        ("capable", 5000.0, ReadingBudget(20, 43_690, 43_690)),
+        ("capable", None, ReadingBudget(8, 43_690, 43_690)),
     ],
 )
 def test_the_budget_follows_tier_and_speed(tier: Tier, rate: float | None, expected: ReadingBudget) -> None:
@@ -39,6 +48,12 @@ def test_the_budget_follows_tier_and_speed(tier: Tier, rate: float | None, expec
 @pytest.mark.parametrize(("context", "passages"), [(None, 20), (131_072, 20), (16_384, 12), (8_192, 12)])
 def test_a_large_model_with_a_large_window_is_shown_many_passages(context: int | None, passages: int) -> None:
     assert reading_budget(Model("m", "M", "e", context=context, parameters=14.0)).passages == passages
+
+
+def test_what_was_read_ahead_follows_the_speed() -> None:
+    slow, unknown = Model("m", "M", "e", reading_rate=60.0), Model("m", "M", "e")
+    assert [chars_read_in(slow, seconds) for seconds in (0.0, 1.0, 11.0, math.inf)] == [0, 0, 1800, math.inf]
+    assert chars_read_in(unknown, 1.0) == math.inf
 
 
 def test_the_rate_is_estimated_until_it_is_measured() -> None:

@@ -11,9 +11,21 @@ import orjson
 import pytest
 import pytest_asyncio
 
+from eclair.llm.base import Engine
+from eclair.schema.messages import Message, Part
+from eclair.schema.models import Model
+from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.settings import EngineSettings, Settings
 from tests.llm.standin import Answer, Call, StandIn, standing_in
 from tests.support import Server, serving
+
+TOWNS = ("Aarhus", "Bruges", "Cadiz", "Dover", "Esbjerg", "Ghent", "Hamburg", "Leith")
+GUIDE = "# Towns\n\n" + "\n\n".join(
+    f"## {town}\n\n{'Its market square has old houses, a well and a row of lime trees. ' * 6}The mayor of {town} is "
+    f"elected every {year} years."
+    for year, town in enumerate(TOWNS, 2)
+)
+"""More than a slow model reads while one waits, and not too much for it to be shown."""
 
 
 @dataclass
@@ -24,6 +36,8 @@ class Rack:
     standin: StandIn
     heard: asyncio.Queue[list[str]] = field(default_factory=asyncio.Queue[list[str]])
     """What was to be read ahead, message by message."""
+    finished: asyncio.Queue[None] = field(default_factory=asyncio.Queue[None])
+    """Filled when something has been read ahead to its end."""
     closed: asyncio.Event = field(default_factory=asyncio.Event)
     reading: bool = False
     answering: asyncio.Event = field(default_factory=asyncio.Event)
@@ -41,6 +55,34 @@ class Rack:
         await self.answering.wait()
         delta = {"choices": [{"index": 0, "delta": {"content": "Yes."}, "finish_reason": "stop"}]}
         await call.stream(b"data: " + orjson.dumps(delta) + b"\n\n", b"data: [DONE]\n\n")
+        if call.json.get("max_tokens") == 1:
+            self.finished.put_nowait(None)
+
+    async def upload(self, name: str, text: str) -> str:
+        """The id of a document once it is read and embedded."""
+        sent = {"Content-Type": "application/octet-stream"}
+        file = (await self.server.post(f"/api/files?name={name}", data=text.encode(), headers=sent)).body
+        async with asyncio.timeout(60):
+            while file["state"] != "ready" or file["embedded"] < file["chunks"]:
+                await asyncio.sleep(0.02)
+                file = (await self.server.get(f"/api/files/{file['id']}")).body
+        return str(file["id"])
+
+    def slow_down(self) -> None:
+        """Have the model read 60 tokens a second, as is known of it."""
+        resolve = self.server.app.registry.resolve
+
+        async def resolve_slow(name: str | None) -> tuple[Engine, Model]:
+            engine, found = await resolve(name)
+            return engine, replace(found, reading_rate=60.0)
+
+        self.server.app.registry.resolve = resolve_slow
+
+    async def shown(self, conversation: str, question: str, *files: str) -> list[int]:
+        """The towns whose passages belong to the answer."""
+        message = await self.server.say(conversation, question, files=files)
+        text = "".join(passage["text"] for passage in message["passages"])
+        return [number for number, town in enumerate(TOWNS) if f"mayor of {town}" in text]
 
     async def prefill(self, **body: Any) -> list[str]:
         """What the engine reads for it."""
@@ -127,16 +169,11 @@ async def test_what_cannot_be_asked_cannot_be_read_ahead(rack: Rack, body: dict[
 
 async def test_a_document_that_is_shown_whole_is_read_before_the_question(rack: Rack) -> None:
     server = rack.server
-    sent = {"Content-Type": "application/octet-stream"}
-    file = (await server.post("/api/files?name=tower.txt", data=b"The tower is 330 m high.\n", headers=sent)).body
-    path = f"/api/files/{file['id']}"
-    async with asyncio.timeout(30):
-        while (await server.get(path)).body["state"] != "ready":  # noqa: ASYNC110
-            await asyncio.sleep(0.02)
-    _, ahead = await rack.prefill(model="m", files=[file["id"]])
+    file = await rack.upload("tower.txt", "The tower is 330 m high.\n")
+    _, ahead = await rack.prefill(model="m", files=[file])
     assert "330 m high" in ahead
     answer = rack.standin.calls
-    await server.say(await server.begin(), "How high is it?", files=[file["id"]])
+    await server.say(await server.begin(), "How high is it?", files=[file])
     asked = answer[-1].json["messages"][-1]["content"]
     assert asked.startswith(ahead.removesuffix("."))
 
@@ -148,3 +185,45 @@ async def test_a_document_that_is_still_being_read_is_waited_for(rack: Rack) -> 
     assert file["state"] != "ready"
     _, ahead = await rack.prefill(model="m", files=[file["id"]])
     assert "76 m wide" in ahead
+
+
+async def test_a_slow_model_is_shown_the_passages_that_fit_and_those_of_earlier_answers(rack: Rack) -> None:
+    rack.slow_down()
+    file, conversation = await rack.upload("towns.md", GUIDE), await rack.server.begin()
+    first = await rack.shown(conversation, "How often is the mayor of Ghent elected?", file)
+    assert TOWNS.index("Ghent") in first
+    assert len(first) < len(TOWNS)
+    second = await rack.shown(conversation, "And how often is the mayor of Dover elected?")
+    assert {*first, TOWNS.index("Dover")} <= {*second}
+    assert await rack.shown(conversation, "Summarise the guide.") == [*range(len(TOWNS))]
+
+
+async def test_what_the_model_has_read_ahead_is_shown(rack: Rack) -> None:
+    rack.slow_down()
+    file = await rack.upload("towns.md", GUIDE)
+    question = "How often is the mayor of Ghent elected?"
+    assert len(await rack.shown(await rack.server.begin(), question, file)) < len(TOWNS)
+    async with asyncio.timeout(60):
+        shown: list[int] = []
+        while shown != [*range(len(TOWNS))]:  # a question that comes at once may interrupt the end of the reading
+            _, ahead = await rack.prefill(model="m", files=[file])
+            assert "mayor of Leith" in ahead
+            await rack.finished.get()
+            shown = await rack.shown(await rack.server.begin(), question, file)
+
+
+async def test_the_beginning_that_was_read_ahead_is_shown_with_the_passages_that_fit(rack: Rack) -> None:
+    rack.slow_down()
+    file, question = await rack.upload("towns.md", GUIDE), "How often is the mayor of Leith elected?"
+    documents = rack.server.app.documents
+    assert documents is not None
+    attached = await documents.get_attachments(LOCAL_PRINCIPAL, [file])
+    retriever = documents.make_retriever(
+        LOCAL_PRINCIPAL, [Message("msg_1", "conv_1", None, "user", (Part("text", question),), 0, files=attached)]
+    )
+    assert retriever is not None
+    _, model = await rack.server.app.registry.resolve("m")
+    retriever.note_read_ahead(model, 8.0)
+    shown = await rack.shown(await rack.server.begin(), question, file)
+    assert {0, 1, TOWNS.index("Leith")} <= {*shown}
+    assert len(shown) < len(TOWNS)

@@ -14,6 +14,7 @@ from eclair.chat.answer_skills import NO_SKILL, AnswerSkills
 from eclair.chat.answer_tools import AnswerTools
 from eclair.chat.chat_question import ChatQuestion
 from eclair.chat.preferences import PreferenceService
+from eclair.chat.prefill import PrefillRequest
 from eclair.chat.projects import ProjectService
 from eclair.chat.research_access import ResearchAccess
 from eclair.chat.routing import ModelRouter
@@ -37,7 +38,6 @@ from eclair.generation.untrusted import has_foreign_text
 from eclair.generation.usage import AskModel, ask_uncounted
 from eclair.images.service import ImageService
 from eclair.live_settings import LiveSettings
-from eclair.llm.base import Engine, Request
 from eclair.llm.registry import Registry
 from eclair.memory.recall import NOTHING_RECALLED
 from eclair.research.earlier_research import EarlierResearch
@@ -158,8 +158,8 @@ class AnswerRequests:
         """Return whether the embedded engine answers, which has the memory for one model at a time."""
         return request.route.engine is self._registry.local
 
-    async def prefill(self, question: ChatQuestion) -> tuple[Engine, Request]:
-        """Return the engine and the part of the prompt known while the question is written.
+    async def prefill(self, question: ChatQuestion) -> PrefillRequest:
+        """Return the part of the prompt that is known while the question is written.
 
         Waits for files that are being read. Raises what `make` raises.
         """
@@ -169,7 +169,9 @@ class AnswerRequests:
         passages = await documents.certain_passages(route.model) if documents is not None else ()
         turn = await prompt.build(route.engine, route.model, passages)
         tools = tuple(definition for _, definition in offer_tools(await self._tools.make(question), turn, passages))
-        return route.engine, replace(turn.request, tools=tools, purpose="prefill")
+        request = replace(turn.request, tools=tools, purpose="prefill")
+        note = partial(documents.note_read_ahead, route.model) if documents is not None else None
+        return PrefillRequest(route.engine, request, note)
 
     async def plan(self, principal: Principal, request: str, options: TurnOptions) -> ResearchPlan:
         """Plan the questions of a report. Raises what `make` raises for want of a model."""

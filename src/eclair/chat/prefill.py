@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
+import time
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 
 from eclair.errors import EclairError
 from eclair.llm.base import Engine, Request
@@ -13,17 +16,31 @@ from eclair.util.background import IdleScheduler
 MAX_PENDING_PREFILLS = 4
 """Conversations that may wait; beyond that, the oldest are dropped."""
 
-BuildPrefill = Callable[[], Awaitable[tuple[Engine, Request]]]
-"""Builds the part of a prompt that is known; may take its time."""
-
 log = logging.getLogger(__name__)
 
 
-class Prefill:
-    """Prefills one prompt per conversation. `close` cancels what is under way."""
+@dataclass(frozen=True, slots=True)
+class PrefillRequest:
+    """The part of a prompt that is known, for one engine.
 
-    def __init__(self, idle: IdleScheduler) -> None:
+    `note_seconds` is told for how long the engine has read it: infinity if it has read all of it.
+    """
+
+    engine: Engine
+    request: Request
+    note_seconds: Callable[[float], None] | None = None
+
+
+BuildPrefill = Callable[[], Awaitable[PrefillRequest]]
+"""Builds the part of a prompt that is known; may take its time."""
+
+
+class Prefill:
+    """Prefills one prompt per conversation. `close` cancels what is under way. `clock` tells seconds."""
+
+    def __init__(self, idle: IdleScheduler, clock: Callable[[], float] = time.monotonic) -> None:
         self._idle = idle
+        self._clock = clock
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
     async def close(self) -> None:
@@ -49,9 +66,18 @@ class Prefill:
             del self._tasks[conversation]
 
     async def _read(self, build: BuildPrefill) -> None:
+        async def read() -> None:
+            began, is_read = self._clock(), False
+            try:
+                await wanted.engine.prefill(wanted.request)
+                is_read = True
+            finally:
+                if wanted.note_seconds is not None:
+                    wanted.note_seconds(math.inf if is_read else self._clock() - began)
+
         try:
-            engine, request = await build()
-            await self._idle.run_once(lambda: engine.prefill(request), delay_s=0)
+            wanted = await build()
+            await self._idle.run_once(read, delay_s=0)
         except EclairError as error:
             log.info("nothing was read ahead: %s", error.message)  # who asks will hear it
         except Exception:

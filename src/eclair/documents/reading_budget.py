@@ -19,7 +19,11 @@ PASSAGES, MANY_PASSAGES, MANY_PASSAGES_READING_S = 8, 20, 3.0
 LARGE_WINDOW_TOKENS = 32_000
 
 DOCUMENT_READING_S = 12.0
-"""Time for reading a document in full: that begins while the question is being written, and is done once."""
+"""Time for reading a document in full: that begins while the question is being written, and is done once. A question
+waits for `PASSAGES_READING_S` of it at most."""
+
+PROMPT_TOKENS = 60
+"""Read before the first passage: the system prompt and the instruction."""
 
 CHARS_PER_TOKEN = 3.0
 """Of European languages, on the small side: English has four, Polish 2.5."""
@@ -32,30 +36,51 @@ MIN_PASSAGES, MIN_DOCUMENT_CHARS = 3, 4_000
 
 With fewer passages the answer is too often not among them. A short document is read once, for all questions on it."""
 
+MIN_UNREAD_CHARS = 1_200
+"""Three passages are rarely shorter, so nothing is gained by choosing among so few."""
+
 
 @dataclass(frozen=True, slots=True)
 class ReadingBudget:
-    """Most passages that a model is shown, and most characters of documents that it is shown in full."""
+    """Most passages that a model is shown, and most characters of documents that it is shown in full.
+
+    A question waits for `unread_chars` of those at most; if more have not been read ahead, it gets passages.
+    """
 
     passages: int
     document_chars: int
+    unread_chars: int
 
 
 def reading_budget(model: Model) -> ReadingBudget:
     """Choose the budget by the model's tier, size and speed, within about half of its context window."""
     window = 4 * (model.context or 32_000)
     if model.only_quotes:
-        return ReadingBudget(4, min(3_600, window // 4))
+        characters = min(3_600, window // 4)
+        return ReadingBudget(4, characters, characters)
     used = model.active or model.parameters
     is_large = used is not None and used >= MANY_PASSAGES_MIN_BILLIONS
     characters = 48_000 if model.can_plan else 6_000
-    chars_per_s = CHARS_PER_TOKEN * model.reading_rate if model.reading_rate is not None else math.inf
+    chars_per_s = _chars_per_second(model)
     passages = 12 if is_large else PASSAGES
     if (is_large or (model.can_plan and model.reading_rate is not None)) and window >= 4 * LARGE_WINDOW_TOKENS:
         passages = max(passages, int(min(MANY_PASSAGES, MANY_PASSAGES_READING_S * chars_per_s / PASSAGE_CHARS)))
     fast_passages = max(MIN_PASSAGES, PASSAGES_READING_S * chars_per_s / PASSAGE_CHARS)
     fast_characters = max(MIN_DOCUMENT_CHARS, DOCUMENT_READING_S * chars_per_s)
+    document_chars = int(min(window // 3, characters, fast_characters))
     return ReadingBudget(
         int(min(passages, fast_passages, max(2, window // 2 // 1000))),
-        int(min(window // 3, characters, fast_characters)),
+        document_chars,
+        int(min(document_chars, max(MIN_UNREAD_CHARS, PASSAGES_READING_S * chars_per_s))),
     )
+
+
+def chars_read_in(model: Model, seconds: float) -> float:
+    """Estimate how many characters of passages a model has read some seconds after it began; infinity if unknown."""
+    if math.isinf(seconds) or model.reading_rate is None:
+        return math.inf
+    return max(0.0, _chars_per_second(model) * seconds - CHARS_PER_TOKEN * PROMPT_TOKENS)
+
+
+def _chars_per_second(model: Model) -> float:
+    return CHARS_PER_TOKEN * model.reading_rate if model.reading_rate is not None else math.inf

@@ -1,8 +1,8 @@
 """Retrieves passages from the files and libraries of a conversation for an answer.
 
-Documents that fit into the model's budget are shown in full. Of others, the passages that fit the question are shown,
-or notes on each section if the question is about a whole document. Passages keep their numbers throughout a
-conversation.
+Documents that fit into the model's budget are shown in full, as far as the model reads them in time or has read them
+ahead. Of others, the passages that fit the question are shown, or notes on each section if the question is about a
+whole document. Passages keep their numbers throughout a conversation.
 """
 
 from __future__ import annotations
@@ -33,7 +33,8 @@ from eclair.documents.neighbors import with_neighbors
 from eclair.documents.passages import found_passage, load_passages
 from eclair.documents.query_rewriting import rewrite_question
 from eclair.documents.quotes import choose_quotes, quote_closest
-from eclair.documents.reading_budget import ReadingBudget, reading_budget
+from eclair.documents.read_ahead import QuestionKey, ReadAhead
+from eclair.documents.reading_budget import ReadingBudget, chars_read_in, reading_budget
 from eclair.documents.readings import ReadingOptions, Readings
 from eclair.documents.table_answers import TableCalculator
 from eclair.documents.whole_documents import MANY_FILES, WholeDocumentReader
@@ -85,6 +86,7 @@ class DocumentRetriever:
         numbers: PassageNumbers,
         readings: Readings,
         options: ReadingOptions,
+        read_ahead: ReadAhead,
         clock: Callable[[], float] = time.perf_counter,
         *,
         gives_way: bool = False,
@@ -99,9 +101,11 @@ class DocumentRetriever:
         self._numbers = numbers
         self._readings = readings
         self._options = options
+        self._read_ahead = read_ahead
         self._clock = clock
         self._gives_way = gives_way
         self._query = _query(history)
+        self._shown_before = {(each.file, each.start) for message in history for each in message.passages}
         self._passages: list[Passage] = []
         self._found_chunks: Sequence[FoundChunk] | None = None
         self._is_answerable = True
@@ -127,7 +131,7 @@ class DocumentRetriever:
         if not self._passages and code_after == "rules":
             return
         question = _question(self._history)
-        if not self._passages and (wants_whole_document(question) or asks_each_file(question)):
+        if not self._passages and self._asks_about_all():
             async with aclosing(self._read_whole(question, files, engine, model)) as findings:
                 async for finding in findings:
                     yield finding
@@ -197,6 +201,10 @@ class DocumentRetriever:
             filter_photo_locations(whole, _question(self._history), local=model.location == "machine")
         )
 
+    def note_read_ahead(self, model: Model, seconds: float) -> None:
+        """Note that a model has read the certain passages for so long; infinity if it has read them all."""
+        self._read_ahead.add(self._question_key(model), seconds)
+
     async def lead(self, model: Model) -> Lead:
         """Quote the sentences that answer best if the model is tiny, or say that nothing answers.
 
@@ -249,7 +257,7 @@ class DocumentRetriever:
         if rewrites and self._may_depend_on_history() and await self._full_passages(files, budget) is None:
             rewritten = await self._rewrite(engine, model)
             self._query = rewritten[0] if rewritten else self._query
-        self._show(await self._find_passages(files, budget), model)
+        self._show(await self._find_passages(files, budget, model), model)
         fits = self._is_answerable = bool(self._passages) and await self._may_answer(files, model)
         if self._is_answerable and model.tier == "small":
             closest = await self._find_closest(engine, model)
@@ -314,11 +322,31 @@ class DocumentRetriever:
         language, other = identify_language(self._query), identify_language(self._passages[0].text)
         return None not in (language, other) and language != other
 
-    async def _find_passages(self, files: Sequence[FileState], budget: ReadingBudget) -> list[Passage]:
+    async def _find_passages(self, files: Sequence[FileState], budget: ReadingBudget, model: Model) -> list[Passage]:
         """Find the passages to show, unnumbered."""
-        if (whole := await self._full_passages(files, budget)) is not None:
+        whole = await self._full_passages(files, budget)
+        if whole is not None and (self._asks_about_all() or not await self._is_fully_embedded(files)):
             return whole
-        found = self._found_chunks = await self._search.find(self._scope, self._query, budget.passages)
+        read = self._count_read(whole, model) if whole is not None else 0
+        if whole is not None and sum(map(self._unread_chars, whole[read:])) <= budget.unread_chars:
+            return whole
+        found = await self._search.find(self._scope, self._query, budget.passages)
+        passages = await self._found_passages(found, budget)
+        if whole is None:
+            self._found_chunks = found
+            return passages
+        places = {(each.file, each.start) for each in passages} or {(each.file, each.start) for each in whole}
+        return [
+            each
+            for at, each in enumerate(whole)
+            if at < read or self._unread_chars(each) == 0 or (each.file, each.start) in places
+        ]
+
+    def _asks_about_all(self) -> bool:
+        question = _question(self._history)
+        return wants_whole_document(question) or asks_each_file(question)
+
+    async def _found_passages(self, found: Sequence[FoundChunk], budget: ReadingBudget) -> list[Passage]:
         if not found:
             return []
         passages = [found_passage(each) for each in await with_neighbors(self._search, self._scope, found)]
@@ -432,6 +460,22 @@ class DocumentRetriever:
         if not files or self._scope.libraries or characters > budget.document_chars or not all(map(_is_ready, files)):
             return None
         return [passage for each in files for passage in await load_passages(self._storage, each)]
+
+    def _count_read(self, passages: Sequence[Passage], model: Model) -> int:
+        """Count the passages from the first one on that the model has read for this question or an earlier one."""
+        left = chars_read_in(model, self._read_ahead.seconds(self._question_key(model)))
+        for at, each in enumerate(passages):
+            left -= self._unread_chars(each)
+            if left < 0:
+                return at
+        return len(passages)
+
+    def _unread_chars(self, passage: Passage) -> int:
+        """Return a passage's length; 0 if an earlier question of the conversation was answered with it."""
+        return 0 if (passage.file, passage.start) in self._shown_before else len(passage.text)
+
+    def _question_key(self, model: Model) -> QuestionKey:
+        return model.id, self._scope.files, sum(message.role == "user" for message in self._history)
 
     def _file_notices(self, files: Sequence[FileState]) -> list[Notice]:
         """Return notices about files that are unreadable or only partly read."""

@@ -12,6 +12,7 @@ from eclair.documents.document_lookup import DocumentLookup
 from eclair.documents.document_search import DocumentSearch
 from eclair.documents.embeddings import Embedder
 from eclair.documents.ingest import Ingestor
+from eclair.documents.read_ahead import ReadAhead
 from eclair.documents.readings import READ_AS_USUAL, ReadingOptions, Readings
 from eclair.documents.retriever import DocumentRetriever
 from eclair.errors import StoreError, UnreadableFile
@@ -49,6 +50,7 @@ class DocumentService:
         self._embedder = embedder
         self._ask = ask
         self.readings = Readings()
+        self._read_ahead = ReadAhead()
 
     async def get_attachments(self, principal: Principal, files: Sequence[str]) -> tuple[Attachment, ...]:
         """Return files as attachments of a message. Raises NotFound."""
@@ -115,7 +117,9 @@ class DocumentService:
             return None
         collaborators = (self._storage, self._search, self._ingestor, self._embedder, self._ask)
         numbers = numbers or PassageNumbers(history)
-        return DocumentRetriever(*collaborators, scope, history, numbers, self.readings, options, gives_way=gives_way)
+        return DocumentRetriever(
+            *collaborators, scope, history, numbers, self.readings, options, self._read_ahead, gives_way=gives_way
+        )
 
     def make_lookup(self, principal: Principal, history: Sequence[Message]) -> DocumentLookup | None:
         """Make what looks up passages for the last question; None if there are no files or libraries."""

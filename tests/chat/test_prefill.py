@@ -1,0 +1,47 @@
+"""How long an engine has read ahead is told to whoever asked for it."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+
+import pytest
+
+from eclair.chat.prefill import Prefill, PrefillRequest
+from eclair.llm.base import Request
+from eclair.llm.scripted import ScriptedEngine
+from eclair.util.background import IdleScheduler
+
+
+class ReadingEngine(ScriptedEngine):
+    """Reads for so many seconds of a clock, and then on until it may finish."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__()
+        self.seconds, self.now = seconds, 100.0
+        self.has_begun, self.may_finish = asyncio.Event(), asyncio.Event()
+
+    async def prefill(self, request: Request) -> None:
+        self.now += self.seconds
+        self.has_begun.set()
+        await self.may_finish.wait()
+
+
+@pytest.mark.parametrize("is_interrupted", [True, False])
+async def test_the_seconds_of_a_reading_are_noted(is_interrupted: bool) -> None:
+    engine, noted, idle = ReadingEngine(7.0), asyncio.Queue[float](), IdleScheduler()
+    prefill = Prefill(idle, lambda: engine.now)
+
+    async def build() -> PrefillRequest:
+        return PrefillRequest(engine, Request("scripted"), noted.put_nowait)
+
+    prefill.begin("conv_1", build)
+    async with asyncio.timeout(30):
+        await engine.has_begun.wait()
+        if is_interrupted:
+            with idle.answering():
+                assert await noted.get() == 7.0
+        else:
+            engine.may_finish.set()
+            assert await noted.get() == math.inf
+    await prefill.close()
