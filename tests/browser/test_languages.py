@@ -10,6 +10,7 @@ from playwright.sync_api import expect
 
 from tests.browser.axe import SIDEWAYS
 from tests.browser.conftest import Opening
+from tests.browser.navigation import visit
 from tests.browser.served import Served
 from tests.browser.test_chat import finished, send
 
@@ -44,7 +45,7 @@ def test_a_language_is_spoken_and_fits(opening: Opening, shared: Served, languag
         "libraries",
         "connections",
     ):
-        page.goto(f"/{place}")
+        visit(page, f"/{place}")
         expect(page.get_by_role("main").get_by_role("heading").last).to_be_visible()
         assert page.evaluate(SIDEWAYS) == [], place
 
