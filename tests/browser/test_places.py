@@ -10,6 +10,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.axe import check
 from tests.browser.conftest import Opening
+from tests.browser.navigation import visit
 from tests.browser.served import Served
 from tests.browser.test_chat import composer
 
@@ -168,8 +169,10 @@ def test_the_instructions_have_room_and_grow(opening: Opening, mortal: Served) -
 @pytest.mark.parametrize("width", [1200, 320])
 def test_every_page_is_accessible(look: Callable[..., Page], width: int) -> None:
     page = look(width)
+    page.goto("/")
+    expect(composer(page)).to_be_visible()
     for address in [*(f"settings/{name}" for name in PAGES), "settings", *PLACES]:
-        page.goto(f"/{address}")
+        visit(page, f"/{address}")
         expect(page.get_by_role("main").get_by_role("heading", level=1)).to_be_visible()
         expect(page.get_by_role("main").get_by_role("button").or_(page.get_by_role("link")).first).to_be_visible()
         check(page)
