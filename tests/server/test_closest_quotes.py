@@ -8,18 +8,20 @@ from eclair.documents import retriever
 from eclair.errors import EngineUnavailable
 from eclair.generation.sources import ClosestQuotes
 from eclair.settings import Settings
-from tests.server.test_documents import JSON, add, reading, ready, sentence
+from tests.server.test_documents import JSON, TOWER, add, reading, ready, sentence
 
 QUESTION = "How high is the tower?"
 WRONG = "The tower is 512 metres high."
 SAYS_SO = "The sources don't say this clearly. Closest to the question is:"
 
 
-async def answered(settings: Settings, model_name: str, says: str, question: str = QUESTION) -> tuple[JSON, str]:
-    """Return the message with this answer on the tower, and its text."""
+async def answered(
+    settings: Settings, model_name: str, says: str, question: str = QUESTION, document: str = TOWER
+) -> tuple[JSON, str]:
+    """Return the message with this answer on a document, and its text."""
     async with reading(settings, name=model_name) as (server, model):
         model.says = says
-        file = await ready(server, await add(server))
+        file = await ready(server, await add(server, document))
         message = await server.say(await server.begin(), question, files=[file["id"]])
         return message, "".join(part["text"] for part in message["parts"])
 
@@ -52,6 +54,14 @@ async def test_nothing_is_added_to(settings: Settings, model_name: str, says: st
 
 async def test_it_is_said_in_the_language_of_the_question(settings: Settings) -> None:
     _, text = await answered(settings, "reader-1.5b", "Der Turm ist 512 Meter hoch.", "Wie hoch ist der Turm am Hafen?")
+    assert "Die Quellen sagen das nicht eindeutig. Der Frage am nächsten kommt:\n\n> " in text
+
+
+async def test_it_is_said_in_the_language_of_the_sources_if_that_of_the_question_is_not_known(
+    settings: Settings,
+) -> None:
+    turm = "Der Turm am Hafen wurde 1903 gebaut. Er ist 330 Meter hoch und wiegt 7.300 Tonnen.\n"
+    _, text = await answered(settings, "reader-1.5b", "512 Meter.", "Turm, Gewicht?", turm)
     assert "Die Quellen sagen das nicht eindeutig. Der Frage am nächsten kommt:\n\n> " in text
 
 

@@ -71,6 +71,11 @@ def may_answer(question: str, passages: Sequence[Passage], cosines: Cosines | No
     return False
 
 
+def reply_language(question: str, passages: Sequence[Passage]) -> str | None:
+    """Return the language of a question, where it isn't sure that of the passages; None if neither is known."""
+    return identify_language(question) or identify_language("\n".join(passage.text for passage in passages))
+
+
 def nothing_found_text(language: str | None) -> str:
     """Return the sentence that no document answers, in a language or else in English."""
     return choose_phrase(language, lambda lexicon: lexicon.nothing_found)

@@ -10,12 +10,12 @@ from dataclasses import dataclass, replace
 
 from eclair.citations.drafts import asks_for_text
 from eclair.citations.evidence import split_passage
+from eclair.documents.document_relevance import reply_language
 from eclair.documents.embeddings import Embedder
 from eclair.generation.sources import ClosestQuotes, Quote
 from eclair.schema.messages import Citation, Passage
 from eclair.text.facts import extract_facts
 from eclair.text.intent.whole_document import wants_whole_document
-from eclair.text.language import identify_language
 from eclair.text.lexicon.loader import choose_phrase
 from eclair.text.sentences import has_question_mark
 from eclair.text.terms import is_content_word
@@ -71,7 +71,7 @@ async def quote_closest(question: str, passages: Sequence[Passage], embedder: Em
     if not has_question_mark(question) or wants_whole_document(question) or asks_for_text(question):
         return ()
     quotes = await choose_quotes(question, passages, embedder)
-    above = choose_phrase(identify_language(question), lambda lexicon: lexicon.not_stated)
+    above = choose_phrase(reply_language(question, passages), lambda lexicon: lexicon.not_stated)
     return (f"\n\n{above}\n\n", *quotes) if quotes else ()
 
 

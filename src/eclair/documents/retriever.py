@@ -24,7 +24,13 @@ from eclair.documents.closest_sentences import (
     describe_closest,
     find_closest_sentences,
 )
-from eclair.documents.document_relevance import CALIBRATED_EMBEDDER, may_answer, nothing_found_text, passage_cosines
+from eclair.documents.document_relevance import (
+    CALIBRATED_EMBEDDER,
+    may_answer,
+    nothing_found_text,
+    passage_cosines,
+    reply_language,
+)
 from eclair.documents.document_search import DocumentSearch, FoundChunk, merge_rankings
 from eclair.documents.embeddings import Embedder
 from eclair.documents.ingest import Ingestor, is_pending
@@ -214,11 +220,11 @@ class DocumentRetriever:
         if self._lead is not NO_LEAD:
             return self._lead
         question = _question(self._history)
-        language = identify_language(question)
         if not self._is_answerable and model.tier in ("tiny", "small"):
-            return Lead((nothing_found_text(language),), is_complete=True)
+            return Lead((nothing_found_text(reply_language(question, self._passages)),), is_complete=True)
         if not model.only_quotes:
             return NO_LEAD
+        language = identify_language(question)
         is_foreign = language is not None and bool(model.languages) and not lists_language(model.languages, language)
         found = await choose_quotes(question, self._passages, self._embedder, 2 if is_foreign else 1)
         return Lead(tuple(found), is_complete=is_foreign and bool(found))
