@@ -1,8 +1,8 @@
 """Identifies a question's language if sure, and matches a model's languages.
 
 Small words tell a language, such as `warum`, `jest` or `għala`. A word counts for every language that has it, the more
-the fewer those are; so does a letter that few languages have, which counts against all others. Code, addresses, names
-and quotations tell nothing.
+the fewer those are; so does a letter that few languages have, which counts against all others, and a mark such as `¿`.
+Code, addresses, names and quotations tell nothing.
 """
 
 from __future__ import annotations
@@ -46,8 +46,11 @@ def language_names() -> dict[str, str]:
 def identify_language(text: str) -> str | None:
     """Return the code of the language, one of `language_names()`; None where it isn't sure."""
     scores, words = Counter[str](), 0
-    scripts = _scripts()
-    for match in _WORD.finditer(_prose(text[:MAX_TEXT_CHARS])):
+    scripts, prose = _scripts(), _prose(text[:MAX_TEXT_CHARS])
+    for mark, codes in _letter_languages().items():
+        if not mark.isalpha() and mark in prose:
+            _add_score(codes, scores)
+    for match in _WORD.finditer(prose):
         word, words = match["word"].replace("’", "'"), words + 1
         script = next((code for code, letter in scripts if letter.match(word)), None)
         if script is not None:
