@@ -157,10 +157,10 @@ def _parameters(xllamacpp: Any, options: LlamaServerOptions) -> Any:
     wanted.n_ctx = options.shared_context
     wanted.kv_unified_per_slot = options.context
     wanted.cache_ram_mib = options.cache_mib
-    # The share of a prompt that a slot must have read to go on with it. A document is read while a question on it is
-    # being typed, and at 0.25 what was read in the first seconds is lost: 41 s to the first word in place of 28. At
-    # 0.05 another chat's slot is taken over more often; what it held goes to the cache and comes back from there.
-    wanted.slot_prompt_similarity = 0.05
+    # The share of a prompt that the slot used last must have read to go on with it. At the default of 0.1 a new
+    # question takes over any chat's slot, since all share the system message, and that chat's next turn is read again
+    # (272 tokens: 1.1 s instead of 0.1 s); at 0.5 a turn that brings more passages than were read before loses all.
+    wanted.slot_prompt_similarity = 0.25
     if options.reranks:
         wanted.embedding = True
         wanted.pooling_type = xllamacpp.llama_pooling_type.LLAMA_POOLING_TYPE_RANK
