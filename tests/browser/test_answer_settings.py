@@ -103,14 +103,8 @@ def test_of_many_models_one_is_searched_to_answer_again(page: Page) -> None:
     page.reload()
     send(page, "Hello")
     finished(page)
-    turns: list[Any] = []
     started = {"conversation": "c", "run": "run_1", "message": "m", "answer": "a", "model": "m3"}
-
-    def begin(route: Any) -> None:
-        turns.append(route.request.post_data_json)
-        route.fulfill(status=202, json=started)
-
-    page.route("**/turns", begin)
+    page.route("**/turns", lambda route: route.fulfill(status=202, json=started))
     page.route("**/api/runs/run_1/events*", lambda route: route.fulfill(status=204))
     answer(page).get_by_role("button", name="More").click()
     page.get_by_role("menuitem", name="Ask another model…").click()
@@ -118,10 +112,11 @@ def test_of_many_models_one_is_searched_to_answer_again(page: Page) -> None:
     expect(picker.get_by_role("searchbox")).to_be_focused()
     page.keyboard.type("model 3")
     expect(picker.locator("button.choose")).to_have_count(1)
-    with page.expect_request("**/turns"):
+    with page.expect_request("**/turns") as asked:
         page.keyboard.press("Enter")
-    assert turns[-1]["model"] == "m3"
-    assert "retry" in turns[-1]
+    turn: Any = asked.value.post_data_json
+    assert turn["model"] == "m3"
+    assert "retry" in turn
 
 
 @pytest.mark.parametrize("width", [1366, 320])

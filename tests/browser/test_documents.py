@@ -38,6 +38,12 @@ QUESTION = "How high is the tower, and how much bread has Lyon?"
 SAYS = "The tower is 330 metres high. It was built in 1905.\n\n- Lyon has 12 bread and 30 cheese.\n"
 
 
+ALL_READ = """async () => {
+  const { files } = await (await fetch("/api/files")).json();
+  return files.length > 0 && files.every((file) => file.state === "ready");
+}"""
+
+
 @pytest.fixture(scope="module")
 def rack() -> Iterator[Rack]:
     with racked() as rack:
@@ -134,6 +140,7 @@ def test_a_long_document_says_how_far_it_is_read_and_answers_early(desk: Page) -
     parts = [f"# Part {n}\n\n{WORDS[1]}\n\n" + "The masons wrote of stone and mortar. " * 1000 for n in range(6)]
     text = "\n\n".join([*parts, "# Part 7\n\nThe masons wait. " + "They wait for stone and mortar. " * 1000])
     attach(desk, {"name": "masons.md", "mimeType": "text/markdown", "buffer": text.encode()})
+    desk.wait_for_function(ALL_READ)
     send_when_ready(desk, "Summarise this document")
     expect(answer(desk)).to_contain_text(re.compile(r"Reading masons\.md · \d+ of \d+ · [89]\d%"), timeout=60_000)
     press(desk, "Answer now")
