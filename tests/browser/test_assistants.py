@@ -56,7 +56,7 @@ def serve_mcp(page: Page) -> None:
     page.reload()
 
 
-def test_an_assistant_is_set_up_and_a_chat_begins_with_it(page: Page, watches: list[Watch]) -> None:
+def test_an_assistant_is_set_up_and_a_chat_begins_with_it(page: Page, watches: list[Watch], tmp_path: Path) -> None:
     watches[-1].forgive("404")  # the assistant is deleted at the end
     serve_mcp(page)
     page.get_by_role("link", name="Assistants").click()
@@ -72,6 +72,20 @@ def test_an_assistant_is_set_up_and_a_chat_begins_with_it(page: Page, watches: l
     form.get_by_label("Python").check()
     form.get_by_label("Calculating").check()
     form.get_by_role("group", name="MCP servers").get_by_role("checkbox", name="board").check()
+    form.get_by_role("button", name="Add files").press("Enter")
+    form = page.get_by_role("dialog", name="Edit “Cook”")
+    files = form.get_by_role("group", name="Files", exact=True)
+    expect(files).to_have_accessible_description(
+        "Searched for every question. Everyone it’s shared with can read them."
+    )
+    expect(files.get_by_role("button", name="Add files")).to_be_focused()
+    recipe = tmp_path / "leeks.txt"
+    recipe.write_text("Leeks go well with cream.", encoding="utf-8")
+    files.locator("input").first.set_input_files(recipe)
+    expect(files.get_by_role("list", name="Files of Cook").get_by_text("ready · Pages: 1")).to_be_visible(
+        timeout=60_000
+    )
+    expect(form.get_by_role("checkbox", name="@Cook")).to_have_count(0)
     axe.check(page)
     form.get_by_role("button", name="Save").click()
     expect(form).to_have_count(0)
@@ -96,6 +110,7 @@ def test_an_assistant_is_set_up_and_a_chat_begins_with_it(page: Page, watches: l
     expect(composer(page)).to_have_value("What can I cook with leeks?")
     send(page, "script: say=Soup")
     finished(page)
+    expect(page.get_by_text("Show passages (1)")).to_be_visible()
     shown = page.locator("main p").filter(has_text="Cook")
     expect(shown).to_be_visible()
     (found,) = page.request.get("/api/assistants").json()["assistants"]
@@ -148,11 +163,13 @@ def test_it_is_found_changed_exported_and_deleted(page: Page, watches: list[Watc
     expect(page.get_by_text("Not imported: actions.")).to_be_visible()
     gpt.write_text("not json")
     page.locator("main input[type=file]").set_input_files(gpt)
-    expect(page.get_by_role("alert")).to_contain_text("holds no assistant")
+    expect(page.get_by_role("alert")).to_contain_text("is no JSON")
 
 
 def test_all_of_it_works_by_keyboard_and_on_a_phone(page: Page) -> None:
-    assert page.request.post("/api/assistants", data=COOK).status == 201
+    cook = page.request.post("/api/assistants", data=COOK).json()["id"]
+    library = page.request.put(f"/api/assistants/{cook}/library").json()["library"]
+    assert page.request.post(f"/api/files?name=leeks.txt&library={library}", data=b"Leeks and cream.").status == 201
     page.set_viewport_size({"width": 320, "height": 640})
     page.goto("/assistants")
     expect(card(page, "Cook")).to_be_visible()
@@ -165,6 +182,11 @@ def test_all_of_it_works_by_keyboard_and_on_a_phone(page: Page) -> None:
     page.keyboard.press("Enter")
     form = page.get_by_role("dialog", name="Edit “Cook”")
     expect(form.get_by_label("Instructions")).to_have_value("Answer with a recipe.")
+    files = form.get_by_role("list", name="Files of Cook")
+    expect(files.get_by_text("leeks.txt")).to_be_visible()
+    files.get_by_role("button", name="Delete “leeks.txt”").press("Enter")
+    expect(files.get_by_text("leeks.txt")).to_have_count(0)
+    expect(form.get_by_role("button", name="Add files")).to_be_focused()
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     page.keyboard.press("Escape")
     expect(form).to_have_count(0)

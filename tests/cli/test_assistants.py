@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import orjson
@@ -28,7 +29,7 @@ def test_an_assistant_at_the_command_line(run: Eclair, tmp_path: Path) -> None:
     (listed,) = orjson.loads(run("assistants", "--json").stdout)
     assert set(listed) == {
         *("id", "owner", "name", "description", "emoji", "instructions", "model", "web", "tools", "libraries"),
-        *("starters", "created", "changed", "access"),
+        *("starters", "created", "changed", "access", "library"),
     }
     assert (listed["name"], listed["web"], listed["instructions"]) == ("Chef", "off", "Answer with a recipe.")
     assert "Chef  yours   Cooks" in run("assistants", "list").stdout
@@ -42,6 +43,29 @@ def test_an_assistant_at_the_command_line(run: Eclair, tmp_path: Path) -> None:
     assert run("assistants", "import", str(file)).stdout == "Added the assistant Chef.\n"
     file.write_bytes(orjson.dumps({"name": "GPT", "instructions": "x", "actions": [{}]}))
     assert "Not imported: actions." in run("assistants", "import", str(file)).stdout
+
+
+def test_its_files_at_the_command_line(run: Eclair, tmp_path: Path) -> None:
+    run("assistants", "add", "Town guide")
+    file = tmp_path / "tower.txt"
+    file.write_text("The tower is 40 metres high.", encoding="utf-8")
+    added = run("assistants", "files", "Town guide", "--add", str(file))
+    assert (added.returncode, added.stdout) == (0, "Town-guide: 1 added.\n"), added.stderr
+    assert "files: tower.txt\n" in run("assistants", "show", "Town guide").stdout
+    (found,) = orjson.loads(run("assistants", "files", "Town guide", "--json").stdout)
+    assert (found["name"], found["state"], found["library"]) == ("tower.txt", "ready", "Town guide")
+    assert "with -o FILE" in run("assistants", "export", "Town guide").stderr
+    packed = tmp_path / "guide.zip"
+    wrote = run("assistants", "export", "Town guide", "-o", str(packed)).stdout
+    assert wrote == f"Wrote Town guide with 1 file to {packed}.\n"
+    assert "has no file 'none'" in run("assistants", "files", "Town guide", "--remove", "none").stderr
+    removed = run("assistants", "files", "Town guide", "--remove", "tower.txt", "--yes").stdout
+    assert removed == "Removed tower.txt from Town guide.\n"
+    run("assistants", "remove", "Town guide", "--yes")
+    taken = run("assistants", "import", str(packed))
+    assert taken.stdout.startswith("Added the assistant Town guide.\n"), taken.stderr
+    listed = run("assistants", "files", "Town guide").stdout
+    assert re.search(r"^file_\w+ +tower.txt +28 bytes +queued$", listed, re.MULTILINE), listed
 
 
 @pytest.mark.parametrize(

@@ -82,6 +82,11 @@ async def filled(server: Server) -> None:
     await server.app.gallery.add(LOCAL_PRINCIPAL, picture, buffer.getvalue(), buffer.getvalue(), message)
     preferences = {"version": 0, "theme": "dark"}
     assert (await server.call("PUT", "/api/preferences", preferences)).status == 200
+    profile = {"name": "Guide", "libraries": [library], "starters": ["How high is it?"]}
+    assistant = (await server.post("/api/assistants", profile)).body["id"]
+    own = (await server.call("PUT", f"/api/assistants/{assistant}/library")).body["library"]
+    reply = await server.call("POST", f"/api/files?name=tower.txt&library={own}", data=b"The tower is high.")
+    assert reply.status == 201, reply
     prompt = {"name": "polite", "text": "Be polite to {{who}}."}
     assert (await server.post("/api/prompts", prompt)).status == 201
     opml = f'<opml version="2.0"><body><outline type="rss" text="News" xmlUrl="{FEED}"/></body></opml>'
@@ -123,6 +128,7 @@ async def described(server: Server) -> dict[str, Any]:
         "libraries": [(each["id"], each["name"]) for each in (await server.get("/api/libraries")).body],
         "pictures": (await server.get("/api/pictures")).body["pictures"],
         "projects": (await server.get("/api/projects")).body,
+        "assistants": (await server.get("/api/assistants")).body,
         "prompts": (await server.get("/api/prompts")).body,
         "preferences": {**preferences, "version": 1},
         "feeds": [(feed["url"], feed["title"]) for feed in (await server.get("/api/feeds")).body],
@@ -140,7 +146,7 @@ async def test_folders_of_older_exports_are_read_as_projects() -> None:
 
 
 async def test_everything_goes_out_and_into_an_empty_eclair_and_only_once(taken: Taken, fresh: Server) -> None:
-    assert (taken.size["conversations"], taken.size["files"], taken.size["images"]) == (1, 2, 1)
+    assert (taken.size["conversations"], taken.size["files"], taken.size["images"]) == (1, 3, 1)
     assert b"s3cret" not in taken.archive
     read = await upload(fresh, taken.archive, "eclair.zip")
     assert read.status == 201, read
@@ -148,10 +154,11 @@ async def test_everything_goes_out_and_into_an_empty_eclair_and_only_once(taken:
     items = {each["kind"]: (each["count"], each["here"]) for each in read.body["items"]}
     assert items == {
         "conversations": (1, 0),
-        "libraries": (1, 0),
-        "files": (2, 0),
+        "libraries": (2, 0),
+        "files": (3, 0),
         "images": (1, 0),
         "prompts": (1, 0),
+        "assistants": (1, 0),
         "settings": (2, 0),
         "feeds": (1, 0),
         "memories": (2, 0),
@@ -172,6 +179,17 @@ async def test_everything_goes_out_and_into_an_empty_eclair_and_only_once(taken:
     assert all(each["count"] == each["here"] for each in finished["items"])
     assert finished["problems"] == []
     assert await described(fresh) == there
+
+
+async def test_a_library_in_place_of_an_assistants_own_stays_apart(taken: Taken, fresh: Server) -> None:
+    other = (await fresh.post("/api/libraries", {"name": "Guide"})).body["id"]
+    read = await upload(fresh, taken.archive, "eclair.zip")
+    assert (await carry_out(fresh, read.body["id"]))[-1]["finished"]["problems"] == []
+    (guide,) = (await fresh.get("/api/assistants")).body["assistants"]
+    assert guide["library"] is None, "deleting the assistant must not delete what was here before"
+    assert [each["name"] for each in guide["libraries"]] == ["handbook", "Guide"]
+    assert (await fresh.call("DELETE", f"/api/assistants/{guide['id']}")).status == 204
+    assert other in [each["id"] for each in (await fresh.get("/api/libraries")).body]
 
 
 @pytest.mark.parametrize("is_on", [True, False])

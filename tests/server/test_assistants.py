@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
+import zipfile
 from collections.abc import AsyncGenerator
 from dataclasses import replace
 from typing import Any
@@ -13,7 +16,9 @@ from eclair.llm.scripted import ScriptedEngine
 from eclair.schema.principal import Principal
 from eclair.settings import Settings
 from tests.server.test_accounts import member, set_up
+from tests.server.test_documents import TOWER, add, ready
 from tests.support import JSON, Server, serving
+from tests.transfer.support import zipped
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -203,3 +208,160 @@ async def test_an_assistant_goes_with_its_owner(house: Server) -> None:
     await house.call("PUT", f"/api/assistants/{id}/shares/person:{ben}", {"access": "view"}, headers=owner)
     await house.app.storage.personal_data.erase_rows(Principal(ada))
     assert (await house.get("/api/assistants", headers)).body["assistants"] == []
+
+
+async def own_library(server: Server, id: str, **more: Any) -> str:
+    reply = await server.call("PUT", f"/api/assistants/{id}/library", **more)
+    assert reply.status == 200, reply
+    return str(reply.body["library"])
+
+
+async def test_its_files_are_searched_for_each_question_until_it_is_deleted(
+    fresh: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await fresh.post("/api/libraries", {"name": "Town-guide"})
+    guide = (await fresh.post("/api/assistants", {"name": "Town guide"})).body
+    assert guide["library"] is None
+    conversation = (await fresh.post("/api/conversations", {"assistant_id": guide["id"]})).body["id"]
+    library = await own_library(fresh, guide["id"])
+    assert await own_library(fresh, guide["id"]) == library
+    assert (await fresh.get(f"/api/assistants/{guide['id']}")).body["library"] == library
+    names = {each["name"] for each in (await fresh.get("/api/libraries")).body}
+    assert names == {"Town-guide", "Town-guide-2"}, "the name was taken"
+    await fresh.say(conversation, "How high is the tower?")
+    assert (await fresh.tree(conversation))["messages"][-1]["passages"] == [], "there is nothing to search yet"
+    file = await ready(fresh, await add(fresh, TOWER, "tower.md", library))
+    for _ in range(2):
+        await fresh.say(conversation, "How high is the tower?")
+        answer = (await fresh.tree(conversation))["messages"][-1]
+        assert file["id"] in {each["file"] for each in answer["passages"]}
+    asked = {"model": "assistant:Town guide", "messages": [{"role": "user", "content": "How high is the tower?"}]}
+    requests: list[Any] = []
+    stream = fresh.engine.stream
+
+    def noting(request: Any) -> Any:
+        requests.append(request)
+        return stream(request)
+
+    monkeypatch.setattr(fresh.engine, "stream", noting)
+    assert (await fresh.post("/v1/chat/completions", asked)).status == 200
+    assert "tower.md" in str(requests[-1].messages)
+    kept = await fresh.call("PUT", f"/api/assistants/{guide['id']}", {"name": "Guide"})
+    assert kept.body["library"] == library, "a change of its fields leaves the files"
+    assert (await fresh.call("DELETE", f"/api/assistants/{guide['id']}")).status == 204
+    assert (await fresh.get(f"/api/files/{file['id']}")).status == 404
+    assert [each["name"] for each in (await fresh.get("/api/libraries")).body] == ["Town-guide"]
+    await fresh.say(conversation, "How high is the tower?")
+    assert (await fresh.tree(conversation))["messages"][-1]["passages"] == []
+
+
+async def test_an_assistant_outlives_its_library(fresh: Server) -> None:
+    id = (await fresh.post("/api/assistants", COOK)).body["id"]
+    library = await own_library(fresh, id)
+    assert (await fresh.call("DELETE", f"/api/libraries/{library}")).status == 204
+    assert (await fresh.get(f"/api/assistants/{id}")).body["library"] is None
+    assert await own_library(fresh, id) != library
+
+
+async def test_its_files_are_read_by_those_with_whom_it_is_shared(house: Server) -> None:
+    admin = await set_up(house)
+    _, ada = await member(house, admin, "ada-b")
+    ben, his = await member(house, admin, "ben")
+    _, eve = await member(house, admin, "eve")
+    id = (await house.post("/api/assistants", {"name": "Guide"}, headers=ada)).body["id"]
+    share, opened = f"/api/assistants/{id}/shares/person:{ben}", f"/api/assistants/{id}/library"
+    assert (await house.call("PUT", opened, headers=his)).status == 404
+    await house.call("PUT", share, {"access": "view"}, headers=ada)
+    assert (await house.call("PUT", opened, headers=his)).status == 403
+    library = await own_library(house, id, headers=ada)
+    assert await own_library(house, id, headers=his) == library
+    added = f"/api/files?name=tower.md&library={library}"
+    assert (await house.call("POST", added, data=TOWER.encode(), headers=his)).status == 403
+    file = (await house.call("POST", added, data=TOWER.encode(), headers=ada)).body["id"]
+    await house.app.ingestor.wait_until_searchable({(await stored(house, file, ada))}, 60)
+    begun = (await house.post("/api/conversations", {"assistant_id": id}, headers=his)).body["id"]
+
+    async def found() -> bool:
+        turn = {"text": "How high is the tower?"}
+        run = (await house.post(f"/api/conversations/{begun}/turns", turn, headers=his)).body["run"]
+        await house.get(f"/api/runs/{run}/events", his)
+        (*_, answer) = (await house.get(f"/api/conversations/{begun}", his)).body["messages"]
+        return file in {each["file"] for each in answer["passages"]}
+
+    assert await found()
+    assert (await house.get(f"/api/files/{file}", his)).status == 200
+    listed = (await house.get("/api/libraries", his)).body
+    assert [(each["id"], each["access"], each["owner"]) for each in listed] == [(library, "view", "ada-b")]
+    for path in (f"/api/files/{file}", f"/api/files?library={library}", f"/api/assistants/{id}/export"):
+        assert (await house.get(path, eve)).status == 404, path
+    assert (await house.get("/api/libraries", eve)).body == []
+    assert (await house.call("DELETE", f"/api/files/{file}", headers=his)).status in (403, 404)
+    denied = {"subject": f"person:{ben}", "object": f"library:{library}", "effect": "deny"}
+    grant = (await house.post("/api/grants", denied, headers=admin)).body["id"]
+    assert not await found(), "a right to the library counts as everywhere"
+    assert (await house.get(f"/api/assistants/{id}/export", his)).body["name"] == "Guide", "without the files"
+    assert (await house.call("DELETE", f"/api/grants/{grant}", headers=admin)).status == 204
+    await house.call("PUT", share, {"access": "edit"}, headers=ada)
+    more = await house.call("POST", added, data=b"Another.", headers=his)
+    assert (more.status, (await house.get(f"/api/files/{more.body['id']}", ada)).status) == (201, 200)
+    assert (await house.call("DELETE", f"/api/assistants/{id}", headers=his)).status == 403
+    assert (await house.get(f"/api/files/{file}", his)).status == 200, "nothing was deleted"
+    assert (await house.call("DELETE", share, headers=ada)).status == 204
+    assert not await found()
+    assert (await house.get(f"/api/files/{file}", his)).status == 404
+    assert (await house.get("/api/libraries", his)).body == []
+
+
+async def stored(house: Server, file: str, headers: Any) -> str:
+    """The hash of a file's bytes."""
+    raw = (await house.get(f"/api/files/{file}/content", headers)).raw
+    return hashlib.sha256(raw).hexdigest()
+
+
+async def import_zip(server: Server, data: bytes) -> Any:
+    return await server.post("/api/assistants/import", data=data, headers={"Content-Type": "application/zip"})
+
+
+async def test_an_assistant_goes_out_and_comes_in_with_its_files(fresh: Server) -> None:
+    handbook = (await fresh.post("/api/libraries", {"name": "handbook"})).body["id"]
+    id = (await fresh.post("/api/assistants", {**COOK, "libraries": [handbook]})).body["id"]
+    library = await own_library(fresh, id)
+    empty = await fresh.get(f"/api/assistants/{id}/export")
+    assert empty.body["format"] == "eclair.assistant", "there are no files yet"
+    for name, text in (("a.md", "One"), ("b.md", "One"), ("c.md", "Two")):
+        await add(fresh, text, name, library)
+    file = await fresh.get(f"/api/assistants/{id}/export")
+    assert file.headers["content-type"] == "application/zip"
+    assert 'filename="Cook.zip"' in file.headers["content-disposition"]
+    assert (await import_zip(fresh, file.raw)).status == 409, "the name is taken"
+    assert len((await fresh.get("/api/libraries")).body) == 2, "nothing of it stays"
+    await fresh.call("PUT", f"/api/assistants/{id}", {**COOK, "name": "Chef"})
+    taken = await import_zip(fresh, file.raw)
+    assert (taken.status, taken.body["left_out"]) == (201, []), taken
+    back = taken.body["assistant"]
+    assert {name: back[name] for name in COOK} == COOK
+    assert (back["libraries"], back["library"] in (None, library)) == ([], False)
+    files = (await fresh.get(f"/api/files?library={back['library']}")).body["files"]
+    texts = {each["name"]: (await fresh.get(f"/api/files/{each['id']}/content")).raw for each in files}
+    assert texts == {"a.md": b"One", "b.md": b"One", "c.md": b"Two"}
+    assert (await fresh.call("DELETE", f"/api/assistants/{back['id']}")).status == 204
+    left = (await fresh.get(f"/api/files?library={library}")).body["files"]
+    assert len(left) == 3, "the original keeps its own"
+
+
+async def test_a_zip_that_is_no_assistant_is_told_and_leaves_nothing(fresh: Server) -> None:
+    for data in (b"PK", b"PK\x03\x04 none", zipped({"a.txt": b"x"}), (await fresh.get("/api/export")).raw):
+        reply = await import_zip(fresh, data)
+        assert (reply.status, "export of" in reply.error["message"]) == (400, True), reply
+    large = await fresh.post("/api/assistants/import", data=b"{" + b" " * (1 << 20))
+    assert (large.status, "1 MB" in large.error["message"]) == (413, True)
+    id = (await fresh.post("/api/assistants", COOK)).body["id"]
+    await add(fresh, "One", "a.md", await own_library(fresh, id))
+    whole = (await fresh.get(f"/api/assistants/{id}/export")).raw
+    await fresh.call("DELETE", f"/api/assistants/{id}")
+    with zipfile.ZipFile(io.BytesIO(whole)) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    (name,) = (each for each in members if each.startswith("files/"))
+    taken = await import_zip(fresh, zipped({**members, name: b"Eno"}))
+    assert (taken.status, taken.body["left_out"]) == (201, ["a.md is damaged"])
+    assert (await fresh.get(f"/api/files?library={taken.body['assistant']['library']}")).body["files"] == []

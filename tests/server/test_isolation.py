@@ -276,6 +276,8 @@ async def furnish(server: Server) -> dict[str, str]:
     schedule = (await server.post("/api/schedules", asks)).body["id"]
     profile = {"name": SECRET, "description": TEXT[:80], "instructions": TEXT, "libraries": [library]}
     assistant = (await server.post("/api/assistants", profile)).body["id"]
+    own = (await server.call("PUT", f"/api/assistants/{assistant}/library")).body["library"]
+    kept = await ready(server, await add(server, f"# {TEXT}\n\nKept: {TEXT}", f"{SECRET}.md", own))
     packed = pack_skill("skill", {"SKILL.md": f"---\nname: secret\ndescription: {SECRET}\n---\n{TEXT}".encode()})
     skill = (await server.post("/api/skills", data=packed, headers={"Content-Type": "application/zip"})).body["id"]
     drawn = await server.post("/api/pictures", {"prompt": TEXT})
@@ -300,6 +302,7 @@ async def furnish(server: Server) -> dict[str, str]:
         "memory": memory,
         "schedule": schedule,
         "assistant": assistant,
+        "assistant file": kept["id"],
         "skill": skill,
         "canvas": written.body["canvas"]["id"],
         "picture": picture[0]["id"],

@@ -53,6 +53,10 @@ async def fill(server: Server, headers: Headers, person: str, word: str) -> None
     path = f"/api/files?name=b{word}.md&library={library}"
     await server.post(path, data=f"Shelf of {word}".encode(), headers=headers)
     await server.post("/api/projects", {"name": f"Folder {word}"}, headers=headers)
+    helper = (await server.post("/api/assistants", {"name": f"Helper {word}"}, headers=headers)).body["id"]
+    own = (await server.call("PUT", f"/api/assistants/{helper}/library", headers=headers)).body["library"]
+    path = f"/api/files?name=c{word}.md&library={own}"
+    await server.post(path, data=f"Help of {word}".encode(), headers=headers)
     await server.post(f"/api/conversations/{id}/shares", {"days": 1}, headers=headers)
     await server.post("/api/prompts", {"name": f"ask-{word}", "text": f"Ask of {word}"}, headers=headers)
     await server.post("/v1/responses", {"model": "scripted", "input": f"{word}\nscript: words=1"}, headers=headers)
@@ -116,7 +120,8 @@ async def test_nothing_of_an_erased_person_is_left_and_others_keep_theirs(
     assert {
         "conversations": 2,
         "messages": 2,
-        "files": 2,
+        "files": 3,
+        "assistants": 1,
         "images": 1,
         "feeds": 1,
         "memories": 1,
@@ -143,7 +148,7 @@ async def test_nothing_of_an_erased_person_is_left_and_others_keep_theirs(
     assert (await house.get("/api/conversations", his)).status == 401
     assert (await house.get("/api/conversations", hers)).body["conversations"][0]["title"] == "About zqstaying"
     theirs = (await house.get("/api/me/data", hers)).body["counts"]
-    assert theirs["files"] == 2
+    assert theirs["files"] == 3
     again = await house.post(f"/api/people/{ben}/data/erasure", {"confirm": "erase everything"}, headers=admin)
     assert again.status == 404
 

@@ -166,6 +166,9 @@ async def test_a_held_person_keeps_everything(fresh: Server) -> None:
     id = await fresh.begin()
     library = (await fresh.post("/api/libraries", {"name": "Mail"})).body["id"]
     file = (await fresh.post(f"/api/files?name=a.md&library={library}", data=b"# a")).body["id"]
+    assistant = (await fresh.post("/api/assistants", {"name": "Cook"})).body["id"]
+    own = (await fresh.call("PUT", f"/api/assistants/{assistant}/library")).body["library"]
+    recipe = (await fresh.post(f"/api/files?name=b.md&library={own}", data=b"# b")).body["id"]
     kept = (await fresh.post("/v1/responses", {"model": "scripted", "input": "script: words=1"})).body["id"]
     await hold(fresh, "person", "local")
     assert (await fresh.post("/api/retention/holds", {"scope": "person", "subject": "local"})).status == 409
@@ -174,6 +177,7 @@ async def test_a_held_person_keeps_everything(fresh: Server) -> None:
         f"/api/conversations/{id}",
         f"/api/files/{file}",
         f"/api/libraries/{library}",
+        f"/api/assistants/{assistant}",
         f"/v1/responses/{kept}",
         "/api/responses",
     ):
@@ -181,6 +185,8 @@ async def test_a_held_person_keeps_everything(fresh: Server) -> None:
         assert reply.status == 409, path
         assert "legal hold" in reply.error["message"]
     assert (await fresh.get(f"/api/files/{file}")).status == 200
+    assert (await fresh.get(f"/api/files/{recipe}")).status == 200
+    assert (await fresh.get(f"/api/assistants/{assistant}")).body["library"] == own
 
 
 async def test_groups_have_rules_and_members_do_not_see_or_make_them(house: Server, settings: Settings) -> None:

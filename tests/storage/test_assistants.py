@@ -7,6 +7,7 @@ import pytest
 from eclair.errors import Conflict, Forbidden, NotFound
 from eclair.schema.assistants import Assistant, AssistantProfile
 from eclair.storage.base import Storage
+from eclair.storage.libraries import Library
 from eclair.storage.sharing import AccessShare
 from tests.storage.helpers import ME, SOMEONE
 
@@ -74,3 +75,26 @@ async def test_viewers_use_and_editors_change_what_is_shared(storage: Storage) -
     assert [each.subject for each in await storage.assistants.list_shares(ME, "asst_a")] == ["everyone"]
     await storage.assistants.unshare(ME, "asst_a", "everyone")
     assert await storage.assistants.list_assistants(SOMEONE) == [THEIRS]
+
+
+async def test_an_assistant_has_one_library_of_its_own(storage: Storage) -> None:
+    await add_assistants(storage)
+    new = Library("lib_b", "me", "Lawyer", 2)
+    await storage.libraries.add_library(ME, replace(new, id="lib_a"))
+    for principal in (SOMEONE, ME, SOMEONE):
+        if principal is ME:
+            assert await storage.assistants.open_library(ME, "asst_a", new) == "lib_b"
+            assert await storage.assistants.open_library(ME, "asst_a", replace(new, id="lib_c")) == "lib_b"
+            continue
+        with pytest.raises(NotFound):
+            await storage.assistants.open_library(SOMEONE, "asst_a", new)
+    names = [each.library.name for each in await storage.libraries.list_libraries(ME)]
+    assert names == ["Lawyer", "Lawyer-2"]
+    for access in ("view", "edit"):
+        await storage.assistants.share(ME, AccessShare("asst_a", "everyone", access, 1))
+        (seen,) = await storage.libraries.list_libraries(SOMEONE)
+        assert (seen.library.id, seen.library.access) == ("lib_b", access)
+    await storage.assistants.unshare(ME, "asst_a", "everyone")
+    assert await storage.libraries.list_libraries(SOMEONE) == []
+    await storage.libraries.delete_library(ME, "lib_b")
+    assert await storage.assistants.get_assistant(ME, "asst_a") == LAWYER

@@ -1,9 +1,14 @@
-"""Assistants of people: who may use which, and what a conversation that was begun with one has from it."""
+"""Assistants of people: who may use which, and what a conversation that was begun with one has from it.
+
+The files of an assistant are in a library of its own, which is made with the first of them.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable
+from typing import Protocol
 
 from eclair.accounts.rights import OPEN_RULES, RightRules
 from eclair.errors import NotFound
@@ -12,8 +17,15 @@ from eclair.schema.ids import Clock, new_id
 from eclair.schema.principal import Principal
 from eclair.storage.assistants import AssistantStore
 from eclair.storage.change_feed import ChangeFeed
+from eclair.storage.libraries import Library, own_library_name
 
 GONE = "There is no such assistant; it may have been deleted, or is no longer shared."
+
+
+class LibraryEraser(Protocol):
+    """Deletes libraries with their files, as the `Ingestor` does."""
+
+    async def delete_library(self, principal: Principal, id: str) -> None: ...
 
 
 class AssistantService:
@@ -46,12 +58,12 @@ class AssistantService:
             raise NotFound(GONE)
         return found
 
-    async def find(self, principal: Principal, id: str | None) -> AssistantProfile | None:
-        """Return an assistant's profile; None for none, and for one that is gone or may not be used any more."""
+    async def find(self, principal: Principal, id: str | None) -> Assistant | None:
+        """Return an assistant; None for none, and for one that is gone or may not be used any more."""
         if id is None:
             return None
         try:
-            return (await self.get(principal, id)).profile
+            return await self.get(principal, id)
         except NotFound:
             return None
 
@@ -78,8 +90,28 @@ class AssistantService:
         self._changes.publish_to_all("assistants")
         return edited
 
-    async def delete(self, principal: Principal, id: str) -> None:
-        """Delete an assistant for all. Raises NotFound, and Forbidden for all but its owner."""
+    async def open_library(self, principal: Principal, id: str) -> str:
+        """Return the id of its own library, made if needed. Raises NotFound, and Forbidden for viewers without one."""
+        assistant = await self.get(principal, id)
+        if assistant.library is not None:
+            return assistant.library
+        name = own_library_name(assistant.name, "assistant")
+        new = Library(self._ids("lib"), assistant.owner, name, int(self._clock() * 1000))
+        library = await self._assistants.open_library(principal, id, new)
+        self._changes.publish_to_all("assistants")
+        self._changes.publish_to_all("files")
+        return library
+
+    async def delete(self, principal: Principal, id: str, files: LibraryEraser) -> None:
+        """Delete an assistant with its files, for all. Raises NotFound, HeldBack, and Forbidden for all but its owner.
+
+        Files go first: under a legal hold nothing does, and what an interruption leaves can be deleted again.
+        """
+        found = await self._assistants.get_assistant(principal, id)
+        if found.library is not None and found.access == "own":
+            with contextlib.suppress(NotFound):  # it was deleted meanwhile
+                await files.delete_library(principal, found.library)
+                self._changes.publish_to_all("files")
         await self._assistants.delete_assistant(principal, id)
         self._changes.publish_to_all("assistants")
 

@@ -289,7 +289,7 @@ class AnswerRequests:
         return replace(question, project=await self._projects.find(question.principal, conversation.project_id))
 
     async def _with_assistant(self, question: ChatQuestion) -> ChatQuestion:
-        """Add the assistant of the conversation, and have its libraries searched from the first question on."""
+        """Add the assistant of the conversation, and have its files searched from the first question on."""
         id = question.assistant_id if question.conversation is None else question.conversation.assistant_id
         if id is None or self._assistants is None:
             return question
@@ -301,16 +301,17 @@ class AnswerRequests:
         history = list(question.history)
         searched = dict.fromkeys((*history[first].libraries, *libraries))
         history[first] = replace(history[first], libraries=tuple(searched))
-        return replace(question, history=history, assistant=assistant)
+        return replace(question, history=history, assistant=assistant.profile)
 
     async def open_libraries(self, principal: Principal, ids: Sequence[str]) -> tuple[LibraryName, ...]:
-        """Return those of an assistant's libraries that its user may read; others weren't shared with them."""
+        """Return those of an assistant's libraries that have files and its user may read."""
         if self._documents is None:
             return ()
         found: list[LibraryName] = []
         for id in ids:
             with contextlib.suppress(NotFound, RightMissing):
-                found += await self._documents.get_libraries(principal, [id])
+                if await self._documents.has_files(principal, id):
+                    found += await self._documents.get_libraries(principal, [id])
         return tuple(found)
 
     async def _route(

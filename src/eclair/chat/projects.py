@@ -6,7 +6,6 @@ The files of a project are in a library of its own, which is made with the first
 from __future__ import annotations
 
 import logging
-import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -18,7 +17,7 @@ from eclair.errors import HeldBack, NotFound
 from eclair.schema.ids import Clock, new_id
 from eclair.schema.principal import Principal
 from eclair.storage.change_feed import ChangeFeed
-from eclair.storage.libraries import Library, LibraryStore
+from eclair.storage.libraries import Library, LibraryStore, own_library_name
 from eclair.storage.projects import Project, ProjectOrder, ProjectStore, ProjectSummary
 
 log = logging.getLogger(__name__)
@@ -97,7 +96,7 @@ class ProjectService:
         project = await self.get(principal, id)
         if project.library is not None and project.access == "view":
             return project.library
-        name = "-".join(re.findall(r"\w+", project.name)) or "project"
+        name = own_library_name(project.name, "project")
         new = Library(self._ids("lib"), project.owner, name, int(self._clock() * 1000))
         library = await self._store.open_library(principal, id, new)
         if library == new.id:

@@ -12,10 +12,11 @@ _ACTIONS = {
     "show": "print what an assistant is, and with whom it is shared",
     "add": "set up an assistant",
     "edit": "change an assistant; what isn't named stays as it is",
-    "remove": "delete an assistant",
+    "remove": "delete an assistant with its files",
+    "files": "list the files of an assistant, add some or remove some",
     "share": "share an assistant with everyone, a group or a person, or end that",
-    "import": "add the assistant of a JSON file, of Éclair or of OpenAI",
-    "export": "write an assistant as a JSON file",
+    "import": "add the assistant of a file, of Éclair or of OpenAI",
+    "export": "write an assistant as a JSON file, or with its files as a zip",
 }
 
 
@@ -27,11 +28,11 @@ def add_assistant_options(parser: argparse.ArgumentParser) -> None:
     for name, help in _ACTIONS.items():
         action = actions.add_parser(name, help=help, description=f"{help[0].upper()}{help[1:]}.")
         action.set_defaults(action=name)
-        if name == "list":
+        if name in ("list", "files"):
             action.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print it as JSON")
-        elif name == "import":
+        if name == "import":
             action.add_argument("file", type=Path, metavar="FILE", help="the file")
-        else:
+        elif name != "list":
             action.add_argument("name", metavar="NAME", help="its name")
         if name in ("add", "edit"):
             _add_fields(action)
@@ -42,7 +43,12 @@ def add_assistant_options(parser: argparse.ArgumentParser) -> None:
             action.add_argument("-o", "--output", type=Path, metavar="FILE", help=help)
         if name == "share":
             add_share_arguments(action)
-        if name == "remove":
+        if name == "files":
+            changes = action.add_mutually_exclusive_group()
+            add = "files, or folders with everything in them, to add"
+            changes.add_argument("--add", nargs="+", type=Path, metavar="PATH", help=add)
+            changes.add_argument("--remove", nargs="+", metavar="FILE", help="files to remove, by name or id")
+        if name in ("remove", "files"):
             action.add_argument("--yes", action="store_true", help="do not ask for confirmation")
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import asynccontextmanager
+import zipfile
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -28,35 +28,46 @@ from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.settings import Settings
 from eclair.storage.base import Storage
 from eclair.storage.change_feed import ChangeFeed
+from eclair.storage.files import FileState
 from eclair.storage.open import open_storage
 
 COLUMNS = ("NAME", "ACCESS", "DESCRIPTION")
+PAGE_SIZE = 200
 
 
 def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     settings = load_settings(arguments).settings
     log_if_debugging(settings)
-    actions = {
-        "list": _list,
-        "show": _show,
-        "add": _add,
-        "edit": _edit,
-        "share": _share,
-        "import": _import,
-        "export": _export,
-        "remove": _remove,
-    }
     if arguments.action == "remove" and not arguments.yes:
-        question = f"Delete the assistant {arguments.name} for good?"
+        question = f"Delete the assistant {arguments.name} with its files for good?"
         if not terminal.confirm(question, "There is no terminal to confirm this; add --yes."):
             terminal.line("Nothing was deleted.")
             return 0
-    return run_async(_act(settings, actions[arguments.action], arguments, terminal))
+    if arguments.action in ("files", "remove") or (arguments.action == "import" and zipfile.is_zipfile(arguments.file)):
+        from eclair.cli import _assistant_files  # slow to import
+
+        actions = {
+            "files": _assistant_files.change_files,
+            "remove": _assistant_files.delete_assistant,
+            "import": _assistant_files.import_zip,
+        }
+        return run_async(actions[arguments.action](settings, arguments, terminal))
+    return run_async(_act(settings, arguments, terminal))
 
 
-async def _act(settings: Settings, action: Any, arguments: argparse.Namespace, terminal: Terminal) -> int:
-    async with _opened(settings) as (storage, assistants):
-        await action(storage, assistants, arguments, terminal)
+async def _act(settings: Settings, arguments: argparse.Namespace, terminal: Terminal) -> int:
+    storage = await asyncio.to_thread(open_storage, settings)
+    try:
+        assistants = AssistantService(storage.assistants, ChangeFeed(storage.processes))
+        match arguments.action:
+            case "import":
+                await _import(assistants, arguments.file, terminal)
+            case "export":
+                await _export(settings, storage, assistants, arguments, terminal)
+            case _:
+                await _ACTIONS[arguments.action](storage, assistants, arguments, terminal)
+    finally:
+        await storage.close()
     return 0
 
 
@@ -85,6 +96,7 @@ async def _show(
         ("web", profile.web),
         ("tools", None if profile.tools is None else ", ".join(profile.tools) or "none"),
         ("libraries", ", ".join(names.get(id, "one that isn't shared with you") for id in profile.libraries)),
+        ("files", ", ".join(each.file.name for each in await list_files(storage, found))),
         *(("starter", each) for each in profile.starters),
     )
     terminal.line(f"{profile.emoji} {profile.name}".strip())
@@ -127,37 +139,56 @@ async def _share(
     await share_object(storage.assistants, found.id, subject, f"assistant {found.name}", arguments, terminal)
 
 
-async def _import(
-    storage: Storage, assistants: AssistantService, arguments: argparse.Namespace, terminal: Terminal
-) -> None:
-    found = read_assistant_file(await asyncio.to_thread(_read, arguments.file))
-    added = await assistants.add(LOCAL_PRINCIPAL, found.profile)
+async def _import(assistants: AssistantService, path: Path, terminal: Terminal) -> None:
+    found = read_assistant_file(await asyncio.to_thread(_read, path))
+    show_imported(await assistants.add(LOCAL_PRINCIPAL, found.profile), found.left_out, terminal)
+
+
+def show_imported(added: Assistant, left_out: Sequence[str], terminal: Terminal) -> None:
     terminal.line(f"Added the assistant {added.name}.")
-    if found.left_out:
-        terminal.line(f"Not imported: {'; '.join(found.left_out)}.")
+    if added.library is not None:
+        terminal.line("Its files are read while Éclair runs (`eclair serve`).")
+    if left_out:
+        terminal.line(f"Not imported: {'; '.join(left_out)}.")
 
 
 async def _export(
-    storage: Storage, assistants: AssistantService, arguments: argparse.Namespace, terminal: Terminal
+    settings: Settings,
+    storage: Storage,
+    assistants: AssistantService,
+    arguments: argparse.Namespace,
+    terminal: Terminal,
 ) -> None:
     found = await assistants.get_by_name(LOCAL_PRINCIPAL, arguments.name)
-    data, output = export_assistant(found.profile), arguments.output
+    output, files = arguments.output, await list_files(storage, found)
+    if output is None and files:
+        raise InvalidInput(f"{found.name} has files, so it is exported as a zip; say where to with -o FILE.")
     if output is None:
-        terminal.write_bytes(data)
+        terminal.write_bytes(export_assistant(found.profile))
         return
     try:
-        await asyncio.to_thread(output.write_bytes, data)
+        if files:
+            from eclair.cli._assistant_files import export_zip  # slow to import
+
+            await export_zip(settings, storage, found, output)
+        else:
+            await asyncio.to_thread(output.write_bytes, export_assistant(found.profile))
     except OSError as error:
         raise UserError(f"{output} cannot be written: {error.strerror}.") from error
-    terminal.line(f"Wrote {found.name} to {output}.")
+    number = f" with {len(files):,} file{'' if len(files) == 1 else 's'}" if files else ""
+    terminal.line(f"Wrote {found.name}{number} to {output}.")
 
 
-async def _remove(
-    storage: Storage, assistants: AssistantService, arguments: argparse.Namespace, terminal: Terminal
-) -> None:
-    found = await assistants.get_by_name(LOCAL_PRINCIPAL, arguments.name)
-    await assistants.delete(LOCAL_PRINCIPAL, found.id)
-    terminal.line(f"Deleted the assistant {found.name}.")
+async def list_files(storage: Storage, assistant: Assistant) -> list[FileState]:
+    """List the files of an assistant, newest first."""
+    found: list[FileState] = []
+    before: str | None = None
+    while assistant.library is not None:
+        page = await storage.files.list_files(LOCAL_PRINCIPAL, PAGE_SIZE, library=assistant.library, before=before)
+        found += page.files
+        if (before := page.next) is None:
+            break
+    return found
 
 
 async def _stated(storage: Storage, arguments: argparse.Namespace) -> dict[str, Any]:
@@ -200,15 +231,6 @@ def _read(file: Path) -> bytes:
         raise InvalidInput(f"{file} can't be read: {error.strerror}.") from error
 
 
-@asynccontextmanager
-async def _opened(settings: Settings) -> AsyncGenerator[tuple[Storage, AssistantService]]:
-    storage = await asyncio.to_thread(open_storage, settings)
-    try:
-        yield storage, AssistantService(storage.assistants, ChangeFeed(storage.processes))
-    finally:
-        await storage.close()
-
-
 def _json(assistant: Assistant) -> dict[str, Any]:
     fields = asdict(assistant)
     return {"id": fields.pop("id"), **fields.pop("profile"), **fields}
@@ -216,3 +238,6 @@ def _json(assistant: Assistant) -> dict[str, Any]:
 
 def _quoted(name: str) -> str:
     return f"'{name}'" if " " in name else name
+
+
+_ACTIONS = {"list": _list, "show": _show, "add": _add, "edit": _edit, "share": _share}

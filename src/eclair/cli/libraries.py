@@ -11,26 +11,20 @@ from dataclasses import dataclass
 import orjson
 
 from eclair.cli._arguments import load_settings
-from eclair.cli._gate import open_recorded_gate
+from eclair.cli._ingestor import open_ingestor
 from eclair.cli._logging import log_if_debugging
 from eclair.cli._logins import find_login
 from eclair.cli._remote_files import find_there, list_there, remove_there
 from eclair.cli._signals import run_async
 from eclair.cli._terminal import Terminal
 from eclair.cli.models import print_table
-from eclair.documents.document_parser import Parser
-from eclair.documents.ingest import Ingestor
-from eclair.documents.photos.classifier import classifier_file
 from eclair.llm.base import JSON
-from eclair.network.blob_calls import FILES, open_blobs
 from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.settings import Settings
 from eclair.storage.base import Storage
-from eclair.storage.change_feed import ChangeFeed
 from eclair.storage.files import FileState
 from eclair.storage.libraries import LibrarySummary
 from eclair.storage.open import open_storage
-from eclair.util.background import IdleScheduler
 from eclair.util.humanize import format_size
 
 LIBRARY_COLUMNS = ("NAME", "FILES", "SIZE", "STATE")
@@ -103,8 +97,8 @@ async def _files(settings: Settings, library: str | None) -> LibraryTable:
             if (before := page.next) is None:
                 break
     of = {each.file.id: names.get(each.file.library or "", "") for each in found}
-    rows = [_file_cells(each, of[each.file.id]) for each in found]
-    return FILE_COLUMNS, rows, [_file_json(each, of[each.file.id]) for each in found]
+    rows = [file_cells(each, of[each.file.id]) for each in found]
+    return FILE_COLUMNS, rows, [file_json(each, of[each.file.id]) for each in found]
 
 
 async def _find(settings: Settings, which: str, *, files: bool) -> Removal:
@@ -129,21 +123,9 @@ def _confirm(description: str, terminal: Terminal) -> bool:
 
 
 async def _remove(settings: Settings, removal: Removal, terminal: Terminal, *, files: bool) -> int:
-    storage = await asyncio.to_thread(open_storage, settings)
-    try:
-        async with open_recorded_gate(settings, storage) as gate:
-            ingestor = Ingestor(
-                storage,
-                open_blobs(settings, FILES, gate),
-                Parser(labels=classifier_file(settings.data_dir)),
-                None,
-                ChangeFeed(storage.processes),
-                IdleScheduler(),
-            )
-            terminal.status("Removing…")
-            await (ingestor.delete if files else ingestor.delete_library)(LOCAL_PRINCIPAL, removal.id)
-    finally:
-        await storage.close()
+    async with open_ingestor(settings) as (_, ingestor):
+        terminal.status("Removing…")
+        await (ingestor.delete if files else ingestor.delete_library)(LOCAL_PRINCIPAL, removal.id)
     terminal.line(f"Removed {removal.description}.")
     return 0
 
@@ -181,7 +163,8 @@ def _library_json(each: LibrarySummary) -> JSON:
     }
 
 
-def _file_cells(each: FileState, library: str) -> tuple[str, ...]:
+def file_cells(each: FileState, library: str) -> tuple[str, ...]:
+    """Return the row of a file below `FILE_COLUMNS`."""
     document = each.document
     state = document.fault.message if document.fault is not None else document.state
     if document.state == "reading" and document.pages:
@@ -190,7 +173,8 @@ def _file_cells(each: FileState, library: str) -> tuple[str, ...]:
     return each.file.id, each.file.name, format_size(each.file.size), f"{pages:,}" if pages else "", library, state
 
 
-def _file_json(each: FileState, library: str) -> JSON:
+def file_json(each: FileState, library: str) -> JSON:
+    """Return a file as JSON; `library` is the name of the one that it is in."""
     document = each.document
     return {
         "id": each.file.id,

@@ -99,6 +99,10 @@ class DocumentService:
             found.append(LibraryName(library.id, library.name))
         return tuple(found)
 
+    async def has_files(self, principal: Principal, library: str) -> bool:
+        """Return whether there is anything to search in a library. Raises NotFound."""
+        return bool((await self._storage.files.list_files(principal, 1, library=library)).files)
+
     def make_retriever(
         self,
         principal: Principal,

@@ -246,12 +246,12 @@ class ScheduleRunner:
             await self._storage.schedules.note_run(occurrence)
         day = datetime.fromtimestamp(occurrence.due / 1000, UTC).astimezone(find_zone(schedule.zone)).date()
         title = schedule.name if schedule.keeps == "same" else f"{schedule.name}, {day.isoformat()}"
-        asks, profile = schedule.asks, await self._assistants.find(principal, schedule.asks.assistant)
+        asks, found = schedule.asks, await self._assistants.find(principal, schedule.asks.assistant)
         choices = TurnOptions(model=asks.model, web=asks.web)
-        if profile is not None:
-            choices = TurnOptions(model=asks.model or profile.model, web=asks.web or profile.web)
+        if found is not None:
+            choices = TurnOptions(model=asks.model or found.profile.model, web=asks.web or found.profile.web)
         project = await self._project(principal, schedule)
-        assistant = None if profile is None else asks.assistant
+        assistant = None if found is None else asks.assistant
         begun = self._turns.new_conversation(
             principal, occurrence.conversation, title, choices, project, assistant_id=assistant
         )

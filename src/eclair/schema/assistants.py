@@ -42,16 +42,26 @@ class AssistantProfile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Assistant:
-    """A stored assistant. Times are in milliseconds; `access` is that of the principal for whom it was read."""
+    """A stored assistant. Times are in milliseconds; `access` is that of the principal for whom it was read.
+
+    `library` is the id of the library with its own files, which exists once there are some.
+    """
 
     id: str
     owner: str
     profile: AssistantProfile
     created: int
     changed: int
+    library: str | None = None
     access: Literal["own", "edit", "view"] = "own"
 
     @property
     def name(self) -> str:
         """Its name, which is unique for its owner, whatever its case."""
         return self.profile.name
+
+    @property
+    def libraries(self) -> tuple[str, ...]:
+        """The ids of all libraries that its questions search, that of its own files first."""
+        own = () if self.library is None else (self.library,)
+        return tuple(dict.fromkeys((*own, *self.profile.libraries)))

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from eclair.schema.assistants import Assistant, AssistantProfile
 from eclair.schema.principal import Principal
+from eclair.storage.libraries import Library
 from eclair.storage.sharing import SharedStore
 
 
@@ -28,6 +29,17 @@ class AssistantStore(SharedStore, Protocol):
         """Replace the profile. Raises NotFound, Forbidden for viewers, and Conflict as `add_assistant` does."""
         ...
 
+    async def open_library(self, principal: Principal, id: str, new: Library) -> str:
+        """Return the id of the assistant's own library; if there is none, add this one and make it that.
+
+        It belongs to the assistant's owner, and gets a number where its name is taken; a library of the owner's of that
+        id is used instead. Raises NotFound, and Forbidden for viewers.
+        """
+        ...
+
     async def delete_assistant(self, principal: Principal, id: str) -> None:
-        """Delete an assistant, for all with whom it is shared. Raises NotFound."""
+        """Delete an assistant, for all with whom it is shared, and keep its library.
+
+        Raises NotFound, HeldBack, and Forbidden for all but its owner.
+        """
         ...

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -40,6 +41,11 @@ class LibrarySummary:
     def waiting(self) -> int:
         """The number of files that are not read yet."""
         return self.states.get("queued", 0) + self.states.get("reading", 0)
+
+
+def own_library_name(of: str, kind: str) -> str:
+    """Return the name of the library of a project or assistant: the words of its name, or else its `kind`."""
+    return "-".join(re.findall(r"\w+", of)) or kind
 
 
 class LibraryStore(SharedStore, Protocol):

@@ -143,12 +143,13 @@ class ArchivedPrompt:
 
 @dataclass(frozen=True, slots=True)
 class ArchivedAssistant:
-    """An assistant; its libraries are those of the archive, by their ids there."""
+    """An assistant; its libraries are those of the archive, by their ids there. `library` has its own files."""
 
     id: str
     created: int
     changed: int
     profile: AssistantProfile
+    library: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

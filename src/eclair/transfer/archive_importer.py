@@ -171,7 +171,7 @@ class ArchiveImporter:
         for file in new:
             by_member.setdefault(file.member, []).append(file)
         members = [(name, files[0].size) for name, files in by_member.items()]
-        async with aclosing(_members(staged, members)) as read:
+        async with aclosing(stream_members(staged, members)) as read:
             async for name, pieces in read:
                 first, *copies = by_member[name]
                 step = await self._add_file(principal, first, places, pieces)
@@ -392,17 +392,24 @@ class ArchiveImporter:
     async def _add_assistant(
         self, principal: Principal, archived: ArchivedAssistant, libraries: Sequence[ArchivedLibrary]
     ) -> ImportStep:
-        """Add an assistant with those of its libraries that are here, under whatever id."""
+        """Add an assistant with those of its libraries that are here, under whatever id.
+
+        Its own files become its own again where their library is here as it was. Where the id or the name of that was
+        taken, the library in its place is searched, but stays apart.
+        """
         if archived.profile.name in await self._assistant_names(principal):
             return ImportStep("assistants", added=False)
         here = await self._libraries(principal)
         names = {library.id: library.name for library in libraries}
         ids = {library.name: library.id for library in here.values()}
-        found = [id if id in here else ids.get(names.get(id, "")) for id in archived.profile.libraries]
+        own = here.get(archived.library or "")
+        is_own = own is not None and own.access == "own"
+        wanted = (*archived.profile.libraries, *([] if is_own or archived.library is None else [archived.library]))
+        found = [id if id in here else ids.get(names.get(id, "")) for id in wanted]
         new = Assistant(
             id=archived.id,
             owner=principal.id,
-            profile=replace(archived.profile, libraries=tuple(id for id in found if id is not None)),
+            profile=replace(archived.profile, libraries=tuple(dict.fromkeys(id for id in found if id is not None))),
             created=archived.created,
             changed=archived.changed,
         )
@@ -410,9 +417,12 @@ class ArchiveImporter:
             try:
                 await self._storage.assistants.add_assistant(principal, new)
             except Conflict:  # the id is another person's, or there are too many
-                await self._storage.assistants.add_assistant(principal, replace(new, id=new_id("asst")))
+                new = replace(new, id=new_id("asst"))
+                await self._storage.assistants.add_assistant(principal, new)
         except Conflict as conflict:
             return ImportStep("assistants", added=False, problem=f"{new.name!r} was left out: {conflict.message}")
+        if own is not None and is_own:
+            await self._storage.assistants.open_library(principal, new.id, own)
         return ImportStep("assistants", added=True)
 
     async def _add_skill(
@@ -471,7 +481,7 @@ class ArchiveImporter:
         return None if found is None else parse_preferences(found.values)
 
 
-async def _members(
+async def stream_members(
     staged: StagedImport, members: Sequence[tuple[str, int]]
 ) -> AsyncGenerator[tuple[str, AsyncIterator[bytes]], None]:
     """Yield members with their bytes, which are read before the next one is asked for. After a damaged one, go on."""

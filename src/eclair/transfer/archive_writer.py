@@ -104,7 +104,7 @@ class ArchiveWriter:
     ) -> AsyncGenerator[bytes, None]:
         """Yield the archive. What is deleted meanwhile is left out, and what is damaged, which `damaged.txt` lists."""
         size = await self.measure(principal)
-        out = _Pipe()
+        out = ZipPipe()
         damaged: list[str] = []
         records: list[ArchiveRecord] = []
         done = 0
@@ -136,14 +136,14 @@ class ArchiveWriter:
                     yield chunk
             records += await self._other_records(principal)
             records += [record async for record in self._canvases(principal, damaged)]
-            await asyncio.to_thread(_add_index, archive, records)
+            await asyncio.to_thread(add_index, archive, records)
             if damaged:
                 archive.writestr("damaged.txt", "\n".join([*damaged, ""]))
         yield out.drain()
 
     async def write_conversations(self, principal: Principal, ids: Sequence[str]) -> AsyncGenerator[bytes, None]:
         """Yield a zip of these conversations alone; one that is gone or damaged is left out."""
-        out = _Pipe()
+        out = ZipPipe()
         with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
             for id in ids:
                 with contextlib.suppress(NotFound, DataDamaged):
@@ -163,7 +163,7 @@ class ArchiveWriter:
             try:
                 if file.sha256 not in added:
                     async with self._files.open_path(file.sha256) as path:
-                        async for _ in _add_file(archive, record.member, path, file.created):
+                        async for _ in add_file(archive, record.member, path, file.created):
                             yield 0
                     added.add(file.sha256)
                 records.append(record)
@@ -232,7 +232,7 @@ class ArchiveWriter:
             *([ArchivedSkillSwitches(packaged)] if packaged else []),
             *(ArchivedPrompt(each.id, each.name, each.text, each.created) for each in prompts if each.access == "own"),
             *(
-                ArchivedAssistant(each.id, each.created, each.changed, each.profile)
+                ArchivedAssistant(each.id, each.created, each.changed, each.profile, each.library)
                 for each in assistants
                 if each.access == "own"
             ),
@@ -327,7 +327,7 @@ def _add_conversation(archive: zipfile.ZipFile, exported: ExportedConversation) 
         archive.writestr(info, renderer.render(exported))
 
 
-async def _add_file(archive: zipfile.ZipFile, name: str, path: Path, created: int) -> AsyncGenerator[None, None]:
+async def add_file(archive: zipfile.ZipFile, name: str, path: Path, created: int) -> AsyncGenerator[None, None]:
     """Add a file piece by piece, uncompressed: most are compressed already."""
     info = zipfile.ZipInfo(name, _zip_time(created))
     with await asyncio.to_thread(path.open, "rb") as file, archive.open(info, "w", force_zip64=True) as member:
@@ -336,7 +336,7 @@ async def _add_file(archive: zipfile.ZipFile, name: str, path: Path, created: in
             yield
 
 
-def _add_index(archive: zipfile.ZipFile, records: list[ArchiveRecord]) -> None:
+def add_index(archive: zipfile.ZipFile, records: list[ArchiveRecord]) -> None:
     with archive.open(INDEX_NAME, "w") as file:
         file.write(b"[\n")
         for number, record in enumerate(records):
@@ -350,7 +350,7 @@ def _zip_time(milliseconds: int) -> tuple[int, int, int, int, int, int]:
     return (min(moment.year, 2107), moment.month, moment.day, moment.hour, moment.minute, moment.second)
 
 
-class _Pipe(io.RawIOBase):
+class ZipPipe(io.RawIOBase):
     """Write-only file whose content is drained as it grows."""
 
     def __init__(self) -> None:

@@ -32,6 +32,7 @@ DROP TABLE mcp_sign_in;
 DROP TRIGGER prompt_held; DROP TRIGGER person_prompts_gone; DROP TRIGGER group_prompts_gone;
 DROP TABLE prompt_share; DROP TABLE prompt;
 DROP TABLE occurrence; DROP TABLE schedule; ALTER TABLE conversation DROP COLUMN unread;
+DROP TRIGGER assistant_library_gone;
 DROP TRIGGER assistant_held; DROP TRIGGER person_assistants_gone; DROP TRIGGER group_assistants_gone;
 DROP TABLE assistant_share; DROP TABLE assistant; ALTER TABLE conversation DROP COLUMN assistant_id;
 DROP TABLE skill_switch; DROP TABLE skill_file; DROP TABLE skill;

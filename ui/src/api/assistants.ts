@@ -34,7 +34,13 @@ export class AssistantCalls extends Resource {
     return this.client.request("GET", `/api/assistants/${id}/export`);
   }
 
-  import(file: unknown): Promise<ImportedAssistant> {
-    return this.client.call("POST", "/api/assistants/import", file);
+  /** Add the assistant of a JSON file, or of a zip that has its files too. */
+  import(file: File): Promise<ImportedAssistant> {
+    return this.client.upload("/api/assistants/import", file, () => {}, new AbortController().signal);
+  }
+
+  /** Make the assistant’s own library, if it has none, and return its id. */
+  async openLibrary(id: string): Promise<string> {
+    return (await this.client.call<Reply<"/api/assistants/{id}/library", "put">>("PUT", `/api/assistants/${id}/library`)).library;
   }
 }

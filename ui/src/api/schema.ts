@@ -4634,6 +4634,7 @@ export interface paths {
             readonly requestBody: {
                 readonly content: {
                     readonly "application/json": Record<string, never>;
+                    readonly "application/zip": string;
                 };
             };
             readonly responses: {
@@ -4735,6 +4736,43 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/api/assistants/{id}/library": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path: {
+                    readonly id: string;
+                };
+                readonly cookie?: never;
+            };
+            readonly requestBody?: never;
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["AssistantOwnLibrary"];
+                    };
+                };
+            };
+        };
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/api/assistants/{id}/export": {
         readonly parameters: {
             readonly query?: never;
@@ -4760,6 +4798,7 @@ export interface paths {
                     };
                     content: {
                         readonly "application/json": components["schemas"]["AssistantFile"];
+                        readonly "application/zip": string;
                     };
                 };
             };
@@ -11104,6 +11143,7 @@ export interface components {
          * @description An assistant. Of one that is shared with the caller, `owner` is the name of its owner.
          *
          *     `libraries` are those of its libraries that the caller may read, and `hidden_libraries` the number of the others.
+         *     `library` has its own files, which all with whom it is shared may read; null until there are some.
          */
         readonly AssistantBody: {
             readonly id: string;
@@ -11116,6 +11156,7 @@ export interface components {
             readonly tools: readonly string[] | null;
             readonly libraries: readonly components["schemas"]["AssistantLibrary"][];
             readonly hidden_libraries: number;
+            readonly library: string | null;
             readonly starters: readonly string[];
             readonly created: number;
             readonly changed: number;
@@ -11167,6 +11208,10 @@ export interface components {
         /** @description Assistants by name. */
         readonly AssistantList: {
             readonly assistants: readonly components["schemas"]["AssistantBody"][];
+        };
+        /** @description The id of the library with an assistant's own files. */
+        readonly AssistantOwnLibrary: {
+            readonly library: string;
         };
         /** @description A file attached to a message. `media` is its type (RFC 6838). */
         readonly Attachment: {

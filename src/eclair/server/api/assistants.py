@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
+import tempfile
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import replace
-from typing import Literal
+from pathlib import Path
+from typing import BinaryIO, Literal
 
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel
 from starlette.requests import ClientDisconnect
+from starlette.responses import StreamingResponse
 
 from eclair.app import App
 from eclair.assistants.assistant_fields import AssistantFields
 from eclair.assistants.assistant_files import MAX_ASSISTANT_FILE_BYTES, export_assistant, read_assistant_file
-from eclair.errors import InvalidInput, NotFound, TooLarge
+from eclair.errors import InvalidInput, NotFound, StoreError, TooLarge
 from eclair.schema.assistants import Assistant
 from eclair.schema.messages import Web
 from eclair.schema.principal import Principal
@@ -23,6 +28,7 @@ from eclair.server.request_body import RequestBody
 from eclair.server.sharing_routes import add_sharing_routes, find_owner_name
 from eclair.server.subject_names import SubjectNames
 from eclair.storage.sharing import Access
+from eclair.transfer.assistant_archive import UnpackedAssistant, stage_assistant, store_assistant, write_assistant
 from eclair.transfer.export_view import file_name
 
 
@@ -37,6 +43,7 @@ class AssistantBody(BaseModel):
     """An assistant. Of one that is shared with the caller, `owner` is the name of its owner.
 
     `libraries` are those of its libraries that the caller may read, and `hidden_libraries` the number of the others.
+    `library` has its own files, which all with whom it is shared may read; null until there are some.
     """
 
     id: str
@@ -49,11 +56,18 @@ class AssistantBody(BaseModel):
     tools: tuple[str, ...] | None
     libraries: tuple[AssistantLibrary, ...]
     hidden_libraries: int
+    library: str | None
     starters: tuple[str, ...]
     created: int
     changed: int
     access: Access
     owner: str | None = None
+
+
+class AssistantOwnLibrary(BaseModel):
+    """The id of the library with an assistant's own files."""
+
+    library: str
 
 
 class AssistantList(BaseModel):
@@ -88,7 +102,10 @@ class AssistantFile(BaseModel):
     starters: tuple[str, ...] = ()
 
 
-_FILE_BODY = {"requestBody": {"required": True, "content": {"application/json": {"schema": {"type": "object"}}}}}
+_BINARY = {"schema": {"type": "string", "format": "binary"}}
+_FILE_CONTENT = {"application/json": {"schema": {"type": "object"}}, "application/zip": _BINARY}
+_FILE_BODY = {"requestBody": {"required": True, "content": _FILE_CONTENT}}
+_ZIP_HEAD = b"PK"
 
 
 def router(app: App) -> APIRouter:
@@ -109,6 +126,7 @@ def router(app: App) -> APIRouter:
             tools=profile.tools,
             libraries=shown,
             hidden_libraries=len(profile.libraries) - len(shown),
+            library=assistant.library,
             starters=profile.starters,
             created=assistant.created,
             changed=assistant.changed,
@@ -148,10 +166,26 @@ def router(app: App) -> APIRouter:
 
     @api.post("/import", status_code=201, openapi_extra=_FILE_BODY)
     async def import_assistant(principal: Caller, request: Request) -> ImportedAssistantBody:
-        """Add the assistant of a file: Éclair's own, or one of OpenAI's forms."""
-        found = read_assistant_file(await _read_body(request))
-        added = await assistants.add(principal, found.profile)
-        return ImportedAssistantBody(assistant=await show(principal, added), left_out=list(found.left_out))
+        """Add the assistant of a file: Éclair's own JSON or zip, or one of OpenAI's forms."""
+        folder = await asyncio.to_thread(app.imports.open_folder)
+        with tempfile.TemporaryFile(dir=folder) as file:
+            try:
+                await _receive(request, file)
+            except OSError as error:
+                raise StoreError(f"The file cannot be stored in {folder}: {error.strerror}.") from error
+            file.seek(0)
+            if file.read(len(_ZIP_HEAD)) == _ZIP_HEAD:
+                found = await unpack(principal, file, folder)
+            else:
+                file.seek(0)
+                read = read_assistant_file(file.read())
+                found = UnpackedAssistant(await assistants.add(principal, read.profile), read.left_out)
+        return ImportedAssistantBody(assistant=await show(principal, found.assistant), left_out=list(found.left_out))
+
+    async def unpack(principal: Principal, file: BinaryIO, folder: Path) -> UnpackedAssistant:
+        """Add the assistant of a zip. Raises as `store_assistant` does."""
+        with closing(await stage_assistant(file, folder)) as staged:
+            return await store_assistant(assistants, app.ingestor, principal, staged, app.settings.max_file_mb)
 
     @api.get("/{id}")
     async def get_assistant(principal: Caller, id: str) -> AssistantBody:
@@ -168,29 +202,49 @@ def router(app: App) -> APIRouter:
         profile = replace(profile, libraries=(*profile.libraries, *hidden))
         return await show(principal, await assistants.edit(principal, id, profile))
 
+    @api.put("/{id}/library")
+    async def open_assistant_library(principal: Caller, id: str) -> AssistantOwnLibrary:
+        return AssistantOwnLibrary(library=await assistants.open_library(principal, id))
+
     @api.delete("/{id}", status_code=204)
     async def delete_assistant(principal: Caller, id: str) -> None:
-        await assistants.delete(principal, id)
+        await assistants.delete(principal, id, app.ingestor)
 
-    @api.get("/{id}/export", response_model=AssistantFile)
+    @api.get(
+        "/{id}/export",
+        response_model=AssistantFile,
+        responses={200: {"content": {"application/zip": _BINARY}}},
+    )
     async def export_file(principal: Caller, id: str) -> Response:
-        """Return an assistant as a file, without its libraries."""
+        """Return an assistant as a file without its libraries: JSON, or a zip that has its own files too."""
         found = await assistants.get(principal, id)
+        if await has_readable_files(principal, found):
+            await app.storage.audit.add_act(principal, "export.made", id, details={"format": "zip"})
+            headers = {"Content-Disposition": attachment_disposition(f"{file_name(found.name)}.zip")}
+            pieces = write_assistant(app.storage, app.blobs, principal, found)
+            return StreamingResponse(pieces, media_type="application/zip", headers=headers)
         headers = {"Content-Disposition": attachment_disposition(f"{file_name(found.name)}.json")}
         return Response(export_assistant(found.profile), media_type="application/json", headers=headers)
+
+    async def has_readable_files(principal: Principal, assistant: Assistant) -> bool:
+        library = assistant.library
+        if library is None or not app.rights.may(principal, f"library:{library}"):
+            return False
+        return await app.documents.has_files(principal, library)
 
     add_sharing_routes(api, app, app.storage.assistants, noun="assistant", kind="assistants")
     return api
 
 
-async def _read_body(request: Request) -> bytes:
-    """Read a file. Raises TooLarge, and InvalidInput if the client disconnects."""
-    data = bytearray()
+async def _receive(request: Request, file: BinaryIO) -> None:
+    """Write the body to the file. Raises TooLarge for a large one that is no zip, InvalidInput if the client leaves."""
+    head, size = b"", 0
     try:
         async for piece in request.stream():
-            data += piece
-            if len(data) > MAX_ASSISTANT_FILE_BYTES:
-                raise TooLarge("A file of an assistant has 1 MB at most; this one is larger.")
+            head = head if len(head) >= len(_ZIP_HEAD) else head + piece[: len(_ZIP_HEAD)]
+            size += len(piece)
+            if size > MAX_ASSISTANT_FILE_BYTES and not head.startswith(_ZIP_HEAD):
+                raise TooLarge("A JSON file of an assistant has 1 MB at most; this one is larger.")
+            await asyncio.to_thread(file.write, piece)
     except ClientDisconnect:
         raise InvalidInput("The file did not arrive whole; send it again.") from None
-    return bytes(data)

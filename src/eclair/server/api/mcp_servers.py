@@ -256,5 +256,6 @@ async def _wish(
     if conversation is not None:
         found = await app.storage.conversations.get_conversation(principal, conversation)
         assistant, project = found.assistant_id, found.project_id
-    profile = await app.assistants.find(principal, assistant)
+    used = await app.assistants.find(principal, assistant)
+    profile = None if used is None else used.profile
     return McpWish(conversation, tools=chosen_tools(profile, await app.projects.find(principal, project)))

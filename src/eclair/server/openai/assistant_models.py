@@ -14,11 +14,11 @@ from eclair.server.chat_input import merge_messages
 PREFIX = "assistant:"
 
 
-async def find_named_assistant(app: App, principal: Principal, model: str) -> AssistantProfile | None:
+async def find_named_assistant(app: App, principal: Principal, model: str) -> Assistant | None:
     """Return the assistant that a request names; None for a model. Raises NotFound."""
     if not model.startswith(PREFIX) or any(known.id == model for known in await app.registry.models()):
         return None
-    return (await app.assistants.get_by_name(principal, model.removeprefix(PREFIX))).profile
+    return await app.assistants.get_by_name(principal, model.removeprefix(PREFIX))
 
 
 async def route_assistant(app: App, assistant: AssistantProfile, question: str) -> Route:

@@ -16,7 +16,7 @@ from eclair.llm.infill import can_fill_in
 from eclair.llm.openai.model_names import is_chat_model, is_embedding_model, is_moderation_model, is_reranker
 from eclair.schema.messages import MODES
 from eclair.schema.models import Model
-from eclair.server.openai.assistant_models import PREFIX, find_named_assistant, render_assistant
+from eclair.server.openai.assistant_models import find_named_assistant, render_assistant
 from eclair.server.principal import Caller
 from eclair.settings import Settings
 
@@ -54,8 +54,7 @@ def router(app: App) -> APIRouter:
 
     @api.get("/models/{id:path}")
     async def read_model(principal: Caller, id: str, request: Request) -> JSON:
-        is_assistant = await find_named_assistant(app, principal, id) is not None
-        own = await app.assistants.get_by_name(principal, id.removeprefix(PREFIX)) if is_assistant else None
+        own = await find_named_assistant(app, principal, id)
         found = await find(id) if own is None else render_assistant(own)
         return _in_anthropic_form(found) if ANTHROPIC_HEADER in request.headers else found
 

@@ -50,8 +50,8 @@ def router(app: App) -> APIRouter:
         if assistant is None:
             route = await app.router.choose_named(body.model, body.question)
         else:
-            route = await route_assistant(app, assistant, body.question)
-            web = web or assistant.web == "on"
+            route = await route_assistant(app, assistant.profile, body.question)
+            web = web or assistant.profile.web == "on"
         libraries = () if assistant is None else assistant.libraries
         images = await unless_disconnected(request, open_images(app, principal, messages, route.model))
         if images is None:
@@ -67,7 +67,7 @@ def router(app: App) -> APIRouter:
                 app,
                 principal,
                 route,
-                partial(_request, body, assistant, max_tokens, choice),
+                partial(_request, body, None if assistant is None else assistant.profile, max_tokens, choice),
                 images,
                 shared,
                 allows_lead=body.is_plain_text,

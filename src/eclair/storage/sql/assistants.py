@@ -11,14 +11,16 @@ from pydantic import TypeAdapter
 from eclair.errors import Conflict, NotFound
 from eclair.schema.assistants import MAX_ASSISTANTS, Assistant, AssistantProfile
 from eclair.schema.principal import Principal
+from eclair.storage.libraries import Library
 from eclair.storage.sharing import Access
 from eclair.storage.sql.audit import append_act
 from eclair.storage.sql.connection import Connection
+from eclair.storage.sql.own_libraries import open_own_library
 from eclair.storage.sql.sharing import ASSISTANTS, SQLSharedStore, describe, find_shared
 from eclair.storage.sql.store import first_row, overwrite, read, write
 from eclair.storage.sql.stored_rows import decode_rows, row_decoder
 
-_COLUMNS = "id, owner, created, changed, profile"
+_COLUMNS = "id, owner, created, changed, profile, library"
 _PROFILE = TypeAdapter(AssistantProfile)
 
 
@@ -64,6 +66,11 @@ class SQLAssistantStore(SQLSharedStore):
         )
         return _find(db, principal, id, needs="edit")
 
+    @write
+    def open_library(self, db: Connection, principal: Principal, id: str, new: Library) -> str:
+        found = _find(db, principal, id, needs="edit")
+        return found.library or open_own_library(db, ASSISTANTS, id, found.owner, new)
+
     @overwrite
     def delete_assistant(self, db: Connection, principal: Principal, id: str) -> None:
         _find(db, principal, id)
@@ -87,13 +94,14 @@ def _encode(profile: AssistantProfile) -> str:
 
 @row_decoder
 def _assistant(row: Any) -> Assistant:
-    id, owner, created, changed, profile, access = row
+    id, owner, created, changed, profile, library, access = row
     return Assistant(
         id=id,
         owner=owner,
         profile=_PROFILE.validate_json(profile),
         created=created,
         changed=changed,
+        library=library,
         access=access,
     )
 

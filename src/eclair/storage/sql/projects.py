@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import count
 from typing import Any
 
 import orjson
@@ -14,6 +13,7 @@ from eclair.storage.projects import DeletedProject, Project, ProjectOrder, Proje
 from eclair.storage.sharing import Access
 from eclair.storage.sql.audit import append_act
 from eclair.storage.sql.connection import Connection
+from eclair.storage.sql.own_libraries import open_own_library
 from eclair.storage.sql.sharing import OWNED, PROJECTS, SQLSharedStore, describe, find_shared
 from eclair.storage.sql.store import erase, first_row, overwrite, read, snapshot, write
 from eclair.storage.sql.stored_rows import decode_list, decode_rows, row_decoder
@@ -104,20 +104,7 @@ class SQLProjectStore(SQLSharedStore):
     @write
     def open_library(self, db: Connection, principal: Principal, id: str, new: Library) -> str:
         project = require_project(db, principal, id, needs="edit")
-        if project.library is not None:
-            return project.library
-        if first_row(db, "SELECT 1 FROM library WHERE id = ? AND owner = ?", (new.id, principal.id)) is not None:
-            db.execute("UPDATE project SET library = ? WHERE id = ?", (new.id, id))
-            return new.id
-        taken = {name for (name,) in db.execute("SELECT name FROM library WHERE owner = ?", (project.owner,))}
-        names = (new.name if number == 1 else f"{new.name}-{number}" for number in count(1))
-        name = next(name for name in names if name not in taken)
-        db.execute(
-            "INSERT INTO library (id, owner, name, created) VALUES (?, ?, ?, ?)",
-            (new.id, project.owner, name, new.created),
-        )
-        db.execute("UPDATE project SET library = ? WHERE id = ?", (new.id, id))
-        return new.id
+        return project.library or open_own_library(db, PROJECTS, id, project.owner, new)
 
     @write
     def show_conversation(self, db: Connection, principal: Principal, id: str, conversation: str) -> None:

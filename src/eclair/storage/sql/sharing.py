@@ -74,10 +74,15 @@ _OF_DELETED_PROJECT = "EXISTS (SELECT 1 FROM project WHERE project.library = {} 
 LIBRARIES = SharedTable(
     "library",
     more="SELECT project.library, subject, access FROM project_share JOIN project ON project.id = project_share.project"
-    " WHERE project.library IS NOT NULL AND project.deleted IS NULL",
+    " WHERE project.library IS NOT NULL AND project.deleted IS NULL"
+    " UNION ALL SELECT assistant.library, subject, access FROM assistant_share"
+    " JOIN assistant ON assistant.id = assistant_share.assistant WHERE assistant.library IS NOT NULL",
     hidden=_OF_DELETED_PROJECT.format("library.id"),
 )
-"""Members of a project have that access to its own library too, which is hidden with it once it is deleted."""
+"""Members of a project, and those with whom an assistant is shared, have that access to its own library too.
+
+The library of a project is hidden with it once it is deleted.
+"""
 FILE_THERE = f"NOT {_OF_DELETED_PROJECT.format('file.library')}"
 """The condition on a file that it isn't one of a deleted project."""
 PROJECTS = SharedTable("project", hidden="(project.deleted IS NOT NULL)")

@@ -986,7 +986,7 @@ CREATE TABLE assistant (
     created INTEGER NOT NULL,
     changed INTEGER NOT NULL,
     name    TEXT NOT NULL,
-    profile TEXT NOT NULL,
+    profile TEXT NOT NULL, library TEXT,
     UNIQUE (owner, name)
 ) STRICT;
 CREATE TABLE assistant_share (
@@ -1088,4 +1088,8 @@ CREATE TABLE speech_settings (
     id          INTEGER PRIMARY KEY CHECK (id = 1),
     transcriber TEXT NOT NULL
 ) STRICT;
-PRAGMA user_version = 63;
+CREATE INDEX assistant_with_library ON assistant (library) WHERE library IS NOT NULL;
+CREATE TRIGGER assistant_library_gone AFTER DELETE ON library BEGIN
+    UPDATE assistant SET library = NULL WHERE library = old.id;
+END;
+PRAGMA user_version = 64;

@@ -1014,6 +1014,7 @@ export interface Placeholders {
   readonly assistantStarters: never;
   readonly assistantStartersHint: "most";
   readonly assistantHidden: "number";
+  readonly assistantFilesHint: never;
   readonly assistantImported: "name";
   readonly assistantLeftOut: "things";
   readonly assistantRemoveAsk: "name";
