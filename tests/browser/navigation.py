@@ -1,4 +1,4 @@
-"""Moves between the pages of the app as Back and Forward do, without loading the app anew."""
+"""Moves between the app's pages as Back and Forward do, without a reload."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What code prints is told while it runs: its last lines, a few times a second, until its result is there."""
+"""The last printed lines of code are shown while it runs, a few times a second, until its result is there."""
 
 from __future__ import annotations
 

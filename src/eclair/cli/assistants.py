@@ -181,14 +181,15 @@ async def _export(
 
 async def list_files(storage: Storage, assistant: Assistant) -> list[FileState]:
     """List the files of an assistant, newest first."""
+    if assistant.library is None:
+        return []
     found: list[FileState] = []
     before: str | None = None
-    while assistant.library is not None:
+    while True:
         page = await storage.files.list_files(LOCAL_PRINCIPAL, PAGE_SIZE, library=assistant.library, before=before)
         found += page.files
         if (before := page.next) is None:
-            break
-    return found
+            return found
 
 
 async def _stated(storage: Storage, arguments: argparse.Namespace) -> dict[str, Any]:

@@ -19,8 +19,9 @@ PASSAGES, MANY_PASSAGES, MANY_PASSAGES_READING_S = 8, 20, 3.0
 LARGE_WINDOW_TOKENS = 32_000
 
 DOCUMENT_READING_S = 12.0
-"""Time for reading a document in full: that begins while the question is being written, and is done once. A question
-waits for `PASSAGES_READING_S` of it at most."""
+"""Time for reading a document in full: that begins while the question is being written, and is done once.
+
+A question waits for `PASSAGES_READING_S` of it at most."""
 
 PROMPT_TOKENS = 60
 """Read before the first passage: the system prompt and the instruction."""

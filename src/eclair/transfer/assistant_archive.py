@@ -84,7 +84,7 @@ async def stage_assistant(file: BinaryIO, folder: Path) -> StagedImport:
 async def store_assistant(
     assistants: AssistantService, ingestor: Ingestor, principal: Principal, staged: StagedImport, max_file_mb: int
 ) -> UnpackedAssistant:
-    """Add the assistant of an archive with its files; where that ends early, nothing of it stays.
+    """Add the assistant of an archive with its files; where that fails, nothing of it stays.
 
     Raises InvalidInput for an archive of anything else, Conflict where the name is taken, RightMissing and StoreError.
     """
