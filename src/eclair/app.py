@@ -389,7 +389,7 @@ class App:
         self.assistants = AssistantService(storage.assistants, self.changes, rights)
         self.skills = SkillService(storage.skills, self.changes)
         self.tool_permissions = ToolPermissions(storage.tool_permissions, rights)
-        keeper = SignInKeeper(storage.mcp_sign_ins, self.vault)
+        keeper = SignInKeeper(storage.mcp_sign_ins, storage.jobs, storage.processes, self.vault)
         self.mcp = McpService(self.live_settings, storage.mcp_servers, self.vault, keeper, self.gate, rights)
         stack.push_async_callback(self.mcp.close)
         self.mcp_sign_ins = McpSignIns(self.mcp, keeper)

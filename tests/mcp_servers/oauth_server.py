@@ -46,7 +46,8 @@ class Authorizing(OAuthAuthorizationServerProvider[AuthorizationCode, RefreshTok
     """Lets in whoever asks. It says that tokens count for `lifetime_s`; those that it renews do so for an hour.
 
     `lies` are told in documents, by their paths. `wanted_scope` is the one without which messages are refused.
-    `requests` are those that came: path and headers.
+    `requests` are those that came: path and headers. A renewal sets `taken` once its refresh token counts no more, and
+    then waits for `may_give`. The paths in `down` answer with status 503.
     """
 
     lifetime_s: int = 3600
@@ -55,11 +56,17 @@ class Authorizing(OAuthAuthorizationServerProvider[AuthorizationCode, RefreshTok
     access: dict[str, AccessToken] = field(default_factory=dict[str, AccessToken])
     refresh: dict[str, RefreshToken] = field(default_factory=dict[str, RefreshToken])
     renewed: int = 0
+    taken: asyncio.Event = field(default_factory=asyncio.Event)
+    may_give: asyncio.Event = field(default_factory=asyncio.Event)
+    down: set[str] = field(default_factory=set[str])
     lies: dict[str, Lie] = field(default_factory=dict[str, Lie])
     wanted_scope: str | None = None
     userinfo: Mapping[str, object] = field(default_factory=dict[str, object])
     """Claims of whoever signs in."""
     requests: list[tuple[str, Headers]] = field(default_factory=list[tuple[str, Headers]])
+
+    def __post_init__(self) -> None:
+        self.may_give.set()
 
     def tokens_at(self, path: str) -> list[str]:
         """Return what came as bearer tokens to a path, in order."""
@@ -117,6 +124,8 @@ class Authorizing(OAuthAuthorizationServerProvider[AuthorizationCode, RefreshTok
     ) -> OAuthToken:
         del self.refresh[refresh_token.token]
         self.renewed += 1
+        self.taken.set()
+        await self.may_give.wait()
         self.lifetime_s = 3600
         return self._give(refresh_token.client_id, scopes, refresh_token.resource)
 
@@ -160,6 +169,8 @@ class Lying:
         if path == "/mcp" and token is not None and wanted is not None and wanted not in token.scopes:
             challenge = f'Bearer error="insufficient_scope", scope="{wanted}"'
             return await Response(status_code=403, headers={"WWW-Authenticate": challenge})(scope, receive, send)
+        if path in self._provider.down:
+            return await Response(status_code=503)(scope, receive, send)
         if path == "/userinfo":
             return await JSONResponse(dict(self._provider.userinfo))(scope, receive, send)
         if path in self._provider.lies:

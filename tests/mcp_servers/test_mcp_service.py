@@ -60,7 +60,7 @@ async def opened(storage: Storage, folder: Path, mode: str = "offline", **settin
     live = LiveSettings(Settings(data_dir=folder / "data", **settings))
     policy = OutboundPolicy("open" if mode == "open" else "offline")
     vault = Vault.configured(live.current)
-    keeper = SignInKeeper(storage.mcp_sign_ins, vault)
+    keeper = SignInKeeper(storage.mcp_sign_ins, storage.jobs, storage.processes, vault)
     made = McpService(live, storage.mcp_servers, vault, keeper, OutboundGate(policy))
     try:
         yield made

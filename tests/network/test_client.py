@@ -43,7 +43,7 @@ def test_nothing_else_imports_an_http_client() -> None:
         if CLIENTS.match(line) and "url2pathname" not in line
     }
     names = ("client", "download_guard", "mcp_http", "response", "web_client", "web_response")
-    parts = ("connection", "service", "sign_in_flow", "sign_in_keeper", "sign_in_requests", "sign_in_transport")
+    parts = ("sign_in_flow", "sign_in_requests", "sign_in_tokens", "sign_in_transport")
     signing = {f"eclair/mcp_servers/{name}.py" for name in parts}
     assert doors == {f"eclair/network/{name}.py" for name in names} | signing
     for path in signing:  # they sign and pass on the requests of the MCP library, which `mcp_http` makes

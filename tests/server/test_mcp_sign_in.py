@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import base64
 from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
+from unittest.mock import Mock
 from urllib.parse import parse_qsl, urlsplit
 
 import orjson
@@ -24,7 +26,10 @@ from eclair.schema.audit import ActFilter
 from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.schema.works_council import is_own_matter
 from eclair.settings import Settings
+from eclair.storage.base import Storage
+from eclair.storage.open import open_storage
 from eclair.storage.secrets import Vault
+from tests.images.support import until
 from tests.mcp_servers.oauth_server import Authorizing, Lie, authorizing, visit
 from tests.server.test_accounts import Headers, member, set_up
 from tests.support import JSON, Reply, Server, serving
@@ -266,16 +271,102 @@ async def test_tokens_that_run_out_are_renewed_once_for_all_calls(
 async def test_tokens_that_another_process_renewed_are_used(asking: Server, notes: str, provider: Authorizing) -> None:
     id = await signed_in(asking, notes)
     provider.expire()
-    app = asking.app
-    vault = Vault.configured(app.settings)
-    keeper = SignInKeeper(app.storage.mcp_sign_ins, vault)
-    other = McpService(LiveSettings(app.settings), app.storage.mcp_servers, vault, keeper, OutboundGate())
-    try:
+    async with beside(asking) as (_, other):
         assert (await other.check(LOCAL_PRINCIPAL, id)).fault is None
-    finally:
-        await other.close()
     assert await read_note(asking, id) == "the note"
     assert provider.renewed == 1
+
+
+@asynccontextmanager
+async def beside(server: Server) -> AsyncGenerator[tuple[Storage, McpService]]:
+    """Open storage and MCP servers as another process of the installation does."""
+    settings = server.app.settings
+    storage = await asyncio.to_thread(open_storage, settings)
+    vault = Vault.configured(settings)
+    keeper = SignInKeeper(storage.mcp_sign_ins, storage.jobs, storage.processes, vault)
+    service = McpService(LiveSettings(settings), storage.mcp_servers, vault, keeper, OutboundGate())
+    try:
+        yield storage, service
+    finally:
+        await service.close()
+        await storage.close()
+
+
+@asynccontextmanager
+async def renewing(server: Server, id: str, provider: Authorizing) -> AsyncGenerator[asyncio.Task[str]]:
+    """Let the tokens run out, and read a note until their refresh token is taken; the new ones come after the block."""
+    provider.expire()
+    provider.may_give.clear()
+    reading = asyncio.create_task(read_note(server, id))
+    try:
+        await asyncio.wait_for(provider.taken.wait(), 30)
+        yield reading
+    finally:
+        provider.may_give.set()
+        await asyncio.wait([reading])
+
+
+async def test_a_renewal_goes_on_where_its_call_is_cancelled(asking: Server, notes: str, provider: Authorizing) -> None:
+    id = await signed_in(asking, notes)
+    async with renewing(asking, id, provider) as reading:
+        reading.cancel()
+        await asyncio.wait([reading])
+        await asking.app.mcp.disconnect(LOCAL_PRINCIPAL, id)
+    assert reading.cancelled()
+    assert await read_note(asking, id) == "the note"
+    assert provider.renewed == 1
+    assert (await asking.get(f"/api/mcp-servers/{id}")).body["signed_in"]
+
+
+async def test_a_call_that_comes_during_a_renewal_leaves_the_connection_open(
+    asking: Server, notes: str, provider: Authorizing
+) -> None:
+    id = await signed_in(asking, notes)
+    async with renewing(asking, id, provider) as reading:
+        provider.requests.clear()
+        second = asyncio.create_task(read_note(asking, id))
+        await until(lambda: bool(provider.tokens_at("/mcp")))
+    assert (await reading, await second, provider.renewed) == ("the note", "the note", 1)
+
+
+async def test_processes_that_renew_at_once_share_one_renewal(
+    asking: Server, notes: str, provider: Authorizing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    id = await signed_in(asking, notes)
+    async with beside(asking) as (storage, other):
+        hold = Mock(wraps=storage.jobs.hold)
+        monkeypatch.setattr(storage.jobs, "hold", hold)
+        async with renewing(asking, id, provider) as reading:
+            checking = asyncio.create_task(other.check(LOCAL_PRINCIPAL, id))
+            await until(lambda: hold.call_count > 1)
+        assert (await reading, (await checking).fault, provider.renewed) == ("the note", None, 1)
+    assert (await asking.get(f"/api/mcp-servers/{id}")).body["signed_in"]
+
+
+async def test_a_process_that_died_in_a_renewal_holds_up_nobody(
+    asking: Server, notes: str, provider: Authorizing
+) -> None:
+    id = await signed_in(asking, notes)
+    provider.expire()
+    async with beside(asking) as (storage, _):
+        assert await storage.jobs.hold("sign-in", f"{LOCAL_PRINCIPAL.id} {id}").__aenter__()
+    assert await read_note(asking, id) == "the note"
+    assert provider.renewed == 1
+
+
+async def test_a_sign_in_outlives_a_token_endpoint_that_is_down(
+    asking: Server, notes: str, provider: Authorizing
+) -> None:
+    id = await signed_in(asking, notes)
+    provider.expire()
+    provider.down.add("/token")
+    with pytest.raises(EngineUnavailable, match=r"'notes' can't be used: its sign-in can't be renewed: status 503\.$"):
+        await read_note(asking, id)
+    shown = (await asking.get(f"/api/mcp-servers/{id}")).body
+    assert (shown["signed_in"], shown["wants_sign_in"]) == (True, False)
+    provider.down.clear()
+    assert (await check(asking, id))["fault"] is None
+    assert await read_note(asking, id) == "the note"
 
 
 async def test_a_server_that_withdraws_a_sign_in_ends_it(asking: Server, notes: str, provider: Authorizing) -> None:

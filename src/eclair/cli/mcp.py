@@ -77,7 +77,7 @@ async def _opened_with_sign_ins(settings: Settings) -> AsyncGenerator[tuple[McpS
     try:
         gate = OutboundGate(OutboundPolicy.from_settings(settings), calls)
         vault = Vault.configured(settings)
-        keeper = SignInKeeper(storage.mcp_sign_ins, vault)
+        keeper = SignInKeeper(storage.mcp_sign_ins, storage.jobs, storage.processes, vault)
         service = McpService(LiveSettings(settings), storage.mcp_servers, vault, keeper, gate)
         sign_ins = McpSignIns(service, keeper)
         try:

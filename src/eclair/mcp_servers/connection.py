@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol, TypeVar, cast
 
-import httpx2
 from mcp import Client, MCPError
 from mcp.client import Transport
 from mcp.client.streamable_http import streamable_http_client
@@ -39,6 +38,7 @@ from eclair.errors import EclairError, EngineBroken, EngineUnavailable, Refused
 from eclair.mcp_servers.command_transport import CommandTransport, ServerProgram
 from eclair.mcp_servers.elicitation import HoldQuestion, call_with_input
 from eclair.mcp_servers.progress import MAX_CALL_S, ProgressListener, ReportCallProgress
+from eclair.mcp_servers.sign_in_requests import SignedRequests
 from eclair.mcp_servers.sign_in_transport import SignInTransport
 from eclair.network.mcp_http import McpHttpTransport, open_mcp_client
 from eclair.schema.elicitations import CallInput
@@ -107,14 +107,16 @@ class UrlTransport:
 
     log: Sequence[str] = ()
 
-    def __init__(self, url: str, http: McpHttpTransport | SignInTransport, auth: httpx2.Auth | None = None) -> None:
+    def __init__(self, url: str, http: McpHttpTransport | SignInTransport, auth: SignedRequests | None = None) -> None:
         self._url = url
         self._http = http
         self._auth = auth
 
     @property
     def fault(self) -> Refused | str | None:
-        return self._http.fault
+        if self._renewal_fault is not None:
+            return self._renewal_fault
+        return None if self._is_resending else self._http.fault
 
     @property
     def sent_bytes(self) -> int:
@@ -122,7 +124,15 @@ class UrlTransport:
 
     @property
     def wants_sign_in(self) -> bool:
-        return self._http.wants_sign_in
+        return self._http.wants_sign_in and not self._is_resending and self._renewal_fault is None
+
+    @property
+    def _renewal_fault(self) -> Refused | str | None:
+        return None if self._auth is None else self._auth.fault
+
+    @property
+    def _is_resending(self) -> bool:
+        return self._auth is not None and self._auth.is_resending
 
     async def enter(self, stack: AsyncExitStack) -> Transport:
         """See `OpenTransport.enter`."""

@@ -48,10 +48,9 @@ from eclair.storage.mcp_sign_ins import SignedInServers
 from eclair.storage.secrets import Vault
 
 if TYPE_CHECKING:
-    from httpx2 import Auth
-
     from eclair.mcp_servers.connection import McpConnection, OpenTransport
     from eclair.mcp_servers.results import McpResult
+    from eclair.mcp_servers.sign_in_requests import SignedRequests
     from eclair.mcp_servers.sign_in_transport import SignInTransport
 
 T = TypeVar("T")
@@ -88,6 +87,7 @@ class McpService:
 
     async def close(self) -> None:
         await self._pool.close()
+        await self._sign_ins.close()
 
     async def list(self, principal: Principal, wish: McpWish = NO_WISH) -> list[McpServer]:
         """List the servers that somebody may use, and for administrators all of the house."""
@@ -240,7 +240,7 @@ class McpService:
 
         key = (server.id, principal.id)
         secrets = self._secrets(server)
-        auth = await self._sign_ins.find_auth(principal, server)
+        auth = await self._sign_ins.find_auth(principal, server, lambda: self.sign_in_transport(principal, server))
         timeout_s = FIRST_CONNECT_TIMEOUT_S if again and server.config.network else CONNECT_TIMEOUT_S
         connection, is_new = await self._pool.get(
             key, server, lambda: self._transport(principal, server, secrets, auth), timeout_s, again=again
@@ -267,7 +267,7 @@ class McpService:
         return connection
 
     def _transport(
-        self, principal: Principal, server: StoredMcpServer, secrets: McpSecrets, auth: Auth | None
+        self, principal: Principal, server: StoredMcpServer, secrets: McpSecrets, auth: SignedRequests | None
     ) -> OpenTransport:
         from eclair.mcp_servers.command_transport import ServerProgram  # slow to import
         from eclair.mcp_servers.connection import ProgramTransport, UrlTransport

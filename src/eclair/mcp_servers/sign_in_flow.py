@@ -22,7 +22,7 @@ from pydantic import ValidationError
 from eclair.errors import Conflict, EclairError, EngineBroken, EngineUnavailable, Refused
 from eclair.mcp_servers.sign_in_account import read_account, read_token
 from eclair.mcp_servers.sign_in_client import RedirectTarget, client_metadata
-from eclair.mcp_servers.sign_in_requests import BASIC, KeptSignIn
+from eclair.mcp_servers.sign_in_tokens import BASIC, KeptSignIn
 from eclair.mcp_servers.sign_in_transport import EVENT_STREAM, SignInTransport
 from eclair.network.mcp_http import UNAUTHORIZED, open_mcp_client
 from eclair.util.tasks import cancel_and_wait

@@ -1,24 +1,35 @@
-"""Keeps sign-ins at MCP servers encrypted, bound to person, server and address, and signs requests with them."""
+"""Keeps sign-ins at MCP servers encrypted, bound to person, server and address, and signs requests with them.
+
+All changes of a sign-in are made one after another, by whichever process: the claims of background work see to that.
+"""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+import time
+from collections.abc import AsyncGenerator, Callable, Iterable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import orjson
 
-from eclair.errors import SettingsError
+from eclair.errors import EngineUnavailable, SettingsError
 from eclair.schema.principal import Principal
+from eclair.storage.jobs import JobStore, free_dead_claims
 from eclair.storage.mcp_servers import StoredMcpServer
 from eclair.storage.mcp_sign_ins import McpSignInStore, SignedInServers
+from eclair.storage.processes import ProcessStore
 from eclair.storage.secrets import Vault
+from eclair.util.tasks import UncancelledTasks
 
 if TYPE_CHECKING:
-    import httpx2
-
+    from eclair.mcp_servers.sign_in_requests import SignedRequests
     from eclair.mcp_servers.sign_in_transport import SignInTransport
+
+CLAIM_TIMEOUT_S = 60.0
+"""Longer than a renewal takes."""
+CLAIM_INTERVAL_S = 0.1
 
 log = logging.getLogger(__name__)
 
@@ -28,9 +39,27 @@ class KeptPlace:
     """Implements `SignInPlace`: the place of one person's sign-in at one server, at its present address."""
 
     store: McpSignInStore
+    jobs: JobStore
+    processes: ProcessStore
     vault: Vault
     principal: Principal
     server: StoredMcpServer
+
+    @asynccontextmanager
+    async def changing(self) -> AsyncGenerator[None]:
+        """See `SignInPlace.changing`."""
+        until = time.monotonic() + CLAIM_TIMEOUT_S
+        while True:
+            async with self.jobs.hold("sign-in", f"{self.principal.id} {self.server.id}") as ours:
+                if ours:
+                    yield
+                    return
+            if time.monotonic() > until:
+                raise EngineUnavailable(
+                    f"The sign-in at the MCP server {self.server.name!r} is being changed; try again in a minute."
+                )
+            await self.processes.wait_for_write(CLAIM_INTERVAL_S)
+            await free_dead_claims(self.jobs, self.processes)
 
     async def read(self) -> str | None:
         """Return the sign-in; None where there is none for this address."""
@@ -43,8 +72,10 @@ class KeptPlace:
             return None
 
     async def add(self, kept: str) -> None:
-        """Keep a new sign-in."""
-        await self.store.add_mcp_sign_in(self.principal, self.server, self.vault.encrypt(kept, self._bound_to))
+        """Keep a new sign-in. Raises EngineUnavailable as `changing` does."""
+        sealed = self.vault.encrypt(kept, self._bound_to)
+        async with self.changing():
+            await self.store.add_mcp_sign_in(self.principal, self.server, sealed)
 
     async def renew(self, kept: str) -> None:
         """See `SignInPlace.renew`."""
@@ -62,11 +93,18 @@ class KeptPlace:
 
 
 class SignInKeeper:
-    """Keeps and reads sign-ins."""
+    """Keeps and reads sign-ins. Call `close` at the end."""
 
-    def __init__(self, store: McpSignInStore, vault: Vault) -> None:
+    def __init__(self, store: McpSignInStore, jobs: JobStore, processes: ProcessStore, vault: Vault) -> None:
         self._store = store
+        self._jobs = jobs
+        self._processes = processes
         self._vault = vault
+        self._renewals = UncancelledTasks()
+
+    async def close(self) -> None:
+        """Wait for renewals that have begun."""
+        await self._renewals.close()
 
     async def list_servers(self, principal: Principal, servers: Iterable[StoredMcpServer] = ()) -> SignedInServers:
         """Return at which servers somebody is signed in, and at which others are; of `servers` also as whom."""
@@ -80,24 +118,33 @@ class SignInKeeper:
 
     def place(self, principal: Principal, server: StoredMcpServer) -> KeptPlace:
         """Return the place of somebody's sign-in at a server."""
-        return KeptPlace(self._store, self._vault, principal, server)
+        return KeptPlace(self._store, self._jobs, self._processes, self._vault, principal, server)
 
-    async def find_auth(self, principal: Principal, server: StoredMcpServer) -> httpx2.Auth | None:
-        """Return what signs somebody's requests to a server; None where they aren't signed in at that address."""
+    async def find_auth(
+        self, principal: Principal, server: StoredMcpServer, open_http: Callable[[], SignInTransport]
+    ) -> SignedRequests | None:
+        """Return what signs somebody's requests to a server; None where they aren't signed in at that address.
+
+        `open_http` opens the connections over which tokens are renewed.
+        """
         place = self.place(principal, server)
         kept = await place.read()
         if kept is None or server.config.url is None:
             return None
-        from eclair.mcp_servers.sign_in_requests import KeptSignIn, SignedRequests  # slow to import
+        from eclair.mcp_servers.sign_in_requests import SignedRequests  # slow to import
+        from eclair.mcp_servers.sign_in_tokens import KeptSignIn, TokenRenewer
 
-        return SignedRequests(server.config.url, KeptSignIn.model_validate_json(kept), place)
+        renewer = TokenRenewer(place, open_http, self._renewals)
+        return SignedRequests(server.config.url, KeptSignIn.model_validate_json(kept), renewer)
 
     async def end(self, principal: Principal, server: StoredMcpServer, http: SignInTransport) -> None:
-        """Forget a sign-in, and have its tokens revoked. Raises NotFound."""
-        kept = await self.place(principal, server).read()
-        await self._store.delete_mcp_sign_in(principal, server)
+        """Forget a sign-in, and have its tokens revoked. Raises NotFound, and EngineUnavailable as `changing` does."""
+        place = self.place(principal, server)
+        async with place.changing():
+            kept = await place.read()
+            await self._store.delete_mcp_sign_in(principal, server)
         if kept is not None:
-            from eclair.mcp_servers.sign_in_requests import revoke  # slow to import
+            from eclair.mcp_servers.sign_in_tokens import revoke  # slow to import
 
             if (fault := await revoke(kept, http)) is not None:
                 log.warning("the MCP server %s did not revoke a person's tokens: %s", server.name, fault)

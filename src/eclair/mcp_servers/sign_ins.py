@@ -68,7 +68,7 @@ class McpSignIns:
         """
         await to_thread(import_module, "eclair.mcp_servers.sign_in_flow")  # slow to import
         from eclair.mcp_servers.sign_in_flow import McpSignInFlow
-        from eclair.mcp_servers.sign_in_requests import wanted_scope
+        from eclair.mcp_servers.sign_in_tokens import wanted_scope
 
         await self._drop_old()
         if sum(each.person == principal.id for each in self._pending.values()) >= MAX_PENDING:

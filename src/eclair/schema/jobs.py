@@ -11,6 +11,9 @@ WorkKind = Literal["read", "embed", "feeds", "schedules", "batches", "erase"]
 Reading documents, embedding them, fetching feeds, running schedules and batches, and erasing what is due.
 """
 
+ClaimKind = Literal[WorkKind, "sign-in"]
+"""Kinds of what a process does alone: background work, and changes of a sign-in at an MCP server."""
+
 WORK_KINDS: tuple[WorkKind, ...] = get_args(WorkKind)
 ALL_WORK = frozenset(WORK_KINDS)
 

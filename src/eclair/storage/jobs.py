@@ -10,7 +10,7 @@ from collections.abc import Collection
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
-from eclair.schema.jobs import BackgroundWorker, Job, JobQueue, WorkKind
+from eclair.schema.jobs import BackgroundWorker, ClaimKind, Job, JobQueue
 from eclair.storage.chunks import SearchScope
 from eclair.storage.processes import ProcessStore
 
@@ -21,7 +21,7 @@ RETRY_DELAY_S = 5.0
 class JobStore(Protocol):
     """Jobs of everybody. Of several processes that want to claim something, one gets it."""
 
-    def hold(self, kind: WorkKind, subject: str) -> AbstractAsyncContextManager[bool]:
+    def hold(self, kind: ClaimKind, subject: str) -> AbstractAsyncContextManager[bool]:
         """Claim a subject for the block, and finish the claim after it; False where another process has it."""
         ...
 

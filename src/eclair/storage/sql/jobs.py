@@ -13,7 +13,7 @@ from collections.abc import AsyncGenerator, Collection, Sequence
 from typing import Any, cast
 
 from eclair.errors import StoreError
-from eclair.schema.jobs import BackgroundWorker, Job, JobQueue, WorkKind
+from eclair.schema.jobs import BackgroundWorker, ClaimKind, Job, JobQueue, WorkKind
 from eclair.storage.chunks import SearchScope
 from eclair.storage.sql.chunks import find_unembedded
 from eclair.storage.sql.connection import Connection, Database
@@ -38,11 +38,11 @@ class SQLJobStore(SQLStore):
         self._left: list[Job] = []
 
     @write
-    def _claim(self, db: Connection, kind: WorkKind, subject: str) -> Job | None:
+    def _claim(self, db: Connection, kind: ClaimKind, subject: str) -> Job | None:
         return claim_job(db, self._process, kind, subject)
 
     @contextlib.asynccontextmanager
-    async def hold(self, kind: WorkKind, subject: str) -> AsyncGenerator[bool]:
+    async def hold(self, kind: ClaimKind, subject: str) -> AsyncGenerator[bool]:
         job = await self._claim(kind, subject)
         try:
             yield job is not None
