@@ -163,8 +163,8 @@ def test_kubernetes_takes_the_engines_of_llm_d() -> None:
     for each in engines:
         validate(each)
     labels = engines[0]["spec"]["template"]["metadata"]["labels"]
-    pool = yaml.safe_load((folder / "pool-values.yaml").read_text("utf-8"))["inferencePool"]
-    assert pool["modelServers"]["matchLabels"].items() <= labels.items()
+    servers = yaml.safe_load((folder / "pool-values.yaml").read_text("utf-8"))["router"]["modelServers"]
+    assert servers["matchLabels"].items() <= labels.items()
     rendered = render(yaml.safe_load((folder / "eclair-values.yaml").read_text("utf-8")))
     settings = tomllib.loads(rendered["ConfigMap"]["data"]["eclair.toml"])
     assert parse_engines(settings["engines"])["cluster"].max_waiting == 500
