@@ -516,6 +516,29 @@ async def test_a_run_of_a_process_that_died_is_not_called_running(tmp_path: Path
     assert (message.status, message.text) == ("interrupted", "half")
 
 
+async def test_a_run_of_a_process_that_died_is_read_while_nothing_can_be_stored(
+    tmp_path: Path, other: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("eclair.chat.stored_runs.POLL_INTERVAL_S", 0.02)
+    dying = open_storage(tmp_path / "store")
+    await conversation(dying)
+    run, _ = await _half(dying)
+    await dying.close()
+    fault = Faulty(monkeypatch, other, "finish_run")
+    second = Runs(other)
+    await second.start()
+    try:
+        seen = await other.runs.get_run(LOCAL_PRINCIPAL, run.id)
+        assert (await second.fold(seen))[0].text == "half"
+        fault.failed.clear()
+        following = asyncio.create_task(lines(second, seen))
+        await asyncio.wait_for(fault.failed.wait(), 5)
+        fault.mend()
+        assert isinstance(decode((await following)[-1]), RunInterrupted)
+    finally:
+        await second.close()
+
+
 async def test_followers_of_a_process_that_dies_see_the_run_interrupted(tmp_path: Path, other: Storage) -> None:
     dying = open_storage(tmp_path / "store")
     await conversation(dying)

@@ -112,7 +112,10 @@ class Runs:
 
     async def start(self) -> None:
         """Mark runs of dead processes as interrupted, and start to write."""
-        await self.reap()
+        try:
+            await self.reap()
+        except StoreError as error:  # `_reap_periodically` tries again
+            log.warning("answers of processes that died cannot be ended yet: %s", error.message)
         self._background = [
             asyncio.create_task(self._flush_periodically(), name="flush run logs"),
             asyncio.create_task(self._stop_when_requested(), name="stop runs for other processes"),
@@ -218,7 +221,9 @@ class Runs:
                         yield batch
                         after = batch.last
             else:
-                async with aclosing(self._stored.follow(run, after, partial(self._has, run.id), self.reap)) as batches:
+                async with aclosing(
+                    self._stored.follow(run, after, partial(self._has, run.id), self._try_reap)
+                ) as batches:
                     async for batch in batches:
                         after = batch.last
                         yield batch
@@ -246,7 +251,7 @@ class Runs:
         if live is not None:
             return live.folding.message(), len(live.lines)
         if run.status == "running":
-            await self.reap(run.conversation)
+            await self._try_reap(run.conversation)
         events = await self._stored.list_events(run)
         if not events and (folded := await self._storage.runs.find_folded(run.id)) is not None:
             return folded.message, folded.last
@@ -323,6 +328,13 @@ class Runs:
             if run.id not in self._live and not await self._storage.processes.is_alive(run.process)
         ]
         return any([await self._stored.interrupt(run) for run in dead])
+
+    async def _try_reap(self, conversation: str) -> bool:
+        """Reap before a run is read, which goes on where that can't be stored; `_reap_periodically` logs why."""
+        try:
+            return await self.reap(conversation)
+        except StoreError:
+            return False
 
     async def _take_up_decided(self) -> None:
         """Go on with waiting runs whose decisions have come, here or in another process."""
