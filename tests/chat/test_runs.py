@@ -468,6 +468,31 @@ async def test_a_second_process_leaves_the_first_ones_run_alone_and_follows_it(
         await second.close()
 
 
+async def test_however_many_follow_elsewhere_the_log_is_read_once_for_all(
+    runs: Runs, storage: Storage, other: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reads = 0
+    list_events = other.runs.list_events
+
+    async def count(run: str, after: int) -> list[EventChunk]:
+        nonlocal reads
+        reads += 1
+        return await list_events(run, after)
+
+    monkeypatch.setattr(other.runs, "list_events", count)
+    run, work = await opened(runs, storage)
+    second = Runs(other)
+    seen = await other.runs.get_run(LOCAL_PRINCIPAL, run.id)
+    followers = [asyncio.create_task(lines(second, seen)) for _ in range(100)]
+    for word in ("How ", "do ", "you ", "do?"):
+        work.say(*([PartStarted(0, "text")] if word == "How " else []), PartDelta(0, word))
+        await asyncio.sleep(2 * FRAME_S)
+    work.say(PartFinished(0), None)
+    written = await lines(runs, run)
+    assert all(follower == written for follower in await asyncio.gather(*followers))
+    assert 0 < reads < 100
+
+
 async def test_a_second_process_stops_the_first_ones_run(runs: Runs, storage: Storage, other: Storage) -> None:
     run, work = await opened(runs, storage)
     second = Runs(other)

@@ -1,10 +1,14 @@
-"""Runs that no task of this process works on: read, followed and ended through the storage."""
+"""Runs that no task of this process works on: read, followed and ended through the storage.
+
+However many wait for the same event of a run, one reads on for all of them.
+"""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import replace
+from functools import partial
 
 from eclair.chat.live_run import Batch
 from eclair.errors import DataDamaged
@@ -26,6 +30,7 @@ from eclair.schema.principal import Principal
 from eclair.storage.base import Storage
 from eclair.storage.change_feed import ChangeFeed
 from eclair.storage.runs import EventChunk, FoldedRun, RunRecord
+from eclair.util.shared_calls import SharedCalls
 
 POLL_INTERVAL_S = 0.2
 
@@ -38,6 +43,7 @@ class StoredRuns:
     def __init__(self, storage: Storage, changes: ChangeFeed) -> None:
         self._storage = storage
         self._changes = changes
+        self._shared = SharedCalls()
 
     async def list_events(self, run: RunRecord) -> list[Event]:
         """Return the events of a run. Raises DataDamaged."""
@@ -85,15 +91,15 @@ class StoredRuns:
         """Follow a run of another process, or one that has ended, through the storage; a damaged log interrupts it."""
         seen = after
         ended = False
-        while not ended:
-            if is_live():  # it waited, and was taken up here
-                return
-            ended = run.status not in OPEN or not await self.is_open(run)  # asked before the log is read
+        while not ended and not is_live():  # else it waited, and was taken up here
             shown = after
-            reset = ended and after == seen > 0 and await self._was_lost(run, seen)
-            after = 0 if reset else after
             try:
-                chunks = await self._storage.runs.list_events(run.id, after)
+                read = partial(self._read_on, run, after, is_live, reap)
+                ended, chunks = await self._shared.share((run.id, after), read)
+                reset = ended and not chunks and after == seen > 0 and await self._was_lost(run, seen)
+                if reset:
+                    after = 0
+                    chunks = await self._storage.runs.list_events(run.id, after)
             except DataDamaged as error:
                 log.error("run %s: %s", run.id, error.message)
                 yield Batch(seen + 1, [encode(RunInterrupted(seq=seen + 1))], False)
@@ -108,8 +114,22 @@ class StoredRuns:
                 new_lines = lines[max(0, after + 1 - first) :]
                 yield Batch(chunk.last - len(new_lines) + 1, new_lines, reset)
                 after, reset = chunk.last, False
-            if not ended and not chunks and not await reap(run.conversation):
+
+    async def _read_on(
+        self, run: RunRecord, after: int, is_live: Callable[[], bool], reap: Callable[[str], Awaitable[bool]]
+    ) -> tuple[bool, list[EventChunk]]:
+        """Wait for events after number `after`; return whether the run has ended, and these.
+
+        Also returns once the run is one of this process. Raises DataDamaged.
+        """
+        while not is_live():
+            ended = run.status not in OPEN or not await self.is_open(run)  # asked before the log is read
+            chunks = await self._storage.runs.list_events(run.id, after)
+            if ended or chunks:
+                return ended, chunks
+            if not await reap(run.conversation):
                 await self._storage.processes.wait_for_write(POLL_INTERVAL_S)
+        return False, []
 
     async def is_running(self, run: RunRecord) -> bool:
         """Return whether a process works on the run."""
