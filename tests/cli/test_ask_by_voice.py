@@ -137,12 +137,27 @@ def test_the_answer_is_read_aloud(tmp_path: Path, programs: SoundPrograms) -> No
     assert said.returncode == 0, said.stderr
     assert "Read aloud by a synthetic voice." in said.stderr
     assert "cannot be read aloud" not in said.stderr
-    assert 24_000 < programs.heard.stat().st_size < 40 * 48_000
+    usual_bytes = programs.heard.stat().st_size
+    assert 24_000 < usual_bytes < 40 * 48_000
+    chosen = ("--speak-voice", "bm_george", "--speak-speed", "2")
+    assert run("ask", "--speak", *chosen, "script: words=12", PATH=programs.path).returncode == 0
+    assert 0.3 * usual_bytes < programs.heard.stat().st_size < 0.8 * usual_bytes
     programs.add("aplay", "echo 'no sound card' >&2; exit 1")
     said = run("ask", "--speak", "script: words=12", PATH=programs.path)
     assert said.returncode == 0
     assert "The answer cannot be read aloud (pacat: Connection refused; aplay: no sound card)." in said.stderr
     assert said.stdout.strip()
+
+
+def test_a_voice_or_speed_that_there_is_not_is_refused(tmp_path: Path, programs: SoundPrograms) -> None:
+    run = Eclair(tmp_path / "home")
+    for wrong, told in (
+        (("--speak", "--speak-voice", "nobody"), "There is no voice 'nobody'; choose one of af_heart,"),
+        (("--speak", "--speak-speed", "9"), "The voices speak 0.25 to 4 times as fast as usual."),
+        (("--speak-speed", "2"), "say how an answer is read aloud; add `--speak`."),
+    ):
+        refused = run("ask", *wrong, "Hello.", PATH=programs.path)
+        assert (refused.returncode, told in refused.stderr) == (2, True), refused.stderr
 
 
 def test_ctrl_c_silences_at_once(tmp_path: Path, programs: SoundPrograms) -> None:

@@ -132,6 +132,10 @@ def _add_asking(command: _Command, answering: _Parser) -> None:
     ask.add_argument("--voice", action="store_true", help="ask by voice: record from the microphone until silence")
     ask.add_argument("--language", metavar="CODE", help="the language spoken with --voice, such as fr; else detected")
     ask.add_argument("--speak", action="store_true", help="read the answer aloud while it is written")
+    ask.add_argument(
+        "--speak-voice", metavar="NAME", help="the voice of --speak, such as bf_emma; else the language chooses"
+    )
+    ask.add_argument("--speak-speed", type=float, metavar="N", help="the speed of --speak, 0.25 to 4; default 1")
 
     edit = command("edit", "edit a text by an instruction; unchanged parts are not rewritten")
     edit.add_argument("file", type=Path, metavar="FILE", help="the text, or - for standard input")

@@ -16,9 +16,9 @@ from eclair.schema.events import Event, PartDelta, PartFinished, PartStarted
 from eclair.settings import Settings
 from eclair.speech.speaking_parts import SpeakingParts
 from eclair.speech.spoken_text import SpokenSentence, SpokenTextReader
-from eclair.speech.synthesis import SpeechSynthesizer, voiced_sentence
+from eclair.speech.synthesis import SpeechSynthesizer, check_speed, voiced_sentence
 from eclair.speech.synthesis_protocol import SAMPLE_RATE
-from eclair.speech.voices import choose_voice
+from eclair.speech.voices import check_voice, choose_voice
 from eclair.text.language import language_names
 from eclair.util.child_environment import child_environment
 
@@ -38,8 +38,17 @@ NOTICE = "Read aloud by a synthetic voice."
 class AnswerReader:
     """Speaks the text of a run's events, sentence by sentence; `add` takes them as they come."""
 
-    def __init__(self, settings: Settings, terminal: Terminal) -> None:
-        """Raises ModelMissing without the voices, and SetupError without a program that plays sound."""
+    def __init__(self, settings: Settings, terminal: Terminal, voice: str | None = None, speed: float = 1.0) -> None:
+        """Choose `voice` for the languages that it speaks, and the others' first voice; 1 is the usual speed.
+
+        Raises InvalidInput for a voice or speed that there isn't, ModelMissing without the voices, and SetupError
+        without a program that plays sound.
+        """
+        if voice is not None:
+            check_voice(voice)
+        check_speed(speed)
+        self._voices = () if voice is None else (voice,)
+        self._speed = speed
         self._synthesizer = SpeechSynthesizer(SpeakingParts(settings.data_dir))
         self._synthesizer.check_ready()
         self._players = _find_players()
@@ -100,14 +109,14 @@ class AnswerReader:
                     yield sound
 
     async def _sounds_of(self, sentence: SpokenSentence) -> AsyncGenerator[bytes]:
-        voice = choose_voice(sentence.language)
+        voice = choose_voice(sentence.language, self._voices)
         if voice is None:
             language = sentence.language or ""
             if language not in self._unspoken:
                 self._unspoken.add(language)
                 self._terminal.warn(f"No voice speaks {language_names().get(language, language)}; that stays silent.")
             return
-        async with aclosing(self._synthesizer.speak([voiced_sentence(sentence, voice)], form="pcm")) as sounds:
+        async with aclosing(self._synthesizer.speak([voiced_sentence(sentence, voice)], self._speed, "pcm")) as sounds:
             async for sound in sounds:
                 yield sound.data
 

@@ -61,7 +61,7 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     settings = with_web_settings(load_settings(arguments).settings)
     log_if_debugging(settings)
     models = _compared_models(arguments)
-    readers = [_open_reader(settings, terminal) for _ in models or (None,) if arguments.speak]
+    readers = _open_readers(arguments, settings, terminal, len(models) or 1)
     text = _text(arguments.question, settings.max_message_kb, _spoken(arguments, settings, terminal))
     options = read_options(arguments)
     question = Question(
@@ -122,11 +122,18 @@ def _spoken(arguments: argparse.Namespace, settings: Settings, terminal: Termina
     return said[0]
 
 
-def _open_reader(settings: Settings, terminal: Terminal) -> AnswerReader:
-    """Open what reads an answer aloud. Raises ModelMissing and SetupError."""
+def _open_readers(
+    arguments: argparse.Namespace, settings: Settings, terminal: Terminal, answers: int
+) -> list[AnswerReader]:
+    """Open what reads each answer aloud; empty without `--speak`. Raises InvalidInput, ModelMissing and SetupError."""
+    if not arguments.speak:
+        if arguments.speak_voice is not None or arguments.speak_speed is not None:
+            raise InvalidInput("`--speak-voice` and `--speak-speed` say how an answer is read aloud; add `--speak`.")
+        return []
     from eclair.cli._loudspeaker import AnswerReader  # slow to import, as above
 
-    return AnswerReader(settings, terminal)
+    speed = 1.0 if arguments.speak_speed is None else arguments.speak_speed
+    return [AnswerReader(settings, terminal, arguments.speak_voice, speed) for _ in range(answers)]
 
 
 def read_options(arguments: argparse.Namespace) -> TurnOptions:

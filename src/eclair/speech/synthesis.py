@@ -14,6 +14,8 @@ from eclair.speech.spoken_text import SpokenSentence
 from eclair.speech.synthesis_protocol import (
     CPU_LIMIT_S,
     MAX_SENTENCE_CHARS,
+    MAX_SPEED,
+    MIN_SPEED,
     PROTOCOL,
     SoundForm,
     SpeakSentences,
@@ -93,6 +95,12 @@ def voice_sentences(
 ) -> list[SpokenPiece]:
     """Choose a voice for each sentence; `language` is that of sentences whose own is unknown."""
     return [SpokenPiece(each, choose_voice(each.language or language, chosen)) for each in sentences]
+
+
+def check_speed(speed: float) -> None:
+    """Raises InvalidInput for a speed that no voice has."""
+    if not MIN_SPEED <= speed <= MAX_SPEED:
+        raise InvalidInput(f"The voices speak {MIN_SPEED:g} to {MAX_SPEED:g} times as fast as usual.", param="speed")
 
 
 def require_voices(pieces: Sequence[SpokenPiece]) -> list[VoicedSentence]:
