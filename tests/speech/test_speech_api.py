@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import io
 import wave
 from collections.abc import AsyncGenerator
@@ -17,10 +18,11 @@ from tests.provenance.test_validator import validate_with_c2pa_ts
 from tests.server.test_provenance import RAW
 from tests.server.test_v1 import client_of
 from tests.speech.conftest import lend_speaking
-from tests.support import Server, serving
+from tests.support import Server, live_children, serving
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
+SENTENCE = "Der Zug fährt heute nicht ab. "
 HEADS = {"mp3": b"ID3", "opus": b"OggS", "flac": b"fLaC", "wav": b"RIFF"}
 
 
@@ -38,7 +40,7 @@ async def test_openais_client_gets_each_form(speaking: Server) -> None:
     async with client_of(speaking) as client:
         for form, head in HEADS.items():
             made = await client.audio.speech.create(
-                model="tts-1", voice="alloy", input="Yes. No.", response_format=form, instructions="Sing."  # pyright: ignore[reportArgumentType]
+                model="tts-1", voice="alloy", input="Der Zug fährt ab.", response_format=form, instructions="Sing."  # pyright: ignore[reportArgumentType]
             )  # fmt: skip
             assert made.content.startswith(head)
             assert b"ynthetic voice" in made.content
@@ -115,6 +117,18 @@ async def test_an_answers_sentences_have_voices_and_sound(speaking: Server) -> N
     assert (rest["text"], rest["voice"]) == ("And the rest.", "bm_george")
     sound = await speaking.post("/api/speech/sound", {"text": found[0]["text"], "voice": "pico_de", "language": "de"})
     assert (sound.headers["Content-Type"], sound.raw[:3]) == ("audio/mpeg", b"ID3")
+
+
+@pytest.mark.parametrize("stream", ["audio", "sse"])
+async def test_speech_for_programs_ends_when_its_client_leaves(speaking: Server, stream: str) -> None:
+    body = {"model": "kokoro", "input": SENTENCE * 130, "voice": "pico_de", "speed": 0.25, "stream_format": stream}
+    async with speaking.http.post(f"{speaking.address}/v1/audio/speech", json=body) as reply:
+        await reply.content.readany()
+        working = set(live_children(recursive=True))
+    while working <= set(live_children(recursive=True)):  # noqa: ASYNC110
+        await asyncio.sleep(0.01)
+    gc.collect()
+    assert (await speaking.post("/v1/audio/speech", {**body, "input": "Ja."})).status == 200
 
 
 @pytest.mark.parametrize("form", ["mp3", "wav", "flac"])

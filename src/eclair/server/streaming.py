@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any, Protocol, TypeVar
 
 import orjson
 from fastapi import Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from eclair.errors import EclairError
 from eclair.generation.pipeline import AnswerStream
@@ -22,6 +23,24 @@ MAX_STATUS_DELAY_S = 1.0
 """A stream waits so long for its first chunk: an error that comes at once has a status of its own."""
 CLIENT_GONE = Response(status_code=499)
 """Reply to a client that has disconnected; nobody reads it."""
+
+
+class BytesStream(StreamingResponse):
+    """Sends the bytes of a generator as they come, and closes it when the client disconnects.
+
+    Starlette's response would cancel whatever the generator awaits while it cleans up, and leave the rest undone.
+    """
+
+    def __init__(self, chunks: AsyncGenerator[bytes, None], media_type: str, headers: Mapping[str, str]) -> None:
+        super().__init__(chunks, media_type=media_type, headers=headers)
+        self._chunks = chunks
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await unless_disconnected(Request(scope, receive), self._send_all(send))
+
+    async def _send_all(self, send: Send) -> None:
+        async with aclosing(self._chunks):
+            await self.stream_response(send)
 
 
 class Renderer(Protocol):

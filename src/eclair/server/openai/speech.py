@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 import orjson
 from fastapi import APIRouter, Request
 from pydantic import Field
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
 from eclair.app import App
 from eclair.errors import EclairError, InvalidInput
@@ -19,7 +19,7 @@ from eclair.server.openai import errors
 from eclair.server.principal import Caller
 from eclair.server.request_body import RequestBody, StrictModel
 from eclair.server.sse import EventStream
-from eclair.server.streaming import CLIENT_GONE, unless_disconnected
+from eclair.server.streaming import CLIENT_GONE, BytesStream, unless_disconnected
 from eclair.speech.signed_speech import check_signed_form, sign_speech
 from eclair.speech.speech_request import SpeechRequest, SpokenStream
 from eclair.speech.synthesis_protocol import MAX_SPEED, MEDIA_TYPES, MIN_SPEED, SoundForm
@@ -76,7 +76,7 @@ def router(app: App) -> APIRouter:
             return CLIENT_GONE if signed is None else Response(signed, media_type=MEDIA_TYPES[form], headers=headers)
         if body.stream_format == "sse":
             return EventStream(_events(started))
-        return StreamingResponse(_bytes(started), media_type=MEDIA_TYPES[form], headers=headers)
+        return BytesStream(started.sounds, MEDIA_TYPES[form], headers)
 
     return api
 
@@ -95,12 +95,6 @@ async def _signed(app: App, spoken: SpokenStream, form: SoundForm) -> bytes:
     async with aclosing(spoken.sounds) as sounds:
         sound = b"".join([data async for data in sounds])
     return await sign_speech(app.provenance, sound, form)
-
-
-async def _bytes(spoken: SpokenStream) -> AsyncGenerator[bytes, None]:
-    async with aclosing(spoken.sounds) as sounds:
-        async for data in sounds:
-            yield data
 
 
 async def _events(spoken: SpokenStream) -> AsyncGenerator[bytes, None]:
