@@ -148,6 +148,36 @@ def test_what_no_voice_here_speaks_a_voice_of_the_system_does(opening: Opening, 
     assert page.evaluate("said") == ["Local: Dzień dobry, jak się masz, czy to jest dobre?"]
 
 
+def test_the_sound_of_an_answer_is_saved_as_a_file_unless_it_is_stopped(opening: Opening, speaking: Served) -> None:
+    context = opening(speaking, viewport={"width": 390, "height": 900}, reduced_motion="reduce")
+    context.add_init_script(path=axe.AXE)
+    page = context.new_page()
+    page.goto("/")
+    send(page, "Züge\nscript: below=2\nDer Zug fährt heute nicht ab.")
+    finished(page)
+    more = answer(page).get_by_role("button", name="More")
+    more.click()
+    with page.expect_download(timeout=SPEECH_MS) as download:
+        page.get_by_role("menuitem", name="Save as audio").click()
+    assert download.value.suggested_filename == "Züge.mp3"
+    sound = download.value.path().read_bytes()
+    assert sound.startswith(b"ID3")
+    assert b"Synthetic voice" in sound
+    expect(state(page, "Creating the audio file…")).to_be_hidden()
+    send(page, f"script: below=1\n{'The bridge is open until nine in the evening. ' * 60}")
+    finished(page)
+    more.click()
+    page.get_by_role("menuitem", name="Save as audio").click()
+    expect(state(page, "Creating the audio file…")).to_be_visible()
+    expect(answer(page).get_by_role("progressbar", name="Creating the audio file…")).to_be_visible()
+    expect(answer(page).get_by_text("Synthetic voice")).to_be_visible()
+    expect(answer(page).get_by_text(re.compile(r"^[1-9][\d.]* kB$", re.IGNORECASE))).to_be_visible(timeout=SPEECH_MS)
+    axe.check(page)
+    answer(page).get_by_role("button", name="Stop: Save as audio").press("Enter")
+    expect(state(page, "Creating the audio file…")).to_be_hidden()
+    expect(more).to_be_focused()
+
+
 def test_without_the_voices_they_are_offered(opening: Opening, shared: Served) -> None:
     page = opening(shared).new_page()
     page.goto("/")
@@ -156,6 +186,13 @@ def test_without_the_voices_they_are_offered(opening: Opening, shared: Served) -
     answer(page).get_by_role("button", name="Read aloud").click()
     expect(answer(page).get_by_role("alert")).to_have_text("The voices aren’t installed yet.")
     expect(answer(page).get_by_role("button", name=re.compile(r"^Install \(\d+ MB\)$"))).to_be_visible()
+    answer(page).get_by_role("button", name="Dismiss").click()
+    answer(page).get_by_role("button", name="More").click()
+    page.get_by_role("menuitem", name="Save as audio").click()
+    expect(answer(page).get_by_role("alert")).to_have_text("The voices aren’t installed yet.")
+    expect(answer(page).get_by_role("button", name=re.compile(r"^Install \(\d+ MB\)$"))).to_be_visible()
+    answer(page).get_by_role("button", name="Dismiss").click()
+    expect(answer(page).get_by_role("button", name="More")).to_be_focused()
     page.get_by_role("button", name="Conversation by voice").click()
     expect(page.get_by_role("alert").get_by_text("Speech recognition isn’t installed yet.")).to_be_visible()
 

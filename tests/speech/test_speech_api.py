@@ -119,6 +119,39 @@ async def test_an_answers_sentences_have_voices_and_sound(speaking: Server) -> N
     assert (sound.headers["Content-Type"], sound.raw[:3]) == ("audio/mpeg", b"ID3")
 
 
+async def test_a_long_answer_becomes_one_file_as_it_is_spoken(speaking: Server) -> None:
+    text = "# Abfahrt\n\n" + SENTENCE * 200
+    body = {"text": text, "title": "Züge: heute", "language": "de", "speed": 4}
+    assert len(text) > 4096
+    pieces: list[bytes] = []
+    async with speaking.http.post(f"{speaking.address}/api/speech/file", json=body) as reply:
+        assert (reply.headers["Content-Type"], reply.headers["X-Eclair-Synthetic-Voice"]) == ("audio/mpeg", "true")
+        assert "Z%C3%BCge-heute.mp3" in reply.headers["Content-Disposition"]
+        pieces += [piece async for piece in reply.content.iter_any()]
+    data = b"".join(pieces)
+    assert len(pieces) > 10
+    assert data.startswith(b"ID3")
+    assert data.count(b"ID3") == 1
+    assert b"ynthetic voice" in data
+    refused = await speaking.post("/api/speech/file", {"text": "Dzień dobry, jak się masz, czy to jest dobre?"})
+    assert (refused.status, "No voice speaks Polish" in refused.error["message"]) == (400, True)
+
+
+async def test_who_listens_does_not_wait_for_a_file_which_ends_when_its_client_leaves(speaking: Server) -> None:
+    wanted = {"text": "Ja.", "voice": "pico_de", "language": "de"}
+    await speaking.post("/api/speech/sound", wanted)
+    before = set(live_children(recursive=True))
+    body = {"text": SENTENCE * 8000, "language": "de"}
+    async with speaking.http.post(f"{speaking.address}/api/speech/file", json=body) as reply:
+        await reply.content.readany()
+        sound = await speaking.post("/api/speech/sound", wanted)
+        assert (sound.status, reply.content.at_eof()) == (200, False)
+        assert set(live_children(recursive=True)) - before
+    while set(live_children(recursive=True)) - before:  # noqa: ASYNC110 (no event tells)
+        await asyncio.sleep(0.01)
+    gc.collect()  # what was left open warns, which is an error
+
+
 @pytest.mark.parametrize("stream", ["audio", "sse"])
 async def test_speech_for_programs_ends_when_its_client_leaves(speaking: Server, stream: str) -> None:
     body = {"model": "kokoro", "input": SENTENCE * 130, "voice": "pico_de", "speed": 0.25, "stream_format": stream}

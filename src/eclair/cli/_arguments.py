@@ -438,6 +438,21 @@ def _add_models(command: _Command) -> None:
     )
     speech.add_argument("part", nargs="?", choices=("listening", "speaking"), help="only this part")
     speech.add_argument("--json", action="store_true", help="print the status as JSON")
+    speak = command("speak", "speak a text into a sound file, with the installed voices")
+    speak.add_argument("file", type=Path, metavar="FILE", help="the text in Markdown, or - for standard input")
+    speak.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help="the sound file: .mp3, .opus, .ogg, .flac or .wav",
+    )
+    speak.add_argument("--voice", metavar="NAME", help="the voice, such as bf_emma; else the language chooses")
+    speak.add_argument("--speed", type=float, default=1.0, metavar="N", help="the speed, 0.25 to 4; default 1")
+    speak.add_argument(
+        "--language", metavar="CODE", help="the language, such as fr, where a sentence is too short to tell"
+    )
     transcribe = command("transcribe", "print what is said in a recording, with times if wanted")
     transcribe.add_argument("file", type=Path, metavar="FILE", help="a recording, or a film with sound")
     transcribe.add_argument(

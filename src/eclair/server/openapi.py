@@ -78,6 +78,7 @@ BYTES: Mapping[str, Sequence[str]] = {
     "GET /api/pictures/{id}/thumbnail": ("image/webp",),
     "GET /api/shared/{id}/pictures/{picture}": ("image/png", "image/jpeg", "image/webp"),
     "GET /v1/files/{id}/content": ("application/octet-stream",),
+    "POST /api/speech/file": ("audio/mpeg",),
     "POST /api/speech/sound": ("audio/mpeg",),
     "POST /v1/audio/speech": ("audio/mpeg", "audio/ogg", "audio/flac", "audio/wav", "audio/pcm", "text/event-stream"),
 }

@@ -17,7 +17,7 @@ ENCODER_PACKAGE = "soundfile"
 MP3_LEVEL = 0.6
 """From the best, 0, to the smallest, 1; a constant rate lets players know the length of what streams."""
 UNKNOWN_LENGTH = 0xFFFFFFFF
-"""The length in the header of a WAV that is streamed."""
+"""The length in the header of a WAV that is streamed, or longer than a header can say."""
 
 Samples = NDArray[np.int16]
 
@@ -57,14 +57,16 @@ class SoundEncoder:
 
 
 def wav_header(data_bytes: int = UNKNOWN_LENGTH) -> bytes:
-    """Return the head of a WAV file with the notice; its length is unknown while it is streamed."""
+    """Return the head of a WAV file with the notice; its length is unknown while it is streamed, and over 4 GB."""
     notice = SOUND_NOTICE.encode() + b"\0"
     notice += b"\0" * (len(notice) % 2)
     info = b"INFOICMT" + struct.pack("<I", len(notice)) + notice
     body = b"WAVEfmt " + struct.pack("<IHHIIHH", 16, 1, 1, SAMPLE_RATE, SAMPLE_RATE * 2, 2, 16)
-    body += b"LIST" + struct.pack("<I", len(info)) + info + b"data" + struct.pack("<I", data_bytes)
-    total = UNKNOWN_LENGTH if data_bytes == UNKNOWN_LENGTH else len(body) + data_bytes
-    return b"RIFF" + struct.pack("<I", total) + body
+    body += b"LIST" + struct.pack("<I", len(info)) + info + b"data"
+    total = len(body) + 4 + data_bytes
+    if total > UNKNOWN_LENGTH:
+        data_bytes = total = UNKNOWN_LENGTH
+    return b"RIFF" + struct.pack("<I", total) + body + struct.pack("<I", data_bytes)
 
 
 def with_length(wav: bytes) -> bytes:

@@ -30,13 +30,18 @@ CountReading = Callable[[Principal, Model, Sequence[str]], AbstractAsyncContextM
 
 @dataclass(frozen=True, slots=True)
 class SpeechRequest:
-    """A text to speak, the form of its sound, and the voice, which the text's language chooses if it is None."""
+    """A text to speak, and the form of its sound.
+
+    Each sentence has the first of `voices` that speaks its language; else the language chooses one. With `for_file`
+    the sound may take minutes, and nobody who listens waits for it.
+    """
 
     text: str
     form: SoundForm = "mp3"
-    voice: str | None = None
+    voices: tuple[str, ...] = ()
     speed: float = 1.0
     language: str | None = None
+    for_file: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +85,9 @@ class SpeakingService:
             spoken = self._speak_with_engine(principal, request, *await self._registry.resolve(named))
             first = await anext(spoken, b"")
             return SpokenStream(_prepend(first, spoken), max(1, len(request.text) // 4))
-        if request.voice is not None:
-            check_voice(request.voice)
-        pieces = await asyncio.to_thread(_voiced_sentences, request)
+        for voice in request.voices:
+            check_voice(voice)
+        pieces = await asyncio.to_thread(find_voiced_sentences, request)
         spoken = self._speak(principal, request, pieces)
         first = await anext(spoken, b"")
         return SpokenStream(_prepend(first, spoken), max(1, len(request.text) // 4))
@@ -92,7 +97,7 @@ class SpeakingService:
     ) -> AsyncGenerator[bytes, None]:
         async with (
             self._reading(principal, SPEECH_MODEL, [request.text]),
-            aclosing(self.synthesizer.speak(pieces, request.speed, request.form)) as sounds,
+            aclosing(self.synthesizer.speak(pieces, request.speed, request.form, for_file=request.for_file)) as sounds,
         ):
             async for sound in sounds:
                 yield sound.data
@@ -103,7 +108,7 @@ class SpeakingService:
         if not isinstance(engine, SpeakingEngine):
             raise EngineRefused(f"The engine {engine.name} does not speak; {model.id} cannot either.", param="model")
         wanted = {"input": request.text, "response_format": request.form, "speed": request.speed}
-        voiced = wanted if request.voice is None else {**wanted, "voice": request.voice}
+        voiced = {**wanted, "voice": request.voices[0]} if request.voices else wanted
         async with (
             self._reading(principal, model, [request.text]),
             aclosing(engine.speak(model.id, voiced)) as sounds,
@@ -112,13 +117,16 @@ class SpeakingService:
                 yield sound
 
 
-def _voiced_sentences(request: SpeechRequest) -> list[VoicedSentence]:
-    """Raises InvalidInput."""
+def find_voiced_sentences(request: SpeechRequest) -> list[VoicedSentence]:
+    """Return the sentences of a text with their voices.
+
+    Raises InvalidInput where nothing can be spoken, or no voice speaks a language.
+    """
     language = request.language or identify_language(request.text)
     sentences = read_spoken_text(request.text, language)
     if not sentences:
         raise InvalidInput("The text has nothing that can be spoken.", param="input")
-    return require_voices(voice_sentences(sentences, (request.voice,) if request.voice else (), language))
+    return require_voices(voice_sentences(sentences, request.voices, language))
 
 
 async def _prepend(first: bytes, rest: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:

@@ -1,4 +1,4 @@
-"""Speaks sentences with the installed voices, in one process that ends when it has been idle for a while."""
+"""Speaks sentences with the installed voices, in one process for those who listen and another for files."""
 
 from __future__ import annotations
 
@@ -42,7 +42,8 @@ class SpeechSynthesizer:
 
     def __init__(self, parts: SpeakingParts) -> None:
         self._parts = parts
-        self._sandboxes: SandboxPool[SpeakSentences, SpokenSound] | None = None
+        self._live: SandboxPool[SpeakSentences, SpokenSound] | None = None
+        self._files: SandboxPool[SpeakSentences, SpokenSound] | None = None
 
     @property
     def is_ready(self) -> bool:
@@ -59,17 +60,21 @@ class SpeechSynthesizer:
     async def warm(self) -> None:
         """Start the process, so that the first sentence needn't wait for that."""
         if self.is_ready:
-            await self._pool().warm()
+            await self._pool(for_file=False).warm()
 
     async def speak(
-        self, pieces: Sequence[VoicedSentence], speed: float = 1.0, form: SoundForm = "wav"
+        self, pieces: Sequence[VoicedSentence], speed: float = 1.0, form: SoundForm = "wav", *, for_file: bool = False
     ) -> AsyncGenerator[SpokenSound, None]:
-        """Yield the sound of sentences one after the other. Raises ModelMissing and EngineBroken."""
+        """Yield the sound of sentences one after the other. Raises ModelMissing and EngineBroken.
+
+        A file may take minutes, so it has a process of its own, and nobody who listens waits for it. Files are made
+        one after the other.
+        """
         self.check_ready()
         request = SpeakSentences(str(self._parts.folder), tuple(pieces), speed, form)
         try:
             async with (
-                self._pool().worker() as worker,
+                self._pool(for_file=for_file).worker() as worker,
                 aclosing(worker.ask(request, result_timeout_s=SENTENCE_TIMEOUT_S)) as sounds,
             ):
                 async for sound in sounds:
@@ -80,14 +85,17 @@ class SpeechSynthesizer:
             raise EngineBroken("The voice broke off; try again.") from error
 
     async def close(self) -> None:
-        if self._sandboxes is not None:
-            await self._sandboxes.close()
+        for pool in (self._live, self._files):
+            if pool is not None:
+                await pool.close()
 
-    def _pool(self) -> SandboxPool[SpeakSentences, SpokenSound]:
-        if self._sandboxes is None:
-            readable = (str(self._parts.folder),)
-            self._sandboxes = SandboxPool(PROTOCOL, max_processes=1, linger=True, readable=readable)
-        return self._sandboxes
+    def _pool(self, *, for_file: bool) -> SandboxPool[SpeakSentences, SpokenSound]:
+        readable = (str(self._parts.folder),)
+        if for_file:
+            self._files = self._files or SandboxPool(PROTOCOL, max_processes=1, readable=readable)
+            return self._files
+        self._live = self._live or SandboxPool(PROTOCOL, max_processes=1, linger=True, readable=readable)
+        return self._live
 
 
 def voice_sentences(

@@ -7496,6 +7496,43 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/api/speech/file": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        readonly post: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path?: never;
+                readonly cookie?: never;
+            };
+            readonly requestBody: {
+                readonly content: {
+                    readonly "application/json": components["schemas"]["SoundFileBody"];
+                };
+            };
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/api/speech/dictation": {
         readonly parameters: {
             readonly query?: never;
@@ -14618,6 +14655,16 @@ export interface components {
         readonly SoundBody: {
             readonly text: string;
             readonly voice?: string | null;
+            readonly language?: string | null;
+            /** @default 1 */
+            readonly speed?: number;
+        };
+        /** @description Markdown to speak as one file, which `title` names; `voices` and `language` are as for sentences. */
+        readonly SoundFileBody: {
+            readonly text: string;
+            /** @default  */
+            readonly title?: string;
+            readonly voices?: readonly string[];
             readonly language?: string | null;
             /** @default 1 */
             readonly speed?: number;

@@ -65,6 +65,11 @@ export class Speech extends Resource {
     return response.blob();
   }
 
+  /** A whole text as one MP3, which arrives sentence by sentence. */
+  file(body: Body<"/api/speech/file", "post">, signal: AbortSignal): Promise<Response> {
+    return this.client.request("POST", "/api/speech/file", body, signal);
+  }
+
   cancel(part: SpeechPart): Promise<void> {
     return this.client.call("DELETE", `/api/speech/parts/${part}/installation`);
   }

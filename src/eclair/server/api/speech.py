@@ -1,4 +1,4 @@
-"""`/api/speech`: the voices, and what reads answers aloud: an answer's sentences, and the sound of each."""
+"""`/api/speech`: the voices, an answer's sentences and the sound of each, to read it aloud, and its sound as a file."""
 
 from __future__ import annotations
 
@@ -10,15 +10,19 @@ from pydantic import BaseModel, Field
 from starlette.responses import Response
 
 from eclair.app import App
+from eclair.server.api.exports import attachment_disposition
 from eclair.server.principal import Caller
 from eclair.server.request_body import RequestBody
-from eclair.server.streaming import CLIENT_GONE, unless_disconnected
+from eclair.server.streaming import CLIENT_GONE, BytesStream, unless_disconnected
 from eclair.speech.speech_request import SpeechRequest
 from eclair.speech.spoken_text import SpokenSentence, SpokenTextReader
-from eclair.speech.synthesis_protocol import MAX_SENTENCE_CHARS, MAX_SPEED, MIN_SPEED
+from eclair.speech.synthesis_protocol import MAX_SENTENCE_CHARS, MAX_SPEED, MEDIA_TYPES, MIN_SPEED
 from eclair.speech.voices import VOICES, VoiceKind, choose_voice
+from eclair.transfer.export_view import file_name
 
 MAX_TEXT_CHARS = 400_000
+SYNTHETIC = {"X-Eclair-Synthetic-Voice": "true"}
+"""Headers of sound."""
 
 SpokenLanguage = Annotated[str, Field(min_length=2, max_length=20)]
 VoiceNames = Annotated[list[Annotated[str, Field(max_length=100)]], Field(max_length=20)]
@@ -77,6 +81,16 @@ class SoundBody(RequestBody):
     speed: Annotated[float, Field(ge=MIN_SPEED, le=MAX_SPEED)] = 1.0
 
 
+class SoundFileBody(RequestBody):
+    """Markdown to speak as one file, which `title` names; `voices` and `language` are as for sentences."""
+
+    text: Annotated[str, Field(min_length=1, max_length=MAX_TEXT_CHARS)]
+    title: Annotated[str, Field(max_length=200)] = ""
+    voices: VoiceNames = Field(default_factory=list[str])
+    language: SpokenLanguage | None = None
+    speed: Annotated[float, Field(ge=MIN_SPEED, le=MAX_SPEED)] = 1.0
+
+
 def router(app: App) -> APIRouter:
     api = APIRouter(prefix="/api/speech", tags=["speech"])
 
@@ -94,7 +108,8 @@ def router(app: App) -> APIRouter:
 
     @api.post("/sound", response_class=Response)
     async def make_sound(principal: Caller, body: SoundBody, request: Request) -> Response:
-        wanted = SpeechRequest(body.text, "mp3", body.voice, body.speed, body.language)
+        voices = () if body.voice is None else (body.voice,)
+        wanted = SpeechRequest(body.text, "mp3", voices, body.speed, body.language)
 
         async def speak() -> bytes:
             spoken = await app.speaking.start(principal, None, wanted)
@@ -103,7 +118,16 @@ def router(app: App) -> APIRouter:
         data = await unless_disconnected(request, speak())
         if data is None:
             return CLIENT_GONE
-        return Response(data, media_type="audio/mpeg", headers={"X-Eclair-Synthetic-Voice": "true"})
+        return Response(data, media_type="audio/mpeg", headers=SYNTHETIC)
+
+    @api.post("/file", response_class=Response)
+    async def make_file(principal: Caller, body: SoundFileBody, request: Request) -> Response:
+        wanted = SpeechRequest(body.text, "mp3", tuple(body.voices), body.speed, body.language, for_file=True)
+        started = await unless_disconnected(request, app.speaking.start(principal, None, wanted))
+        if started is None:
+            return CLIENT_GONE
+        headers = {**SYNTHETIC, "Content-Disposition": attachment_disposition(f"{file_name(body.title)}.mp3")}
+        return BytesStream(started.sounds, MEDIA_TYPES["mp3"], headers)
 
     return api
 

@@ -54,7 +54,7 @@ class SpeechBody(RequestBody):
 
     def request(self) -> SpeechRequest:
         voice = self.voice.id if isinstance(self.voice, NamedVoice) else self.voice
-        return SpeechRequest(self.input, self.form, voice, self.speed or 1.0, self.language)
+        return SpeechRequest(self.input, self.form, (voice,) if voice else (), self.speed or 1.0, self.language)
 
 
 def router(app: App) -> APIRouter:

@@ -901,6 +901,8 @@ export interface Placeholders {
   readonly speechSpeed: never;
   readonly speechSynthetic: never;
   readonly voicesMissing: never;
+  readonly speechSave: never;
+  readonly speechSaving: never;
   readonly speechSystem: never;
   readonly voicesNone: "language";
   readonly voiceTalk: never;
