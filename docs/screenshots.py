@@ -1,7 +1,7 @@
 """Take the screenshots of README and docs, and render the app's icons: `python docs/screenshots.py`.
 
-README shows a real answer of the embedded model, which has to be installed. For the others the app runs on the scripted
-engine in a temporary folder, and research against the tests' small internet.
+README shows a real answer of the embedded model, which has to be installed, and so have the voices. For the others the
+app runs on the scripted engine in a temporary folder, and research against the tests' small internet.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import os
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -26,6 +27,7 @@ from tests.browser import chromium
 from tests.browser.internet import Outside, outside
 from tests.browser.served import Served
 from tests.browser.test_writing import attach, send_when_ready
+from tests.speech.conftest import lend_speaking
 
 from eclair.models.catalog import starter_entry
 from eclair.models.installed import verify
@@ -52,6 +54,7 @@ PHONE_WINDOW = {"width": 390, "height": 800}
 
 CONVERSATION_ID = "conv_" + "z" * 26
 PYTHON_ID = "conv_" + "y" * 26
+SPOKEN_ID = "conv_" + "x" * 26
 HOURS_AGO = {
     "A letter to the grid operator": 2,
     "What is a cooperative loan?": 5,
@@ -135,6 +138,16 @@ print(payback(saved_per_kwh=0.175))  # 8
 ```
 '''
 
+
+SPOKEN_QUESTION = "Can the panels on the hall power the lamps when the grid is down?"
+SPOKEN_ANSWER = """Not by themselves. **Most inverters switch off as soon as the grid fails**, so that nobody who \
+repairs the lines is hurt by current from a roof.
+
+Two things would keep the lamps on: an inverter that can run an *island*, and a battery for the night. Ten kilowatt \
+hours are enough for the lamps of the hall, the fridge and the radio until the next morning.
+
+Ask the firms for both in their offers; adding them later costs more.
+"""
 
 PYTHON_QUESTION = (
     "The roof yields 22,400 kWh a year. How is that spread over the months? Draw a chart, and make a table."
@@ -286,6 +299,19 @@ def tools(browser: Browser, served: Served) -> None:
     screenshot(page, "schedules")
 
 
+def speech(browser: Browser, served: Served) -> None:
+    """Take an answer that is being read aloud."""
+    page = open_page(browser, served, {"width": 960, "height": 700}, "light")
+    page.goto(f"/c/{SPOKEN_ID}")
+    told = page.get_by_role("article", name="Éclair").last
+    told.get_by_role("button", name="Read aloud").click()
+    page.wait_for_function(
+        "() => [...(CSS.highlights.get('spoken') ?? [])].join('').startsWith('Most inverters')", timeout=180_000
+    )
+    expect(told.get_by_text("Synthetic voice")).to_be_visible()
+    screenshot(page, "speech")
+
+
 def research(browser: Browser, there: Outside) -> None:
     """Take a research plan and its report."""
     plain = there.question("plain")
@@ -368,6 +394,20 @@ async def fill(data: Path) -> None:
     roof = Conversation(CONVERSATION_ID, LOCAL_PRINCIPAL.id, "A solar roof for the village", now, now, messages[-1].id)
     await storage.conversations.add_tree(LOCAL_PRINCIPAL, roof, messages)
     await add_calculation(storage, data, now)
+    question = Message("msg_3q", SPOKEN_ID, None, "user", (Part("text", SPOKEN_QUESTION),), now)
+    usage = Usage(None, None, None, 240.0, 84, 74.0)
+    answer = Message(
+        "msg_3a",
+        SPOKEN_ID,
+        question.id,
+        "assistant",
+        (Part("text", SPOKEN_ANSWER),),
+        now,
+        model="scripted",
+        usage=usage,
+    )
+    spoken = Conversation(SPOKEN_ID, LOCAL_PRINCIPAL.id, "Light when the grid is down", now, now, answer.id)
+    await storage.conversations.add_tree(LOCAL_PRINCIPAL, spoken, [question, answer])
     await storage.close()
 
 
@@ -413,6 +453,7 @@ if __name__ == "__main__":
         folder = Path(temporary)
         with ThreadPoolExecutor(1) as apart:  # Playwright's loop runs in this thread
             apart.submit(asyncio.run, fill(folder / "data")).result()
+        lend_speaking(replace(Settings(), data_dir=folder / "data"))
         served = Served(folder)
         served.start()
         try:
@@ -421,6 +462,7 @@ if __name__ == "__main__":
             answer(browser, folder / "answer")
             screenshots(browser, served, folder)
             tools(browser, served)
+            speech(browser, served)
             with outside(folder / "outside") as there:
                 research(browser, there)
         finally:
