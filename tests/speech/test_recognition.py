@@ -46,9 +46,10 @@ async def heard(recognizer: SpeechRecognizer, path: Path, options: RecognitionOp
     return [result for result in results if isinstance(result, SpokenSegment)]
 
 
+@pytest.mark.parametrize("quick", [False, True])
 @pytest.mark.parametrize("name", SPOKEN)
-async def test_speech_is_written_in_its_language(recognizer: SpeechRecognizer, name: str) -> None:
-    segments = await heard(recognizer, SOUNDS / name, RecognitionOptions())
+async def test_speech_is_written_in_its_language(recognizer: SpeechRecognizer, name: str, quick: bool) -> None:
+    segments = await heard(recognizer, SOUNDS / name, RecognitionOptions(quick=quick))
     text = " ".join(segment.text for segment in segments)
     assert word_errors(SPOKEN[name], text) <= 0.2, text
     assert {segment.language for segment in segments} == {LANGUAGES[name.partition(".")[0]]}
