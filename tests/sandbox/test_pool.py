@@ -252,7 +252,7 @@ async def test_the_seconds_of_a_worker_count_anew_after_each_result(staying: Poo
 
 
 async def test_a_start_that_is_cancelled_leaves_no_socket_open() -> None:
-    host = await HostProcess.start(PROTOCOL.module, scratch=False)
+    host = await HostProcess.start(PROTOCOL.module, niceness=0, scratch=False)
     try:
         with warnings.catch_warnings(record=True) as unclosed:
             warnings.simplefilter("always", ResourceWarning)

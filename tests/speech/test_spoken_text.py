@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -88,3 +90,32 @@ def test_whatever_comes_is_spoken_in_order(text: str) -> None:
 def test_a_sentence_is_there_as_soon_as_it_ends() -> None:
     reader = SpokenTextReader("en")
     assert reader.add("Bread costs two euros. And ") != []
+
+
+@pytest.mark.parametrize("size", [1, 7, 200])
+def test_who_waits_hears_the_first_clause_of_the_first_sentence(size: int) -> None:
+    for text, said in (
+        ("The sky looks blue today, which is rare. It rains, mostly, in May.",
+         ["The sky looks blue today,", "which is rare.", "It rains, mostly, in May."]),
+        ("No, it costs 1,000 euros a year. Ask the baker, or his wife, again.",
+         ["No, it costs 1,000 euros a year.", "Ask the baker, or his wife, again."]),
+        ("The **sky** looks blue today, which is rare.", ["The sky looks blue today, which is rare."]),
+    ):  # fmt: skip
+        reader = SpokenTextReader("en", early=True)
+        found = [each for at in range(0, len(text), size) for each in reader.add(text[at : at + size])]
+        found += reader.finish()
+        assert [each.text for each in found] == said
+        assert all(left.end <= right.start for left, right in itertools.pairwise(found))
+
+
+def test_the_first_clause_is_there_before_its_sentence_ends() -> None:
+    reader = SpokenTextReader("en", early=True)
+    assert [each.text for each in reader.add("Bread costs two euros here; but ")] == ["Bread costs two euros here;"]
+
+
+@given(st.text(alphabet=st.sampled_from("abcdef ,;:.*\n"), max_size=120), st.integers(1, 30))
+def test_the_first_clause_is_the_same_however_it_streams(text: str, size: int) -> None:
+    whole, streamed = SpokenTextReader("en", early=True), SpokenTextReader("en", early=True)
+    expected = [*whole.add(text), *whole.finish()]
+    found = [each for at in range(0, len(text), size) for each in streamed.add(text[at : at + size])]
+    assert [*found, *streamed.finish()] == expected

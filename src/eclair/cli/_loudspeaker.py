@@ -61,7 +61,7 @@ class AnswerReader:
         """Take the next event of a run."""
         match event:
             case PartStarted(index=index, kind="text"):
-                self._readers[index] = SpokenTextReader()
+                self._readers[index] = SpokenTextReader(early=True)
             case PartDelta(index=index, text=text) if index in self._readers:
                 self._speak_later(self._readers[index].add(text))
             case PartFinished(index=index) if index in self._readers:

@@ -1,6 +1,6 @@
 """The process that sandboxes are forked from, to skip imports.
 
-Run as `python -m eclair.sandbox.host MODULE SCRATCH [READABLE ...] [-- PROGRAM ...]`.
+Run as `python -m eclair.sandbox.host MODULE NICENESS SCRATCH [READABLE ...] [-- PROGRAM ...]`.
 
 Standard input is a socket. A positive number comes with two sockets of a new process, for its requests and for the
 files to read; the host forks it, it raises its walls and calls the module's `main`. The negative number ends that
@@ -32,9 +32,6 @@ STATUS = struct.Struct("=qi")
 """Number of a process and its exit status, negative for a signal."""
 
 NEVER_STARTED = 1
-
-NICENESS = 5
-"""Answers have priority."""
 
 
 def main() -> None:
@@ -74,8 +71,8 @@ def _become(run: Callable[[], None], number: int, descriptors: Sequence[int], li
         os.dup2(requests, 1)
         os.close(requests)
         connect_files(socket.socket(fileno=files))
-        os.nice(NICENESS)
-        scratch, readable, programs = _arguments()
+        niceness, scratch, readable, programs = _arguments()
+        os.nice(niceness)
         walls.enclose_reader(readable, [_own_folder(scratch, number)] if scratch else [], programs=programs)
         run()
     except BaseException as error:
@@ -84,11 +81,11 @@ def _become(run: Callable[[], None], number: int, descriptors: Sequence[int], li
         os._exit(0)
 
 
-def _arguments() -> tuple[str, list[Path], list[Path]]:
-    """Return the scratch folder, the readable files and the programs."""
-    scratch, *paths = sys.argv[2:]
+def _arguments() -> tuple[int, str, list[Path], list[Path]]:
+    """Return the niceness, the scratch folder, the readable files and the programs."""
+    niceness, scratch, *paths = sys.argv[2:]
     end = paths.index("--") if "--" in paths else len(paths)
-    return scratch, [Path(path) for path in paths[:end]], [Path(path) for path in paths[end + 1 :]]
+    return int(niceness), scratch, [Path(path) for path in paths[:end]], [Path(path) for path in paths[end + 1 :]]
 
 
 def _own_folder(scratch: str, number: int) -> Path:

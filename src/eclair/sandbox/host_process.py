@@ -89,7 +89,7 @@ class HostProcess:
 
     @classmethod
     async def start(
-        cls, module: str, *, scratch: bool, readable: Sequence[str] = (), programs: Sequence[str] = ()
+        cls, module: str, *, niceness: int, scratch: bool, readable: Sequence[str] = (), programs: Sequence[str] = ()
     ) -> HostProcess:
         """Start a host for a module, whose processes may open the `readable` files and start the `programs`.
 
@@ -102,7 +102,7 @@ class HostProcess:
             with theirs:
                 process = await asyncio.create_subprocess_exec(
                     *(sys.executable, "-P", "-m", "eclair.sandbox.host", module),
-                    *(str(folder.path) if folder is not None else "", *readable, "--", *programs),
+                    *(str(niceness), str(folder.path) if folder is not None else "", *readable, "--", *programs),
                     stdin=theirs.fileno(),
                     stdout=DEVNULL,
                     stderr=PIPE,

@@ -24,6 +24,8 @@ HOST_IDLE_S = 120.0
 """An idle host stays this long, if its pool may linger."""
 
 WORKER_IDLE_S = 120.0
+READING_NICENESS = 5
+"""Answers have priority."""
 MAX_REQUESTS_PER_WORKER = 200
 """Then a process is replaced, so that leaks of its libraries don't add up."""
 
@@ -34,7 +36,8 @@ class SandboxPool(Generic[RequestT, ResultT]):
     The host ends with the last process or, with `linger`, a while later; then `close` must be called. With `scratch`,
     each process has a folder for temporary files, which is removed with it. It opens no other file than those of its
     request (`SandboxProtocol.input_paths`), the `readable` ones and Python's packages, and starts no other program
-    than `programs`. Without `reuse`, nobody gets a process that somebody else had.
+    than `programs`. Without `reuse`, nobody gets a process that somebody else had. `niceness` is that of the system: 0
+    for what is as urgent as an answer.
     """
 
     def __init__(
@@ -47,6 +50,7 @@ class SandboxPool(Generic[RequestT, ResultT]):
         readable: Sequence[str] = (),
         programs: Sequence[str] = (),
         reuse: bool = True,
+        niceness: int = READING_NICENESS,
         host_idle_s: float = HOST_IDLE_S,
         worker_idle_s: float | None = None,
     ) -> None:
@@ -57,6 +61,7 @@ class SandboxPool(Generic[RequestT, ResultT]):
         self._readable = readable
         self._programs = programs
         self._reuse = reuse
+        self._niceness = niceness
         self._host_idle_s = host_idle_s
         self._worker_idle_s = worker_idle_s
         self._host: asyncio.Task[HostProcess] | None = None
@@ -175,7 +180,11 @@ class SandboxPool(Generic[RequestT, ResultT]):
             await self._end_host()
         if self._host is None:
             starting = HostProcess.start(
-                self._protocol.module, scratch=self._scratch, readable=self._readable, programs=self._programs
+                self._protocol.module,
+                niceness=self._niceness,
+                scratch=self._scratch,
+                readable=self._readable,
+                programs=self._programs,
             )
             self._host = asyncio.create_task(starting, name=f"host of {self._protocol.module}")
         return await asyncio.shield(self._host)

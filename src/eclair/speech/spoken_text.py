@@ -16,6 +16,8 @@ from eclair.text.sentences import SentenceSplitter
 
 MAX_CODE_CHARS = 40
 """Longer code within a sentence is left out."""
+MIN_CLAUSE_CHARS = 20
+"""A shorter beginning of a sentence isn't spoken by itself."""
 
 _HEADING = re.compile(r"\A#{1,6}[ \t]++")
 _IMAGE_OR_LINK = re.compile(r"!?\[([^\[\]\n]*+)\]\([^()\s]*+(?:\([^()\s]*+\)[^()\s]*+)*+(?:[ \t]++\"[^\"\n]*+\")?\)")
@@ -34,6 +36,8 @@ _CELL = re.compile(r"(?<!\\)\|[ \t|]*+")
 _SPACE = re.compile(r"\s++")
 _BEFORE_STOP = re.compile(r" ([.,;:!?])")
 _STOPS = ".,;:!?"
+_CLAUSE_END = re.compile(r"[,;:](?= )")
+_MARKUP = re.compile(r"[\n`$|\[\]()*_<>#\\]")
 _SAID = re.compile(r"[^\W_]")
 _CODE_SIGNS = re.compile(r"[={}();<>|\\$]")
 
@@ -49,21 +53,38 @@ class SpokenSentence:
 
 
 class SpokenTextReader:
-    """Cuts streamed Markdown into sentences to speak; `language` is that of the text where a sentence tells none."""
+    """Cuts streamed Markdown into sentences to speak; `language` is that of the text where a sentence tells none.
 
-    def __init__(self, language: str | None = None) -> None:
+    With `early`, the first clause of the first sentence comes by itself, since somebody waits for its sound.
+    """
+
+    def __init__(self, language: str | None = None, *, early: bool = False) -> None:
         self._splitter = SentenceSplitter()
         self._text = ""
         self._language = language
+        self._seeks_clause = early
+        self._clause_end = 0
 
     def add(self, delta: str) -> list[SpokenSentence]:
         """Return the sentences that this delta finished."""
         self._text += delta
-        return self._sentences(self._splitter.add(delta))
+        return self._sentences(self._cut_first(self._splitter.add(delta)))
 
     def finish(self) -> list[SpokenSentence]:
         """Return the sentences that remain when nothing more comes."""
-        return self._sentences(self._splitter.finish())
+        return self._sentences(self._cut_first(self._splitter.finish()))
+
+    def _cut_first(self, spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
+        """Cut the first sentence, finished or not, after its first clause."""
+        clauses: list[tuple[int, int]] = []
+        if self._seeks_clause:
+            end = spans[0][1] if spans else len(self._text)
+            cut = find_clause_end(self._text[:end])
+            self._seeks_clause = cut is None and not spans
+            if cut is not None:
+                self._clause_end = cut
+                clauses.append((0, cut))
+        return clauses + [(max(start, self._clause_end), end) for start, end in spans]
 
     def _sentences(self, spans: list[tuple[int, int]]) -> list[SpokenSentence]:
         found: list[SpokenSentence] = []
@@ -75,8 +96,20 @@ class SpokenTextReader:
                 language = self._language
             text = speak_markdown(markdown, language)
             if _SAID.search(text):
+                if end == self._clause_end:
+                    text = text.rstrip(_STOPS) + markdown[-1]  # so that the voice doesn't fall
                 found.append(SpokenSentence(start, end, text, language))
         return found
+
+
+def find_clause_end(sentence: str) -> int | None:
+    """Return where the first clause of a sentence ends, which may still be written; None if nothing tells.
+
+    Text before it doesn't change as more is written; markup might, so a clause with any isn't cut.
+    """
+    for found in _CLAUSE_END.finditer(sentence, MIN_CLAUSE_CHARS):
+        return None if _MARKUP.search(sentence, 0, found.end()) else found.end()
+    return None
 
 
 def read_spoken_text(markdown: str, language: str | None = None) -> list[SpokenSentence]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -27,6 +28,8 @@ from eclair.text.language import language_names
 
 SENTENCE_TIMEOUT_S = 2.0 * CPU_LIMIT_S
 """Other programs may have the processor too."""
+LIVE_THREADS = 2
+"""Somebody waits for the first sentence, and it competes with the rest of the answer. More hardly help."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +74,8 @@ class SpeechSynthesizer:
         one after the other.
         """
         self.check_ready()
-        request = SpeakSentences(str(self._parts.folder), tuple(pieces), speed, form)
+        threads = 1 if for_file else min(LIVE_THREADS, os.cpu_count() or 1)
+        request = SpeakSentences(str(self._parts.folder), tuple(pieces), speed, form, threads)
         try:
             async with (
                 self._pool(for_file=for_file).worker() as worker,
@@ -94,7 +98,8 @@ class SpeechSynthesizer:
         if for_file:
             self._files = self._files or SandboxPool(PROTOCOL, max_processes=1, readable=readable)
             return self._files
-        self._live = self._live or SandboxPool(PROTOCOL, max_processes=1, linger=True, readable=readable)
+        if self._live is None:
+            self._live = SandboxPool(PROTOCOL, max_processes=1, linger=True, readable=readable, niceness=0)
         return self._live
 
 

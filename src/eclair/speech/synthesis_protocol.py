@@ -39,12 +39,16 @@ class VoicedSentence:
 
 @dataclass(frozen=True, slots=True)
 class SpeakSentences:
-    """Speak sentences one after the other with what is installed in `folder`, as one sound in a form."""
+    """Speak sentences one after the other with what is installed in `folder`, as one sound in a form.
+
+    A process computes with as many `threads` as its first request says.
+    """
 
     folder: str
     sentences: tuple[VoicedSentence, ...]
     speed: float
     form: SoundForm
+    threads: int = 1
 
 
 @dataclass(frozen=True, slots=True)

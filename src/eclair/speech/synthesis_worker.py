@@ -50,6 +50,7 @@ class Speaker:
 
     def __init__(self) -> None:
         self._folder = Path()
+        self._threads = 1
         self._kokoro: Any = None
         self._pronunciations: dict[str, Pronunciation] = {}
 
@@ -57,6 +58,7 @@ class Speaker:
         self._folder = Path(request.folder)
         if request.folder not in sys.path:
             sys.path.insert(0, request.folder)
+        self._threads = request.threads
         encoder = SoundEncoder(request.form)
         last = len(request.sentences) - 1
         for at, sentence in enumerate(request.sentences):
@@ -80,7 +82,7 @@ class Speaker:
 
     def _run_kokoro(self, phonemes: str, voice: str, speed: float) -> Samples:
         if self._kokoro is None:
-            self._kokoro = _open_model(self._folder / "kokoro.onnx")
+            self._kokoro = _open_model(self._folder / "kokoro.onnx", self._threads)
         vocabulary = _vocabulary()
         tokens = [vocabulary[sign] for sign in phonemes if sign in vocabulary]
         if not tokens:
@@ -107,12 +109,14 @@ def split_phonemes(phonemes: str) -> list[str]:
     return [part for part in [*parts, phonemes] if part]
 
 
-def _open_model(path: Path) -> Any:
+def _open_model(path: Path, threads: int) -> Any:
     import onnxruntime as untyped  # pyright: ignore[reportMissingTypeStubs]
 
     runtime: Any = untyped
     options = runtime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     return runtime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
 
 

@@ -133,7 +133,7 @@ def router(app: App) -> APIRouter:
 
 
 def _find_sentences(body: SentencesBody) -> list[SentenceEntry]:
-    reader = SpokenTextReader(body.language)
+    reader = SpokenTextReader(body.language, early=True)
     found = reader.add(body.text)
     if body.done:
         found += reader.finish()
