@@ -37,7 +37,7 @@ from eclair.settings import EngineSettings
 from tests.llm.standin import Answer, Call, StandIn, cut, standing_in
 
 ASK = Request("m", (PromptMessage("system", "Be brief."), PromptMessage("user", "Hello?")))
-LLAMACPP, VLLM, SGLANG, MISTRAL, DEEPSEEK, OPENAI = DIALECTS
+LLAMACPP, VLLM, RAY, SGLANG, MISTRAL, DEEPSEEK, OPENAI = DIALECTS
 DONE = b"data: [DONE]\n\n"
 
 
@@ -568,11 +568,16 @@ def test_each_dialect_continues_an_answer_its_own_way(dialect: Dialect) -> None:
 
 @pytest.mark.parametrize("owner", [*(dialect.owners[0] for dialect in DIALECTS), "someone"])
 async def test_the_list_of_models_tells_the_dialect(standin: StandIn, owner: str) -> None:
-    listed = {"data": [{"id": "a", "owned_by": owner, "max_model_len": 4096}, {"id": "b", "meta": {"n_ctx": 512}}]}
-    standin.routes["/v1/models"] = lambda call: call.reply(200, orjson.dumps(listed))
+    rows: list[dict[str, Any]] = [
+        {"id": "a", "owned_by": owner, "max_model_len": 4096},
+        {"id": "b", "meta": {"n_ctx": 512}},
+        {"id": "d", "metadata": {"max_request_context_length": 1024}},  # of Ray Serve LLM
+    ]
+    standin.routes["/v1/models"] = lambda call: call.reply(200, orjson.dumps({"data": rows}))
     standin.answers = [streaming(chunk({"content": "One, two"}, "stop"), DONE)]
     engine = configured_engine("rack", EngineSettings(f"{standin.url}/v1", models=("c", "a"), context=99))
-    assert [(model.id, model.context) for model in await engine.models()] == [("a", 4096), ("b", 512), ("c", 99)]
+    contexts = {model.id: model.context for model in await engine.models()}
+    assert contexts == {"a": 4096, "b": 512, "c": 99, "d": 1024}
     assert (await engine.health()).state == "ready"
     pieces = await ask(engine, Request("a", (PromptMessage("user", "Count."), PromptMessage("assistant", "One, "))))
     assert said(pieces) == ("two" if owner == "mistralai" else "One, two")

@@ -16,7 +16,7 @@ from eclair.llm.reasoning import REASONING_PROMPT
 from eclair.schema.models import ReasoningSupport
 from tests.llm.standin import Call, StandIn, standing_in
 
-LLAMACPP, VLLM, SGLANG, MISTRAL, DEEPSEEK, OPENAI = DIALECTS
+LLAMACPP, VLLM, RAY, SGLANG, MISTRAL, DEEPSEEK, OPENAI = DIALECTS
 ASK = (PromptMessage("system", "Be brief."), PromptMessage("user", "Hello?"))
 
 
@@ -38,6 +38,7 @@ def template(**arguments: bool | str) -> JSON:
         (VLLM, "enable_thinking", template(enable_thinking=False), template(enable_thinking=True)),
         (SGLANG, "thinking", template(thinking=False), template(thinking=True)),
         (LLAMACPP, "levels", template(reasoning_effort="low"), template(reasoning_effort="high")),
+        (RAY, "enable_thinking", template(enable_thinking=False), template(enable_thinking=True)),
         (VLLM, "levels", {"reasoning_effort": "low"}, {"reasoning_effort": "high"}),
         (PLAIN_DIALECT, "levels", {"reasoning_effort": "low"}, {"reasoning_effort": "high"}),
         (VLLM, "effort", {"reasoning_effort": "none"}, {"reasoning_effort": "high"}),

@@ -25,6 +25,7 @@ class SpeakingVllm:
 
     standin: StandIn
     model: str = "muse"
+    owner: str = "vllm"
     says: tuple[str, ...] = ("fine", " indeed")
     gate: asyncio.Event | None = None
     fault: int | None = None
@@ -63,7 +64,7 @@ class SpeakingVllm:
         if self.fault is not None:
             await _error(call, self.fault, "The engine is dead.")
             return
-        row = {"id": self.model, "object": "model", "owned_by": "vllm", "root": self.model, "max_model_len": 4096}
+        row = {"id": self.model, "object": "model", "owned_by": self.owner, "root": self.model, "max_model_len": 4096}
         await reply(call, {"object": "list", "data": [row]})
 
     async def _chat(self, call: Call) -> None:

@@ -78,6 +78,12 @@ async def test_sessions_can_be_turned_off(settings: Settings, rack: SpeakingVllm
     assert not any("cache_salt" in body for body in bodies)
 
 
+async def test_vllm_behind_ray_gets_a_salt(settings: Settings, rack: SpeakingVllm) -> None:
+    rack.owner = "organization-owner"
+    _, bodies = await answer_calls(rack, with_engine(settings, rack))
+    assert all(body["cache_salt"] for body in bodies)
+
+
 async def test_a_salt_goes_where_the_settings_say(settings: Settings, rack: SpeakingVllm) -> None:
     _, bodies = await answer_calls(rack, with_engine(settings, rack, cache_salt="nvext"))
     assert all(body["nvext"]["cache_salt"] and "cache_salt" not in body for body in bodies)

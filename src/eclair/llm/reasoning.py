@@ -19,7 +19,7 @@ OFF_EFFORTS = ("none", "minimal", "low")
 FLASH_EFFORT = "none"
 THINK_EFFORT = "high"
 
-TEMPLATE_DIALECTS = ("llamacpp", "vllm", "sglang")
+TEMPLATE_DIALECTS = ("llamacpp", "vllm", "ray", "sglang")
 """Dialects that pass `chat_template_kwargs` to the model's chat template."""
 
 PROMPT_MODE_DIALECT = "mistral"

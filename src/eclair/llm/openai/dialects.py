@@ -99,6 +99,15 @@ DIALECTS: tuple[Dialect, ...] = (
         queue_metric="vllm:num_requests_waiting",
     ),
     Dialect(
+        "ray",  # vLLM behind Ray Serve LLM
+        ("organization-owner",),
+        {"continue_final_message": True, "add_generation_prompt": False},
+        caches_prefix=True,
+        repetition_penalty_field="repetition_penalty",
+        takes_reasoning=True,
+        takes_cache_salt=True,
+    ),
+    Dialect(
         "sglang",
         ("sglang",),
         {"continue_final_message": True},

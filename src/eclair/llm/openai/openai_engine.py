@@ -229,8 +229,10 @@ class OpenAIEngine(ServerEngine):
 
     def _model(self, row: JSON) -> Model:
         meta: JSON = row.get("meta") or {}
+        metadata: JSON = row.get("metadata") or {}
         sizes = (
             meta.get("n_ctx"),
+            metadata.get("max_request_context_length"),
             *(row.get(key) for key in ("max_model_len", "max_context_length", "context_length")),
         )
         context = next((size for size in sizes if isinstance(size, int)), self._context)
