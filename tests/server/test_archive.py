@@ -14,12 +14,23 @@ import pytest
 import pytest_asyncio
 from PIL import Image
 
+from eclair.schema.assistants import AssistantProfile
 from eclair.schema.images import GeneratedImage
 from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.schema.skills import MAX_SKILL_ZIP_BYTES
 from eclair.settings import Settings
 from eclair.skills.service import pack_skill
-from eclair.transfer.archive import ArchivedFile, ArchivedProject, ArchivedSkill, dump_record, load_record
+from eclair.transfer.archive import (
+    ArchivedAssistant,
+    ArchivedFile,
+    ArchivedLibrary,
+    ArchivedProject,
+    ArchivedSkill,
+    ArchiveRecord,
+    dump_record,
+    load_record,
+)
+from tests.server.test_accounts import member, set_up
 from tests.server.test_transfer import carry_out, upload
 from tests.support import JSON, Server, serving
 from tests.transfer.support import zipped
@@ -190,6 +201,67 @@ async def test_a_library_in_place_of_an_assistants_own_stays_apart(taken: Taken,
     assert [each["name"] for each in guide["libraries"]] == ["handbook", "Guide"]
     assert (await fresh.call("DELETE", f"/api/assistants/{guide['id']}")).status == 204
     assert other in [each["id"] for each in (await fresh.get("/api/libraries")).body]
+
+
+def crafted(*records: ArchiveRecord, **members: bytes) -> bytes:
+    """A zip with these records and nothing else, but for the bytes of files, by their hashes."""
+    index = orjson.dumps([orjson.loads(dump_record(record)) for record in records])
+    return zipped({"everything.json": index, **{f"files/{name}": data for name, data in members.items()}})
+
+
+async def test_an_archive_takes_no_library_from_what_is_here(fresh: Server) -> None:
+    project = (await fresh.post("/api/projects", {"name": "Town"})).body["id"]
+    town = (await fresh.call("PUT", f"/api/projects/{project}/library")).body["library"]
+    mine = (await fresh.post("/api/libraries", {"name": "mine"})).body["id"]
+    new = ArchivedLibrary("lib_" + "3" * 26, "New", 1)
+    archive = crafted(
+        ArchivedLibrary(town, "Town", 1),
+        ArchivedLibrary(mine, "mine", 1),
+        new,
+        ArchivedProject("proj_" + "1" * 26, "Trap", 1, (), library=mine),
+        *(
+            ArchivedAssistant(f"asst_{n}" + "1" * 25, 1, 1, AssistantProfile(name=f"Trap {n}"), library)
+            for n, library in enumerate((town, mine, new.id, new.id))
+        ),
+    )
+    read = await upload(fresh, archive, "eclair.zip")
+    assert (await carry_out(fresh, read.body["id"]))[-1]["finished"]["problems"] == []
+    trap = next(each for each in (await fresh.get("/api/projects")).body if each["name"] == "Trap")
+    assert (trap["library"], trap["libraries"]) == (None, [mine])
+    traps = (await fresh.get("/api/assistants")).body["assistants"]
+    found = [(each["library"], [library["id"] for library in each["libraries"]]) for each in traps]
+    assert found == [(None, [town]), (None, [mine]), (new.id, []), (None, [new.id])]
+    for each in traps:
+        assert (await fresh.call("DELETE", f"/api/assistants/{each['id']}")).status == 204
+    assert {each["id"] for each in (await fresh.get("/api/libraries")).body} == {town, mine}
+    assert (await fresh.get(f"/api/projects/{project}")).body["library"] == town
+
+
+async def test_an_archive_puts_no_file_in_another_persons_library(settings: Settings) -> None:
+    data = b"secret"
+    sha256 = hashlib.sha256(data).hexdigest()
+    async with serving(replace(settings, accounts="on")) as house:
+        admin = await set_up(house)
+        _, ben = await member(house, admin)
+        for access in ("view", "edit"):
+            made = await house.post("/api/libraries", {"name": f"team {access}"}, headers=admin)
+            shared = f"/api/libraries/{made.body['id']}/shares/everyone"
+            assert (await house.call("PUT", shared, {"access": access}, headers=admin)).status in (200, 204)
+        libraries = [each["id"] for each in (await house.get("/api/libraries", ben)).body]
+        records = [
+            record
+            for n, id in enumerate(("lib_" + "4" * 26, libraries[1]))
+            for record in (
+                ArchivedLibrary(id, ("team view", "team edit")[n], 1),
+                ArchivedFile(f"file_{n}" + "4" * 25, f"{n}.txt", len(data), sha256, "text/plain", 1, id),
+            )
+        ]
+        read = await upload(house, crafted(*records, **{sha256: data}), "eclair.zip", ben)
+        assert (await carry_out(house, read.body["id"], ben))[-1]["finished"]["problems"] == []
+        assert (await house.get("/api/files", admin)).body["files"] == []
+        files = (await house.get("/api/files", ben)).body["files"]
+        assert sorted(each["name"] for each in files) == ["0.txt", "1.txt"]
+        assert not {each["library"] for each in files} & {None, *libraries}
 
 
 @pytest.mark.parametrize("is_on", [True, False])

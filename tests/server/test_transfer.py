@@ -6,7 +6,9 @@ import asyncio
 import io
 import time
 import zipfile
+from collections.abc import Mapping
 from operator import itemgetter
+from types import MappingProxyType
 from typing import Any
 
 import aiohttp
@@ -24,14 +26,16 @@ from tests.transfer.support import sample, zipped
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
-async def upload(server: Server, data: bytes, name: str = "export.json") -> Reply:
+async def upload(
+    server: Server, data: bytes, name: str = "export.json", headers: Mapping[str, str] = MappingProxyType({})
+) -> Reply:
     return await server.call(
-        "POST", f"/api/imports?name={name}", data=data, headers={"Content-Type": "application/json"}
+        "POST", f"/api/imports?name={name}", data=data, headers={"Content-Type": "application/json", **headers}
     )
 
 
-async def carry_out(server: Server, id: str) -> list[JSON]:
-    reply = await server.post(f"/api/imports/{id}")
+async def carry_out(server: Server, id: str, headers: Mapping[str, str] | None = None) -> list[JSON]:
+    reply = await server.call("POST", f"/api/imports/{id}", headers=headers)
     assert reply.status == 200, reply
     assert reply.headers["Content-Type"].startswith("text/event-stream")
     blocks = reply.raw.decode().split("\n\n")

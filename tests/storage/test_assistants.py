@@ -96,5 +96,10 @@ async def test_an_assistant_has_one_library_of_its_own(storage: Storage) -> None
         assert (seen.library.id, seen.library.access) == ("lib_b", access)
     await storage.assistants.unshare(ME, "asst_a", "everyone")
     assert await storage.libraries.list_libraries(SOMEONE) == []
+    await storage.libraries.add_library(SOMEONE, replace(new, id="lib_d", owner="someone"))
+    for taken in ("lib_b", "lib_d"):
+        with pytest.raises(Conflict, match="in use elsewhere"):
+            await storage.assistants.open_library(ME, "asst_b", replace(new, id=taken))
+    assert (await storage.assistants.get_assistant(ME, "asst_b")).library is None
     await storage.libraries.delete_library(ME, "lib_b")
     assert await storage.assistants.get_assistant(ME, "asst_a") == LAWYER

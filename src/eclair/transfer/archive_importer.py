@@ -114,7 +114,7 @@ class ArchiveImporter:
     async def compare(self, principal: Principal, staged: StagedImport) -> tuple[ImportItems, ...]:
         """Count what an archive holds besides conversations, and what of it is here; kinds without any are left out."""
         index = staged.index
-        libraries = await self._libraries(principal)
+        libraries = await self._own_libraries(principal)
         names = {library.name for library in libraries.values()}
         files = [await self._has_file(principal, file.id) for file in index.files]
         images = [await self._has_image(principal, each.image.id) for each in index.images]
@@ -159,7 +159,7 @@ class ArchiveImporter:
         """Store libraries and files. Each file is attached at once to its messages, as what is on none is swept."""
         places: dict[str, str] = {}
         for library in staged.index.libraries:
-            yield await self._add_library(principal, library, places)
+            yield await self._add_library(principal, staged, library, places)
         new: list[ArchivedFile] = []
         for file in staged.index.files:
             if await self._has_file(principal, file.id):
@@ -199,7 +199,7 @@ class ArchiveImporter:
         """
         projects: dict[str, str] = {}
         for project in staged.index.projects:
-            projects[project.id] = await import_project(self._storage, principal, project)
+            projects[project.id] = await import_project(self._storage, principal, project, staged.added_libraries)
         for canvas in staged.index.canvases:
             yield await self._add_canvas(principal, canvas)
         new = [each for each in staged.index.images if not await self._has_image(principal, each.image.id)]
@@ -222,12 +222,14 @@ class ArchiveImporter:
         for memory in staged.index.memories:
             yield await self._add_memory(principal, memory, projects.get(memory.project or ""))
         for assistant in staged.index.assistants:
-            yield await self._add_assistant(principal, assistant, staged.index.libraries)
+            yield await self._add_assistant(principal, staged, assistant)
         for skill in staged.index.skills:
             yield await self._add_skill(principal, staged, skill, switch_on=choices.switch_skills_on)
 
-    async def _add_library(self, principal: Principal, library: ArchivedLibrary, places: dict[str, str]) -> ImportStep:
-        known = await self._libraries(principal)
+    async def _add_library(
+        self, principal: Principal, staged: StagedImport, library: ArchivedLibrary, places: dict[str, str]
+    ) -> ImportStep:
+        known = await self._own_libraries(principal)
         same = known.get(library.id) or next((each for each in known.values() if each.name == library.name), None)
         if same is not None:
             places[library.id] = same.id
@@ -238,6 +240,7 @@ class ArchiveImporter:
         except Conflict:  # the id is another person's
             new = await self._ingestor.add_library(principal, library.name)
         places[library.id] = new.id
+        staged.added_libraries[library.id] = new
         return ImportStep("libraries", added=True)
 
     async def _add_canvas(self, principal: Principal, archived: ArchivedCanvas) -> ImportStep:
@@ -390,21 +393,23 @@ class ArchiveImporter:
         return ImportStep("memories", added=memory.text not in known)
 
     async def _add_assistant(
-        self, principal: Principal, archived: ArchivedAssistant, libraries: Sequence[ArchivedLibrary]
+        self, principal: Principal, staged: StagedImport, archived: ArchivedAssistant
     ) -> ImportStep:
         """Add an assistant with those of its libraries that are here, under whatever id.
 
-        Its own files become its own again where their library is here as it was. Where the id or the name of that was
-        taken, the library in its place is searched, but stays apart.
+        Its own files become its own again where this import has added their library. One that was here before, and may
+        be anything, is searched, but stays apart: what is an assistant's own is shared and deleted with it.
         """
         if archived.profile.name in await self._assistant_names(principal):
             return ImportStep("assistants", added=False)
         here = await self._libraries(principal)
-        names = {library.id: library.name for library in libraries}
-        ids = {library.name: library.id for library in here.values()}
-        own = here.get(archived.library or "")
-        is_own = own is not None and own.access == "own"
-        wanted = (*archived.profile.libraries, *([] if is_own or archived.library is None else [archived.library]))
+        names = {library.id: library.name for library in staged.index.libraries}
+        ids = {each.name: each.id for each in sorted(here.values(), key=lambda each: each.access == "own")}
+        own = staged.added_libraries.get(archived.library or "")
+        wanted = (
+            *archived.profile.libraries,
+            *([] if own is not None or archived.library is None else [archived.library]),
+        )
         found = [id if id in here else ids.get(names.get(id, "")) for id in wanted]
         new = Assistant(
             id=archived.id,
@@ -421,8 +426,9 @@ class ArchiveImporter:
                 await self._storage.assistants.add_assistant(principal, new)
         except Conflict as conflict:
             return ImportStep("assistants", added=False, problem=f"{new.name!r} was left out: {conflict.message}")
-        if own is not None and is_own:
+        if own is not None and archived.library is not None:
             await self._storage.assistants.open_library(principal, new.id, own)
+            del staged.added_libraries[archived.library]
         return ImportStep("assistants", added=True)
 
     async def _add_skill(
@@ -450,6 +456,9 @@ class ArchiveImporter:
 
     async def _libraries(self, principal: Principal) -> dict[str, Library]:
         return {each.library.id: each.library for each in await self._storage.libraries.list_libraries(principal)}
+
+    async def _own_libraries(self, principal: Principal) -> dict[str, Library]:
+        return {id: each for id, each in (await self._libraries(principal)).items() if each.access == "own"}
 
     async def _prompt_names(self, principal: Principal) -> set[str]:
         prompts = await self._storage.prompts.list_prompts(principal)

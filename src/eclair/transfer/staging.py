@@ -20,6 +20,7 @@ from pydantic import TypeAdapter
 from eclair.errors import InvalidInput, StoreError, TooLarge
 from eclair.sandbox.pool import SandboxPool
 from eclair.sandbox.protocol import Rejected, SandboxError
+from eclair.storage.libraries import Library
 from eclair.transfer.archive import ArchiveIndex, load_record
 from eclair.transfer.import_protocol import (
     PROTOCOL,
@@ -39,7 +40,8 @@ _IMPORTED: TypeAdapter[ImportedConversation] = TypeAdapter(ImportedConversation)
 class StagedImport:
     """A staged export: its preview, its conversations and its other records, while it is open.
 
-    `source` is the export itself, kept for the bytes in it.
+    `source` is the export itself, kept for the bytes in it. `added_libraries` are those that its import has made, by
+    their ids in the export, until a project or an assistant has one of them as its own.
     """
 
     def __init__(
@@ -50,6 +52,7 @@ class StagedImport:
         self._name = name
         self.preview = preview
         self.index = index
+        self.added_libraries: dict[str, Library] = {}
 
     def conversations(self) -> Iterator[ImportedConversation]:
         """Yield each conversation in order. Blocks; run it in a thread."""
