@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import io
+import tempfile
 import zipfile
 from collections.abc import AsyncGenerator
+from contextlib import closing
 from dataclasses import replace
+from itertools import count
 from typing import Any
 
 import pytest
 import pytest_asyncio
 
 from eclair.llm.scripted import ScriptedEngine
-from eclair.schema.principal import Principal
+from eclair.schema.principal import LOCAL_PRINCIPAL, Principal
 from eclair.settings import Settings
+from eclair.storage.files import FileState
+from eclair.transfer.assistant_archive import stage_assistant, store_assistant
 from tests.server.test_accounts import member, set_up
 from tests.server.test_documents import TOWER, add, ready
 from tests.support import JSON, Server, serving
@@ -365,3 +371,66 @@ async def test_a_zip_that_is_no_assistant_is_told_and_leaves_nothing(fresh: Serv
     taken = await import_zip(fresh, zipped({**members, name: b"Eno"}))
     assert (taken.status, taken.body["left_out"]) == (201, ["a.md is damaged"])
     assert (await fresh.get(f"/api/files?library={taken.body['assistant']['library']}")).body["files"] == []
+
+
+async def packed(server: Server) -> bytes:
+    """The zip of an assistant with four files, which is no more."""
+    id = (await server.post("/api/assistants", COOK)).body["id"]
+    library = await own_library(server, id)
+    for name in "abcd":
+        await add(server, f"Text {name}", f"{name}.md", library)
+    data: bytes = (await server.get(f"/api/assistants/{id}/export")).raw
+    assert (await server.call("DELETE", f"/api/assistants/{id}")).status == 204
+    return data
+
+
+def hold_third_file(server: Server, monkeypatch: pytest.MonkeyPatch) -> tuple[asyncio.Event, asyncio.Event]:
+    """Hold up the third file that comes next; return the events that it has come, and that it may be stored."""
+    came, may_go = asyncio.Event(), asyncio.Event()
+    ingest, numbers = server.app.ingestor.ingest, count(1)
+
+    async def hold(*args: Any, **kwargs: Any) -> FileState:
+        if next(numbers) == 3:
+            came.set()
+            await may_go.wait()
+        return await ingest(*args, **kwargs)
+
+    monkeypatch.setattr(server.app.ingestor, "ingest", hold)
+    return came, may_go
+
+
+async def test_an_import_whose_client_leaves_ends_whole(fresh: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = await packed(fresh)
+    came, may_go = hold_third_file(fresh, monkeypatch)
+    sending = asyncio.create_task(import_zip(fresh, data))
+    await came.wait()
+    sending.cancel()
+    await asyncio.wait([sending])
+    may_go.set()
+    await until_stored(fresh, 4)
+    (cook,) = (await fresh.get("/api/assistants")).body["assistants"]
+    files = (await fresh.get(f"/api/files?library={cook['library']}")).body["files"]
+    assert sorted(each["name"] for each in files) == ["a.md", "b.md", "c.md", "d.md"]
+
+
+async def until_stored(server: Server, files: int) -> None:
+    async with asyncio.timeout(30):
+        while len((await server.get("/api/files")).body["files"]) < files:  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+
+
+async def test_an_import_that_is_cancelled_leaves_nothing(fresh: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    data, app = await packed(fresh), fresh.app
+    came, _ = hold_third_file(fresh, monkeypatch)
+    with tempfile.TemporaryFile() as file:
+        file.write(data)
+        with closing(await stage_assistant(file, app.imports.open_folder())) as staged:
+            storing = asyncio.create_task(store_assistant(app.assistants, app.ingestor, LOCAL_PRINCIPAL, staged, 100))
+            await came.wait()
+            assert len((await fresh.get("/api/assistants")).body["assistants"]) == 1
+            storing.cancel()
+            await asyncio.wait([storing])
+    assert storing.cancelled()
+    assert (await fresh.get("/api/assistants")).body["assistants"] == []
+    assert (await fresh.get("/api/libraries")).body == []
+    assert (await fresh.get("/api/files")).body["files"] == []

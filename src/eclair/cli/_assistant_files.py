@@ -30,6 +30,7 @@ from eclair.storage.change_feed import ChangeFeed
 from eclair.storage.files import FileState
 from eclair.transfer.assistant_archive import stage_assistant, store_assistant, write_assistant
 from eclair.transfer.import_service import open_staging_folder
+from eclair.util.file_replacement import replace_file
 
 
 async def change_files(settings: Settings, arguments: argparse.Namespace, terminal: Terminal) -> int:
@@ -75,14 +76,14 @@ async def import_zip(settings: Settings, arguments: argparse.Namespace, terminal
 
 
 async def export_zip(settings: Settings, storage: Storage, assistant: Assistant, output: Path) -> None:
-    """Write an assistant with its files. Raises OSError."""
+    """Write an assistant with its files; where that fails, `output` is as it was. Raises OSError."""
     await storage.audit.add_act(LOCAL_PRINCIPAL, "export.made", assistant.id, details={"format": "zip"})
     async with open_recorded_gate(settings, storage) as gate:
         pieces = write_assistant(storage, open_blobs(settings, FILES, gate), LOCAL_PRINCIPAL, assistant)
-        with output.open("wb") as file:
-            async with aclosing(pieces):
+        async with aclosing(pieces):
+            with replace_file(output) as file:
                 async for piece in pieces:
-                    file.write(piece)
+                    await asyncio.to_thread(file.write, piece)
 
 
 async def _add(settings: Settings, name: str, paths: Sequence[Path], terminal: Terminal) -> int:

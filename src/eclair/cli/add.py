@@ -36,7 +36,7 @@ from eclair.settings import Settings
 from eclair.speech.recognizer_choice import with_speech_settings
 from eclair.storage.base import Storage
 from eclair.storage.change_feed import ChangeFeed
-from eclair.storage.files import FileState
+from eclair.storage.files import FileState, iterate_files
 from eclair.storage.libraries import Library, LibrarySummary
 from eclair.storage.open import open_storage
 from eclair.util.background import IdleScheduler
@@ -234,21 +234,12 @@ class LibrarySync:
     async def _failures(self, files: set[str]) -> int:
         """Report what could not be read of these files; return the number of those that failed."""
         failed = 0
-        async for each in self._files():
+        async for each in iterate_files(self._storage.files, LOCAL_PRINCIPAL, self._library.id):
             if each.file.id in files:
                 failed += each.document.fault is not None
                 for sentence in describe_problems(each):
                     self._terminal.warn(sentence)
         return failed
-
-    async def _files(self) -> AsyncGenerator[FileState, None]:
-        before: str | None = None
-        while True:
-            page = await self._storage.files.list_files(LOCAL_PRINCIPAL, 200, library=self._library.id, before=before)
-            for each in page.files:
-                yield each
-            if (before := page.next) is None:
-                return
 
     def _sum_up(self, counts: Counter[str]) -> None:
         words = {"added": "added", "changed": "changed", "removed": "removed", "same": "unchanged"}

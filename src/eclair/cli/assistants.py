@@ -28,11 +28,11 @@ from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.settings import Settings
 from eclair.storage.base import Storage
 from eclair.storage.change_feed import ChangeFeed
-from eclair.storage.files import FileState
+from eclair.storage.files import FileState, iterate_files
 from eclair.storage.open import open_storage
+from eclair.util.file_replacement import replace_file
 
 COLUMNS = ("NAME", "ACCESS", "DESCRIPTION")
-PAGE_SIZE = 200
 
 
 def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
@@ -172,7 +172,8 @@ async def _export(
 
             await export_zip(settings, storage, found, output)
         else:
-            await asyncio.to_thread(output.write_bytes, export_assistant(found.profile))
+            with replace_file(output) as file:
+                await asyncio.to_thread(file.write, export_assistant(found.profile))
     except OSError as error:
         raise UserError(f"{output} cannot be written: {error.strerror}.") from error
     number = f" with {len(files):,} file{'' if len(files) == 1 else 's'}" if files else ""
@@ -183,13 +184,7 @@ async def list_files(storage: Storage, assistant: Assistant) -> list[FileState]:
     """List the files of an assistant, newest first."""
     if assistant.library is None:
         return []
-    found: list[FileState] = []
-    before: str | None = None
-    while True:
-        page = await storage.files.list_files(LOCAL_PRINCIPAL, PAGE_SIZE, library=assistant.library, before=before)
-        found += page.files
-        if (before := page.next) is None:
-            return found
+    return [each async for each in iterate_files(storage.files, LOCAL_PRINCIPAL, assistant.library)]
 
 
 async def _stated(storage: Storage, arguments: argparse.Namespace) -> dict[str, Any]:

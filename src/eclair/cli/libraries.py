@@ -22,14 +22,13 @@ from eclair.llm.base import JSON
 from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.settings import Settings
 from eclair.storage.base import Storage
-from eclair.storage.files import FileState
+from eclair.storage.files import FileState, iterate_files
 from eclair.storage.libraries import LibrarySummary
 from eclair.storage.open import open_storage
 from eclair.util.humanize import format_size
 
 LIBRARY_COLUMNS = ("NAME", "FILES", "SIZE", "STATE")
 FILE_COLUMNS = ("ID", "NAME", "SIZE", "PAGES", "LIBRARY", "STATE")
-PAGE_SIZE = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,13 +88,7 @@ async def _files(settings: Settings, library: str | None) -> LibraryTable:
         only = (
             (await storage.libraries.get_library_by_name(LOCAL_PRINCIPAL, library)).id if library is not None else None
         )
-        found: list[FileState] = []
-        before: str | None = None
-        while True:
-            page = await storage.files.list_files(LOCAL_PRINCIPAL, PAGE_SIZE, library=only, before=before)
-            found += page.files
-            if (before := page.next) is None:
-                break
+        found = [each async for each in iterate_files(storage.files, LOCAL_PRINCIPAL, only)]
     of = {each.file.id: names.get(each.file.library or "", "") for each in found}
     rows = [file_cells(each, of[each.file.id]) for each in found]
     return FILE_COLUMNS, rows, [file_json(each, of[each.file.id]) for each in found]

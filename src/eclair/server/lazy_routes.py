@@ -57,7 +57,7 @@ ROUTE_MODULES: dict[str, tuple[str, ...]] = {
     "api/mcp-servers": ("api.mcp_servers", "api.mcp_sign_ins", "api.mcp_contents"),
     ".well-known/eclair-mcp-client.json": ("api.mcp_sign_ins",),
     "api/schedules": ("api.schedules",),
-    "api/assistants": ("api.assistants",),
+    "api/assistants": ("api.assistants", "api.assistant_transfer"),
     "api/skills": ("api.skills",),
     "api/files": ("api.files",),
     "api/projects": ("api.projects",),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from eclair.schema.principal import Principal
 from eclair.storage.documents import DocumentState
+
+PAGE_FILES = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,3 +146,16 @@ class FileStore(Protocol):
     async def list_unattached_files(self, before: int) -> list[StoredFile]:
         """List everyone's files in no library and on no message that were created before millisecond `before`."""
         ...
+
+
+async def iterate_files(
+    store: FileStore, principal: Principal, library: str | None = None
+) -> AsyncGenerator[FileState, None]:
+    """Yield the files of a library, or all, newest first, page by page. Raises NotFound for the library."""
+    before: str | None = None
+    while True:
+        page = await store.list_files(principal, PAGE_FILES, library=library, before=before)
+        for each in page.files:
+            yield each
+        if (before := page.next) is None:
+            return

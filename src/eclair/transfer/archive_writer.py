@@ -24,7 +24,7 @@ from eclair.skills.service import pack_skill
 from eclair.storage.base import Storage
 from eclair.storage.blobs import Blobs
 from eclair.storage.conversations import ConversationCursor
-from eclair.storage.files import StoredFile
+from eclair.storage.files import iterate_files
 from eclair.storage.servers import StoredServer
 from eclair.transfer.archive import (
     INDEX_NAME,
@@ -87,7 +87,8 @@ class ArchiveWriter:
     async def measure(self, principal: Principal) -> ArchiveSize:
         """Count what an archive would hold now."""
         files, sizes = 0, dict[str, int]()
-        async for file in self._list_files(principal):
+        async for state in iterate_files(self._storage.files, principal):
+            file = state.file
             files += 1
             sizes[file.sha256] = file.size
         images, image_bytes = 0, 0
@@ -158,7 +159,8 @@ class ArchiveWriter:
     ) -> AsyncGenerator[int, None]:
         """Add files and images; yield 0 after each piece, and 1 after each of them."""
         added = set[str]()
-        async for file in self._list_files(principal):
+        async for state in iterate_files(self._storage.files, principal):
+            file = state.file
             record = ArchivedFile(file.id, file.name, file.size, file.sha256, file.media, file.created, file.library)
             try:
                 if file.sha256 not in added:
@@ -294,15 +296,6 @@ class ArchiveWriter:
                     yield conversation.id
                 if (before := page.next) is None:
                     break
-
-    async def _list_files(self, principal: Principal) -> AsyncGenerator[StoredFile, None]:
-        before: str | None = None
-        while True:
-            page = await self._storage.files.list_files(principal, PAGE_ITEMS, before=before)
-            for state in page.files:
-                yield state.file
-            if (before := page.next) is None:
-                return
 
     async def _list_images(self, principal: Principal) -> AsyncGenerator[GeneratedImage, None]:
         before: str | None = None

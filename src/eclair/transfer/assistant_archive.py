@@ -13,17 +13,18 @@ from typing import BinaryIO
 
 from eclair.assistants.service import AssistantService
 from eclair.documents.ingest import Ingestor, limit_size
-from eclair.errors import EclairError, InvalidInput, NotFound, StoreError, TooLarge
+from eclair.errors import InvalidInput, NotFound, StoreError, TooLarge
 from eclair.schema.assistants import Assistant
 from eclair.schema.ids import new_id
 from eclair.schema.principal import Principal
 from eclair.storage.base import Storage
 from eclair.storage.blobs import Blobs
-from eclair.storage.files import StoredFile
+from eclair.storage.files import iterate_files
 from eclair.transfer.archive import ArchivedAssistant, ArchivedFile, ArchivedLibrary, ArchiveRecord
 from eclair.transfer.archive_importer import stream_members
-from eclair.transfer.archive_writer import PAGE_ITEMS, ZipPipe, add_file, add_index
+from eclair.transfer.archive_writer import ZipPipe, add_file, add_index
 from eclair.transfer.staging import StagedImport, stage
+from eclair.util.tasks import finish
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,8 @@ async def write_assistant(
     damaged: list[str] = []
     out = ZipPipe()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
-        async for file in _list_files(storage, principal, found.id):
+        async for state in iterate_files(storage.files, principal, found.id):
+            file = state.file
             name, size, created = file.name, file.size, file.created
             record = ArchivedFile(new_id("file"), name, size, file.sha256, file.media, created, library.id)
             try:
@@ -84,7 +86,7 @@ async def stage_assistant(file: BinaryIO, folder: Path) -> StagedImport:
 async def store_assistant(
     assistants: AssistantService, ingestor: Ingestor, principal: Principal, staged: StagedImport, max_file_mb: int
 ) -> UnpackedAssistant:
-    """Add the assistant of an archive with its files; where that fails, nothing of it stays.
+    """Add the assistant of an archive with its files; where that fails or is cancelled, nothing of it stays.
 
     Raises InvalidInput for an archive of anything else, Conflict where the name is taken, RightMissing and StoreError.
     """
@@ -101,8 +103,8 @@ async def store_assistant(
             async for file, pieces in _read_files(staged, ingestor, files)
             if (why := await _store_file(ingestor, principal, file, pieces, library, max_file_mb)) is not None
         ]
-    except EclairError:
-        await assistants.delete(principal, added.id, ingestor)
+    except BaseException:
+        await finish(assistants.delete(principal, added.id, ingestor))
         raise
     return UnpackedAssistant(await assistants.get(principal, added.id), tuple(left_out))
 
@@ -141,13 +143,3 @@ async def _store_file(
         await ingestor.delete(principal, state.file.id)
         return f"{file.name} is damaged"
     return None
-
-
-async def _list_files(storage: Storage, principal: Principal, library: str) -> AsyncGenerator[StoredFile, None]:
-    before: str | None = None
-    while True:
-        page = await storage.files.list_files(principal, PAGE_ITEMS, library=library, before=before)
-        for state in page.files:
-            yield state.file
-        if (before := page.next) is None:
-            return
