@@ -41,6 +41,11 @@ RECEIPT = passage(
     "THE OLD MILL\n12.09.2026 19:42\n2 Fish pie | 27.00\n1 Garden salad | 6.50\n3 Lemonade | 9.60\n"
     "Subtotal | 43.10\nService 10% | 4.31\nTotal | 47.41"
 )
+FEES = passage(
+    "La cotisation annuelle est de 85 euros ; elle est ramenée à 50 euros pour les étudiants et les retraités. "
+    "Elle est payable en une ou deux fois."
+)
+BEITRAG = passage("Der Jahresbeitrag beträgt 85 Euro; er sinkt für Schüler und Rentner auf 50 Euro.")
 SALES = passage("Region | 2023 | 2024\nNorth | 1,240 | 1,310\nSouth | 980 | 1,020\nEast | 1,510 | 1,480", "sales.csv")
 
 
@@ -67,6 +72,10 @@ async def check(against: Passage, sentence: str, question: str = "", before: str
         (RECEIPT, "The service charge was £4.31."),
         (RECEIPT, "The receipt is of 12 September 2026, 7.42 pm."),
         (SALES, "In 2024 the North sold 1,310."),
+        (FEES, "La cotisation est de 50 euros pour les étudiants et les retraités."),
+        (FEES, "La cotisation annuelle est de 85 euros."),
+        (BEITRAG, "Der Jahresbeitrag sinkt für Schüler auf 50 Euro."),
+        (BEITRAG, "Der Jahresbeitrag beträgt für Schüler und Rentner 50 Euro."),
     ],
 )
 async def test_the_same_in_another_form_is_cited(against: Passage, sentence: str) -> None:
@@ -96,6 +105,9 @@ async def test_the_same_in_another_form_is_cited(against: Passage, sentence: str
         (REFUGE, "Cimes loue le refuge à la commune.", "Cimes"),
         (RECEIPT, "The total is £43.10.", "£43.10"),
         (RECEIPT, "The lemonade cost £33.50.", "£33.50"),
+        (FEES, "La cotisation annuelle est de 50 euros.", "50 euros"),
+        (FEES, "La cotisation annuelle est de 85 euros pour les étudiants.", "85 euros"),
+        (BEITRAG, "Der Jahresbeitrag beträgt für Schüler 85 Euro.", "85 Euro"),
         (SALES, "In 2023 the North sold 1,310.", "1,310"),
         (SALES, "All regions together sold 3,910 in 2024.", "3,910"),
     ],

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from itertools import combinations
 
@@ -33,7 +33,8 @@ _CLAUSE_END = re.compile(r"[;:—–]|,(?!\d)| - ")
 class Clause:
     """The words, figures and negation between two marks or conjunctions, and what sets it against another clause.
 
-    `counted` is the word right after a number, by the number's place.
+    `counted` is the word right after a number, by the number's place. With `goes_on`, a pronoun stands for something of
+    the clause before, whose words are among `words`, too.
     """
 
     words: dict[str, Term]
@@ -42,6 +43,7 @@ class Clause:
     counted: dict[int, str]
     is_negated: bool
     contrasts: tuple[Term, ...]
+    goes_on: bool = False
 
     @property
     def is_contrast(self) -> bool:
@@ -64,7 +66,7 @@ class _Share:
 
     @property
     def is_complete(self) -> bool:
-        return not self.omitted_figures and all(term.key in _fillers() for term in self.omitted.values())
+        return not self.omitted_figures and all(map(_is_filler, self.omitted.values()))
 
     @property
     def takes_first(self) -> bool:
@@ -84,7 +86,7 @@ def find_mixed_clause(claim: Claim, span: Sequence[EvidenceSentence], language: 
 
     Empty where it lacks a negation, since there is no word of the claim to name.
     """
-    clauses = [clause for sentence in span for clause in split_clauses(sentence, language)]
+    clauses = _clauses_of(span, language)
     for one, other in combinations(clauses, 2):
         found = _find_mixture(claim, one, other, clauses)
         if found is not None:
@@ -97,7 +99,7 @@ def is_partly_negated(claim: Claim, span: Sequence[EvidenceSentence], language: 
 
     So it does in `dogs are allowed, but cats are not`; `find_mixed_clause` compares the negation then.
     """
-    clauses = [clause for sentence in span for clause in split_clauses(sentence, language)]
+    clauses = _clauses_of(span, language)
     is_set_apart = any(
         clause.is_contrast or (clause.is_negated and clause.size <= MAX_DENIED_ITEMS) for clause in clauses
     )
@@ -112,6 +114,18 @@ def is_partly_negated(claim: Claim, span: Sequence[EvidenceSentence], language: 
     return len({share.clause.is_negated for share in resting}) == 2
 
 
+def _clauses_of(span: Sequence[EvidenceSentence], language: str | None) -> list[Clause]:
+    """Return the clauses of a span; one that goes on with a pronoun has the words of the one before."""
+    clauses: list[Clause] = []
+    for sentence in span:
+        for clause in split_clauses(sentence, language):
+            if clause.goes_on and clauses:
+                clauses.append(replace(clause, words={**clauses[-1].words, **clause.words}))
+            else:
+                clauses.append(replace(clause, goes_on=False))
+    return clauses
+
+
 def split_clauses(sentence: EvidenceSentence, language: str | None) -> list[Clause]:
     """Split a sentence at marks and before conjunctions, into clauses that have something to say."""
     marks = {found.end() for found in _CLAUSE_END.finditer(sentence.text)}
@@ -123,6 +137,8 @@ def split_clauses(sentence: EvidenceSentence, language: str | None) -> list[Clau
         is_opening = sentence.text[end - 1 : end] == "," and clause.size == 1
         if is_opening and not clause.is_negated and not clause.is_contrast:
             continue  # goes with what it opens: `In 1998, the lake froze`
+        if end in beginnings and clause.goes_on and not clause.numbers and not clause.dates:
+            continue  # `it falls for students and pensioners to 50 euros`
         start = end
         if clause.size or clause.is_negated:
             clauses.append(clause)
@@ -133,6 +149,8 @@ def _clause(facts: Facts, start: int, end: int, language: str | None) -> Clause:
     figures = [*facts.numbers, *facts.dates]
     terms = [term for term in facts.terms if start <= term.start < end]
     negations = {facts.terms[at].start for at in facts.negations}
+    joining = _conjunctions(language) | _contrasts(language)
+    opening = next((term for term in terms if term.key not in joining), None)
     return Clause(
         words={
             strip_ending(term.key): term
@@ -152,6 +170,8 @@ def _clause(facts: Facts, start: int, end: int, language: str | None) -> Clause:
         },
         is_negated=any(start <= at < end for at in negations) or (len(terms) > 1 and terms[-1].key in DENIALS),
         contrasts=tuple(term for term in terms if term.key in _contrasts(language)),
+        # Further back it may be an object: `Roth opposed the plan, Moll supported it`.
+        goes_on=opening is not None and opening.key in _subjects(language),
     )
 
 
@@ -165,6 +185,8 @@ def _as_claimed(text: str, facts: Facts) -> str:
 
 def _find_mixture(claim: Claim, one: Clause, other: Clause, clauses: Sequence[Clause]) -> str | None:
     mine, theirs = _share(claim, one, [other]), _share(claim, other, [one])
+    if (figure := _find_other_case(claim, mine, theirs)) is not None:
+        return figure
     if not _takes(mine) or not _takes(theirs):
         return _find_foreign_negation(claim, mine, theirs)
     if (contrary := _find_contrary(mine, theirs) or _find_contrary(theirs, mine)) is not None:
@@ -240,6 +262,28 @@ def _find_contrary(one: _Share, other: _Share) -> str | None:
     return next((term.text for term in one.taken.values() if any(are_opposites(term, word) for word in left_out)), None)
 
 
+def _find_other_case(claim: Claim, mine: _Share, theirs: _Share) -> str | None:
+    """Return the figure that a claim has for another case than a clause which goes on with a pronoun.
+
+    `The fee is 85 euros; it is 50 euros for students` says neither that the fee is 50 euros nor that it is 85 euros
+    for students.
+    """
+    if not theirs.clause.goes_on or any(term.key in _subjects(claim.language) for term in claim.facts.terms):
+        return None
+    has_case = not all(map(_is_filler, theirs.taken.values()))
+    if has_case:
+        taken, left = mine.taken_figures, [] if theirs.taken_figures else theirs.omitted_figures
+    elif all(map(_is_filler, theirs.omitted.values())):
+        return None
+    else:
+        taken, left = theirs.taken_figures, [] if mine.taken_figures else mine.omitted_figures
+    return next((figure.text for figure in taken if any(_is_same_kind(figure, other) for other in left)), None)
+
+
+def _is_filler(term: Term) -> bool:
+    return term.key in _fillers()
+
+
 def _find_crossing(mine: _Share, theirs: _Share) -> str | None:
     """Return the words that the claim takes from one clause in place of those that the other has there."""
     is_parallel = (
@@ -307,6 +351,11 @@ def _conjunctions(language: str | None) -> frozenset[str]:
     """Words that begin a clause."""
     listed = words_in(language, lambda lexicon: (*lexicon.comparison.conjunctions, *lexicon.comparison.contrasts))
     return frozenset(map(fold_text, listed))
+
+
+@cache
+def _subjects(language: str | None) -> frozenset[str]:
+    return frozenset(map(fold_text, words_in(language, lambda lexicon: lexicon.comparison.subjects)))
 
 
 @cache

@@ -235,7 +235,8 @@ class Comparison:
     `agents` stand before who does it in the passive, whose auxiliaries are `passives`; `prepositions` before other
     roles; `contractions` such as `al:a` join one with an article. `conjunctions` and `contrasts` begin a clause,
     `contrast_adverbs` stand in one, and `fillers` say nothing in it. Each of `opposites` lists words, and after a
-    colon their contraries. `totals` ask for a sum, `exclusions` for what is left without something. `attributions`
+    colon their contraries. `subjects` are pronouns that stand for the subject of the clause before; words that are also
+    articles aren't among them. `totals` ask for a sum, `exclusions` for what is left without something. `attributions`
     name a source within a sentence; `source_words` say nothing but that it is one.
     """
 
@@ -248,6 +249,7 @@ class Comparison:
     contrast_adverbs: Words = _NO_WORDS
     fillers: Words = _NO_WORDS
     opposites: Words = _NO_WORDS
+    subjects: Words = _NO_WORDS
     totals: Words = _NO_WORDS
     exclusions: Words = _NO_WORDS
     attributions: Words = _NO_WORDS
