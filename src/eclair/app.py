@@ -320,6 +320,8 @@ class App:
         self.prober = CallProber(skills, self.idle)
         await self.prober.start()
         stack.push_async_callback(self.prober.close)
+        if (embedded := self.registry.local) is not None:
+            embedded.watch_loading(lambda model: self.prober.note_loaded(embedded, model))
 
     async def _open_conversations(self, stack: AsyncExitStack) -> None:
         self.runs, self.gallery, self.conversations = await stack.enter_async_context(

@@ -99,11 +99,15 @@ async def engine(home: Settings) -> AsyncGenerator[LocalEngine]:
 
 async def test_it_loads_by_itself_and_answers(engine: LocalEngine, home: Settings) -> None:
     assert (await engine.health()).state == "loading"
+    loaded: list[str] = []
+    engine.watch_loading(loaded.append)
     assert await engine.count(MODEL, "Hello world, hello world.") == 9
     pieces = await ask(engine, asking("Name three rivers."))
     assert said(pieces)
     assert isinstance(pieces[-1], Finish)
     assert (await engine.health()).state == "ready"
+    engine.watch_loading(loaded.append)
+    assert loaded == [MODEL, MODEL], "when it was loaded, and as it already was"
     model = (await engine.models())[0]
     assert (model.id, model.context, model.license, model.size) == (
         MODEL,

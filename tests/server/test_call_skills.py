@@ -1,22 +1,27 @@
-"""How a model calls tools is found out after its first answer, through the HTTP door; a stand-in calls in each way."""
+"""How a model calls tools is found out through the HTTP door; a stand-in calls in each way."""
 
 # ruff: noqa: ASYNC110 (what is waited for here happens behind the door)
 
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
 
 from eclair.llm import call_prober
+from eclair.llm.base import Engine
+from eclair.llm.call_probe import CallSkill
 from eclair.llm.call_skills import SKILLS_FILE
+from eclair.models.catalog import STARTER_MODEL
+from eclair.schema.models import Model
 from eclair.settings import Settings
 from tests.llm.servers import Speaking
 from tests.llm.standin import Call
 from tests.server.test_documents import reading
-from tests.support import JSON, Server
+from tests.support import JSON, Server, serving
 
 OSLO: JSON = {"name": "read_thermometer", "arguments": {"city": "Oslo"}}
 PORTO: JSON = {"name": "read_thermometer", "arguments": {"city": "Porto"}}
@@ -69,16 +74,31 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(call_prober, "QUIET_S", 0.0)
 
 
-async def facts(server: Server) -> tuple[str | None, bool]:
-    (model,) = [each for each in (await server.get("/api/models")).body["models"] if each["id"] == "reader"]
+async def facts(server: Server, id: str = "reader") -> tuple[str | None, bool]:
+    (model,) = [each for each in (await server.get("/api/models")).body["models"] if each["id"] == id]
     return model["call_way"], model["calls_well"]
 
 
-async def found_out(server: Server) -> tuple[str | None, bool]:
+async def found_out(server: Server, id: str = "reader") -> tuple[str | None, bool]:
     async with asyncio.timeout(60):
-        while (found := await facts(server))[0] is None:
+        while (found := await facts(server, id))[0] is None:
             await asyncio.sleep(0.02)
     return found
+
+
+async def test_an_embedded_model_is_probed_without_having_answered(
+    tmp_path: Path, model_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def probe(engine: Engine, model: Model) -> CallSkill:
+        return CallSkill("forced", is_good=False)
+
+    monkeypatch.setattr(call_prober, "probe_calls", probe)
+    folder = tmp_path / "home" / "models"
+    folder.mkdir(parents=True)
+    (folder / model_file.name).symlink_to(model_file)
+    home = Settings(data_dir=tmp_path / "home", embedded_parallel=1, embedded_context=1024, titles=False, tune=False)
+    async with serving(home) as server:
+        assert await found_out(server, STARTER_MODEL) == ("forced", False)
 
 
 @pytest.mark.parametrize("way", ["native", "text", "forced", "none"])

@@ -1,4 +1,8 @@
-"""Probes how models call tools, once each, after their first answer and while nobody waits for one."""
+"""Probes how models call tools, once each and while nobody waits for an answer.
+
+A model of the embedded engine is probed once it is loaded, all others only after their first answer: an idle server
+may be asleep, or cost money.
+"""
 
 from __future__ import annotations
 
@@ -13,10 +17,10 @@ from eclair.schema.models import Model
 from eclair.util.background import IdleScheduler
 
 QUIET_S = 120.0
-"""Seconds without an answer before a probe; then a follow-up question is rarely near."""
+"""Seconds after the loading and without an answer before a probe; then a question is rarely near."""
 
 MAX_ATTEMPTS = 3
-"""The number of attempts with a model when answers interrupt it, until the next start."""
+"""The number of probes of a model that answers may interrupt, until the next start."""
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +31,8 @@ class CallProber:
     def __init__(self, skills: CallSkills, idle: IdleScheduler) -> None:
         self._skills = skills
         self._idle = idle
-        self._waiting: asyncio.Queue[tuple[Engine, Model]] = asyncio.Queue()
+        self._waiting: asyncio.Queue[tuple[Engine, Model | str]] = asyncio.Queue()
+        """Engines with their models, or the ids of those."""
         self._known = set[tuple[str, str]]()
         self._task: asyncio.Task[None] | None = None
 
@@ -46,15 +51,27 @@ class CallProber:
             self._known.add(key)
             self._waiting.put_nowait((engine, model))
 
+    def note_loaded(self, engine: Engine, model: str) -> None:
+        """Note that an engine has loaded a model, by its id; it is probed if that wasn't done yet."""
+        self._waiting.put_nowait((engine, model))
+
     async def _run(self) -> None:
         while True:
-            engine, model = await self._waiting.get()
-            await self._probe(engine, model)
+            engine, found = await self._waiting.get()
+            await asyncio.sleep(QUIET_S)
+            try:
+                model = await _find(engine, found) if isinstance(found, str) else found
+            except EclairError as error:
+                log.info("how %s calls tools is not known: %s", found, error.message)
+                continue
+            if model is not None and not self._skills.knows(model):
+                await self._probe(engine, model)
 
     async def _probe(self, engine: Engine, model: Model) -> None:
         for _ in range(MAX_ATTEMPTS):
+            await self._idle.until_idle(QUIET_S)
             try:
-                skill = await self._idle.run_once(lambda: probe_calls(engine, model), QUIET_S)
+                skill = await self._idle.run_once(lambda: probe_calls(engine, model), 0)
             except EclairError as error:
                 log.info("how %s calls tools is not known: %s", model.name, error.message)
                 self._known.discard((model.engine, model.id))  # its next answer is another chance
@@ -66,3 +83,8 @@ class CallProber:
                 self._skills.add(model, skill)
                 log.info("%s calls tools: %s%s", model.name, skill.way, "" if skill.is_good else ", not well")
                 return
+
+
+async def _find(engine: Engine, id: str) -> Model | None:
+    """Return the model of that id; None if the engine has it no more."""
+    return next((model for model in await engine.models() if model.id == id), None)

@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import logging
 from collections import Counter
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -41,7 +41,8 @@ class LocalEngine:
         self.max_waiting: int | None = None
         self._settings = settings
         self._default = default
-        self._processes = {default.id: ModelProcess(settings, default)}
+        self._report_loaded: Callable[[str], None] | None = None
+        self._processes = {default.id: ModelProcess(settings, default, self._note_loaded)}
         """Loaded models, most recently used last."""
         self._needed = {default.id: 0}
         """Bytes that each of them needs."""
@@ -65,6 +66,13 @@ class LocalEngine:
         known = catalog.load_entries(settings.catalog)
         on_disk = installed.installed_models(known, settings.data_dir)
         return cls(settings, choose_default(on_disk, settings))
+
+    def watch_loading(self, report: Callable[[str], None]) -> None:
+        """Report the id of each model that is loaded, and of each that will be."""
+        self._report_loaded = report
+        for id, process in self._processes.items():
+            if process.is_loaded:
+                report(id)
 
     @property
     def default(self) -> CatalogEntry:
@@ -232,6 +240,10 @@ class LocalEngine:
             async with self._freed:
                 self._freed.notify_all()
 
+    def _note_loaded(self, model: str) -> None:
+        if self._report_loaded is not None:
+            self._report_loaded(model)
+
     async def _load(self, model: str) -> None:
         """Load a model.
 
@@ -253,7 +265,7 @@ class LocalEngine:
         await self._measure(on_disk)
         await self._make_room(entry, needed)
         self._needed[model] = needed
-        self._processes[model] = ModelProcess(self._settings, entry)
+        self._processes[model] = ModelProcess(self._settings, entry, self._note_loaded)
 
     async def _measure(self, on_disk: dict[str, InstalledModel]) -> None:
         """Update the default model's size: it may have been installed after the start."""

@@ -13,7 +13,7 @@ import os
 import secrets
 import shutil
 import time
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -66,10 +66,16 @@ log = logging.getLogger(__name__)
 
 
 class ModelProcess:
-    """A loaded model. It starts loading at once, and requests wait. Needs an event loop."""
+    """A loaded model. It starts loading at once, and requests wait. Needs an event loop.
 
-    def __init__(self, settings: Settings, entry: CatalogEntry) -> None:
+    `note_loaded` is called with its id whenever it has loaded.
+    """
+
+    def __init__(
+        self, settings: Settings, entry: CatalogEntry, note_loaded: Callable[[str], None] = lambda _: None
+    ) -> None:
         self.entry = entry
+        self._note_loaded = note_loaded
         self._settings = settings
         self._share = endpoint_file.endpoint_path(settings.data_dir, entry.id)
         self._scratch = settings.data_dir / "scratch"
@@ -102,6 +108,10 @@ class ModelProcess:
     def pid(self) -> int | None:
         """The engine's process, if it is ours and running."""
         return self._child.pid if self._child is not None else None
+
+    @property
+    def is_loaded(self) -> bool:
+        return self._client is not None
 
     @property
     def process(self) -> int | None:
@@ -225,6 +235,8 @@ class ModelProcess:
         old, self._client, self._fault, self._hopeless = self._client, client, fault, hopeless
         async with self._changed:
             self._changed.notify_all()
+        if client is not None:
+            self._note_loaded(self.entry.id)
         if old is not None:
             await old.close()
 
