@@ -229,6 +229,14 @@ def test_a_conversation_by_voice_goes_on_by_itself_and_can_be_interrupted(openin
     context.add_init_script(microphone(SOUNDS / "english.webm"))
     page = context.new_page()
     listen_in(page)
+    turns: list[dict[str, Any]] = []
+
+    def note(sent: Request) -> None:
+        if sent.method == "POST" and sent.url.endswith(("/turns", "/api/conversations")):
+            body: dict[str, Any] = sent.post_data_json or {}
+            turns.append(body.get("turn", body))
+
+    page.on("request", note)
     page.goto("/")
     button = page.get_by_role("button", name="Conversation by voice")
     button.click()
@@ -255,3 +263,6 @@ def test_a_conversation_by_voice_goes_on_by_itself_and_can_be_interrupted(openin
     assert is_silent(page)
     assert page.evaluate("track.readyState") == "ended"
     expect(composer(page)).to_be_focused()
+    send(page, "Now in writing.")
+    finished(page)
+    assert [turn.get("spoken", False) for turn in turns] == [True, True, False]

@@ -113,6 +113,11 @@ def test_a_long_document_is_read_in_full_if_asked_to(capsys: pytest.CaptureFixtu
     assert "--thorough" in capsys.readouterr().out
 
 
+def test_a_conversation_by_voice_asks_for_an_answer_to_listen_to() -> None:
+    assert read_options(parse(["ask", "--voice", "--speak"])).spoken
+    assert not read_options(parse(["ask", "--speak", "Hello"])).spoken
+
+
 def test_a_library_is_asked_beside_a_file(run: Eclair, folder: Path) -> None:
     assert run("add", str(folder / "deep"), "--library", "kitchen", **OFF).returncode == 0
     done = run("ask", "--library", "kitchen", "-f", str(folder / "tower.txt"), ASKED, **OFF)

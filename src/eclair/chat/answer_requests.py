@@ -347,6 +347,7 @@ class AnswerRequests:
                 person=preferences.instructions if preferences is not None else None,
                 project=project.instructions if project is not None else None,
                 assistant=question.assistant.instructions if question.assistant is not None else None,
+                spoken=options.spoken,
             ).text,
             question.sampling,
             self._vision,

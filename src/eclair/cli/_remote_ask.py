@@ -137,7 +137,8 @@ def _options_body(options: TurnOptions) -> dict[str, Any]:
         "seed": sampling.seed,
     }
     body = {name: value for name, value in given.items() if value is not None}
-    return body | ({"thorough": True} if options.thorough else {})
+    switches = {"thorough": options.thorough, "spoken": options.spoken}
+    return body | {name: True for name, is_on in switches.items() if is_on}
 
 
 def _named(listed: Sequence[Mapping[str, Any]], name: str, kind: str) -> str:

@@ -144,6 +144,7 @@ def read_options(arguments: argparse.Namespace) -> TurnOptions:
         sampling_options(arguments),
         "on" if arguments.web else None,
         thorough=arguments.thorough,
+        spoken=arguments.voice and arguments.speak,
     )
 
 

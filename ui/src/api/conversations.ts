@@ -43,7 +43,7 @@ export type AnswerSettings = Pick<Conversation, "model" | "mode" | "web" | "temp
 export const NO_SETTINGS: AnswerSettings = { model: null, mode: null, web: null, temperature: null, max_tokens: null, system: null, memory: null };
 
 /** Options of one answer; what is missing falls back to the defaults. */
-export type AnswerOptions = { readonly [K in keyof AnswerSettings]?: NonNullable<AnswerSettings[K]> } & { readonly thorough?: boolean; readonly mcp_servers?: Readonly<Record<string, boolean>> };
+export type AnswerOptions = { readonly [K in keyof AnswerSettings]?: NonNullable<AnswerSettings[K]> } & { readonly thorough?: boolean; readonly spoken?: boolean; readonly mcp_servers?: Readonly<Record<string, boolean>> };
 
 type TurnBody = Body<"/api/conversations/{id}/turns", "post">;
 
@@ -184,7 +184,7 @@ export class ConversationCalls extends Resource {
   }
 
   /** Tell the engine that a message is being written, so that it can read the prompt ahead. */
-  prefill(writing: Pick<AnswerOptions, "model" | "mode" | "web" | "system" | "memory"> & Pick<Body<"/api/prefill", "post">, "conversation" | "files" | "assistant_id">): Promise<void> {
+  prefill(writing: Pick<AnswerOptions, "model" | "mode" | "web" | "system" | "memory"> & Pick<Body<"/api/prefill", "post">, "conversation" | "files" | "assistant_id" | "spoken">): Promise<void> {
     return this.client.call("POST", "/api/prefill", writing);
   }
 

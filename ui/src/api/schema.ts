@@ -13363,6 +13363,8 @@ export interface components {
             readonly memory?: ("off" | "on") | null;
             /** @default false */
             readonly thorough?: boolean;
+            /** @default false */
+            readonly spoken?: boolean;
             readonly mcp_servers?: {
                 readonly [key: string]: boolean;
             };
@@ -13802,6 +13804,8 @@ export interface components {
             readonly system?: string | null;
             readonly web?: ("off" | "auto" | "on") | null;
             readonly memory?: ("off" | "on") | null;
+            /** @default false */
+            readonly spoken?: boolean;
             readonly assistant_id?: string | null;
             /** @default  */
             readonly text?: string;
@@ -14833,6 +14837,8 @@ export interface components {
             readonly memory?: ("off" | "on") | null;
             /** @default false */
             readonly thorough?: boolean;
+            /** @default false */
+            readonly spoken?: boolean;
             readonly mcp_servers?: {
                 readonly [key: string]: boolean;
             };

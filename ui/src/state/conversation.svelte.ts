@@ -45,6 +45,8 @@ export class Conversation {
   memory = $state<AnswerSettings["memory"]>(null);
   /** MCP servers that the person switched on or off here before the server had this conversation. */
   mcpServers = $state.raw<Readonly<Record<string, boolean>>>({});
+  /** It goes by voice, so that its answers are to be short. */
+  spoken = false;
   messages = $state.raw<Messages>(new Map());
   leaf = $state<string | null>(null);
   /** The answer that this page requested last, unless several are written side by side. */
@@ -520,7 +522,7 @@ export class Conversation {
     const { temperature: _, max_tokens: __, ...options } = this.#context.answerOptions({ ...settings, model: this.nextModel ?? settings.model });
     try {
       const files = this.#composer.files.map(({ id }) => id);
-      await this.#context.api.prefill({ ...(this.stored ? { conversation: this.id } : { assistant_id: this.assistant }), ...options, ...(files.length > 0 && { files }) });
+      await this.#context.api.prefill({ ...(this.stored ? { conversation: this.id } : { assistant_id: this.assistant }), ...options, ...(this.spoken && { spoken: true }), ...(files.length > 0 && { files }) });
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
     }

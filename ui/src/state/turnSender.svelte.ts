@@ -35,6 +35,8 @@ export interface TurnHost {
   readonly stored: boolean;
   readonly project: string | null;
   readonly settings: AnswerSettings;
+  /** The answers are for a conversation by voice. */
+  readonly spoken: boolean;
   readonly mcpServers: Readonly<Record<string, boolean>>;
   readonly messages: Messages;
   readonly assistant: string | null;
@@ -116,13 +118,14 @@ export class TurnSender {
   }
 
   async #send(turn: Turn, outgoing: OutgoingMessage | null): Promise<void> {
-    const { id, stored, project, assistant, settings, messages, mcpServers } = this.#host;
+    const { id, stored, project, assistant, settings, messages, mcpServers, spoken } = this.#host;
     const { api } = this.#context;
     const drawn = "draw" in turn || ("retry" in turn && messages.get(turn.retry)?.wish != null);
     const { model, ...options } = this.#context.answerOptions(settings);
     const chosen = model === undefined || "models" in turn ? {} : { model };
     const servers = Object.keys(mcpServers).length === 0 ? {} : { mcp_servers: mcpServers };
-    const request: Turn = drawn ? turn : { ...options, ...chosen, ...servers, ...turn };
+    const aloud = spoken ? { spoken } : {};
+    const request: Turn = drawn ? turn : { ...options, ...chosen, ...servers, ...aloud, ...turn };
     const accepted = await (stored ? api.turn(id, request) : api.begin(id, request, settings, { project, assistant }));
     this.#latest = { answer: accepted.answer, mode: request.mode ?? null };
     this.outgoing = null;

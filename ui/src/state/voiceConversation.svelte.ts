@@ -93,6 +93,7 @@ export class VoiceConversation {
     const { readAloud, conversation } = this.#options;
     readAloud.stop();
     this.#before = conversation.draft;
+    conversation.spoken = true;
     try {
       const problem = await this.#open(active.signal);
       if (active.signal.aborted) return;
@@ -314,6 +315,7 @@ export class VoiceConversation {
 
   #close(): void {
     this.phase = "off";
+    this.#options.conversation.spoken = false;
     this.#active.abort();
     this.#forget();
     this.#microphone.close();

@@ -26,6 +26,7 @@ class PrefillBody(RequestBody):
     system: str | None = None
     web: Web | None = None
     memory: Switch | None = None
+    spoken: bool = False
     assistant_id: str | None = None
     text: str = ""
     files: Annotated[tuple[str, ...], Field(max_length=50)] = ()
@@ -36,7 +37,7 @@ def router(app: App) -> APIRouter:
 
     @api.post("/prefill", status_code=202, response_class=Response)
     async def prefill(principal: Caller, body: PrefillBody) -> None:
-        options = TurnOptions(body.model, body.mode, body.system, web=body.web, memory=body.memory)
+        options = TurnOptions(body.model, body.mode, body.system, web=body.web, memory=body.memory, spoken=body.spoken)
         await app.turns.prefill(principal, body.conversation, options, body.text, body.files, body.assistant_id)
 
     return api

@@ -57,13 +57,14 @@ class TurnOptionsBody(RequestBody):
     seed: int | None = None
     memory: Switch | None = None
     thorough: bool = False
+    spoken: bool = False
     mcp_servers: Annotated[dict[McpServerId, bool], Field(max_length=100, default_factory=dict)]
 
     def options(self) -> TurnOptions:
         sampling = Sampling(self.temperature, self.top_p, self.max_tokens, self.seed)
         web = ("on" if self.web else "off") if isinstance(self.web, bool) else self.web
         chosen = (self.model, self.mode, self.system, sampling, web, self.draws, self.thorough, self.memory)
-        return TurnOptions(*chosen, mcp_servers=self.mcp_servers)
+        return TurnOptions(*chosen, mcp_servers=self.mcp_servers, spoken=self.spoken)
 
     @property
     def draws(self) -> bool | None:
