@@ -194,13 +194,13 @@ async def measure_reading(server: Process, rounds: int, goals: Goals) -> None:
 async def answer_aloud(server: Process, question: bytes) -> tuple[float, float]:
     """Ask a spoken question; return the seconds from its end to the words, and to the answer's first sound."""
     conversation = (await call(server.port, "POST", "/api/conversations", {}))["id"]
-    await call(server.port, "POST", "/api/prefill", {"conversation": conversation})
+    await call(server.port, "POST", "/api/prefill", {"conversation": conversation, "spoken": True})
     ended = time.perf_counter()
     await asyncio.sleep(LISTEN_PAUSE_S)
     text = await hear(server, question, "en")
     recognized = time.perf_counter() - ended
     await asyncio.sleep(max(0.0, END_OF_SPEECH_S - recognized))
-    body = {"text": text}
+    body = {"text": text, "spoken": True}
     exchange = await begin(server.port, "POST", f"/api/conversations/{conversation}/turns", body, accept=SSE)
     reply = asyncio.ensure_future(exchange.reply())
     asked = ""
