@@ -318,6 +318,10 @@ class StoreError(SetupError):
     code = "store"
 
 
+class StoreFull(StoreError):
+    """The disk of the database is full; what is stored can still be read."""
+
+
 class DataDamaged(StoreError):
     code = "damaged"
 

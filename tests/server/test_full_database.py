@@ -76,6 +76,7 @@ async def test_nothing_is_lost_while_the_database_is_full_and_everything_goes_on
                 refused = await door.post("/api/conversations", question)
                 assert (refused.status, refused.error["code"]) == (503, "store")
                 assert NO_SPACE.search(refused.error["message"])
+                assert (await door.get("/api/health/ready?engines=false")).status == 200
             await server.post(f"/api/runs/{ending_run}/stop")
             assert (await server.message(ending_run))["status"] == "running", "its end is not stored"
             await other.kill()

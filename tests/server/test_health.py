@@ -10,9 +10,11 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import AsyncMock
 
 import pytest
 
+from eclair.errors import StoreFull
 from eclair.llm.local import watchdog
 from eclair.server import readiness
 from eclair.settings import EngineSettings, Settings
@@ -140,6 +142,16 @@ async def test_a_stranger_gets_the_word_alone_and_calls_no_server(settings: Sett
         assert (await server.get("/api/egress", KEY)).body == before
         assert (await server.get("/api/health/live")).body == {"status": "live"}
         assert (await server.get("/api/health/other")).status == 401
+
+
+async def test_a_proxy_sends_people_to_servers_whose_database_is_full(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with serving(settings) as server:
+        monkeypatch.setattr(server.app.storage.processes, "check", AsyncMock(side_effect=StoreFull("It is full.")))
+        reply = await server.get("/api/health/ready?engines=false")
+        assert (reply.status, reply.body["checks"]["database"]) == (200, {"ok": True, "detail": "It is full."})
+        assert await failed(server) == {"database": "It is full."}
 
 
 async def test_a_proxy_sends_people_to_a_server_without_an_engine(

@@ -12,10 +12,10 @@ import os
 import secrets
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from eclair.errors import EclairError
+from eclair.errors import EclairError, StoreFull
 from eclair.llm.base import EngineState, best_state
 from eclair.llm.registry import Registry
 from eclair.models.weights_check import WeightsCheck
@@ -37,10 +37,14 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """The result of one check; `detail` is a sentence for people."""
+    """The result of one check; `detail` is a sentence for people.
+
+    With `allows_reading`, what failed keeps nobody from reading what is stored.
+    """
 
     is_ok: bool
     detail: str
+    allows_reading: bool = False
 
 
 class Readiness:
@@ -77,12 +81,19 @@ class Readiness:
         self._servers = _SharedCheck("The engines", self._check_servers, SERVERS_TIMEOUT_S)
 
     async def check(self, *, asks_servers: bool, with_engines: bool = True) -> dict[str, CheckResult]:
-        """Run all checks. Without `asks_servers` remote engines are as they were when last asked."""
+        """Run all checks. Without `asks_servers` remote engines are as they were when last asked.
+
+        Without `with_engines`, the disk of the database may be full: people can still read, at any server.
+        """
         checks = dict(self._own)
         if with_engines:
             checks["engines"] = self._servers if asks_servers else self._engines
         results = await asyncio.gather(*(check.result() for check in checks.values()))
         found = dict(zip(checks, results, strict=True))
+        if not with_engines:
+            found = {
+                name: replace(result, is_ok=result.is_ok or result.allows_reading) for name, result in found.items()
+            }
         if self._is_draining():
             found = {"draining": CheckResult(False, "Éclair is about to end, and begins no further answers."), **found}
         self._log_changes(found)
@@ -151,7 +162,7 @@ class _SharedCheck:
         try:
             return await self._check()
         except EclairError as error:
-            return CheckResult(False, error.message)
+            return CheckResult(False, error.message, allows_reading=isinstance(error, StoreFull))
         finally:
             self._ended = time.monotonic()
 

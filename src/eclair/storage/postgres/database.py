@@ -19,7 +19,7 @@ from importlib import resources
 from typing import Any, TypeVar, cast
 from urllib.parse import urlsplit
 
-from eclair.errors import DataDamaged, EclairError, StoreError
+from eclair.errors import DataDamaged, EclairError, StoreError, StoreFull
 from eclair.storage.postgres.bridge import run_bridged
 from eclair.storage.postgres.chunk_vectors import PostgresChunkVectors
 from eclair.storage.postgres.connection import PostgresConnection, RawConnection
@@ -393,7 +393,7 @@ def translated(name: str) -> Any:
     except asyncpg.TooManyConnectionsError as error:
         raise StoreError(f"{name} has no connection left; raise max_connections, or run fewer processes.") from error
     except asyncpg.DiskFullError as error:
-        raise StoreError(f"{name} has no space left; free some on its server and try again.") from error
+        raise StoreFull(f"{name} has no space left; free some on its server and try again.") from error
     except asyncpg.ReadOnlySQLTransactionError as error:
         raise _ConnectionLost(
             f"{name} takes no writes, as while a standby takes over; try again in a moment."

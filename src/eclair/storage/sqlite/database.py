@@ -25,7 +25,7 @@ from typing import Any, TypeVar
 
 import apsw
 
-from eclair.errors import DataDamaged, EclairError, StoreError
+from eclair.errors import DataDamaged, EclairError, StoreError, StoreFull
 from eclair.storage.sql.connection import find_refusal
 from eclair.storage.sql.damage import DamageRecord
 from eclair.storage.sql.stored_rows import DECODING_ERRORS
@@ -396,7 +396,7 @@ def translated(path: Path) -> Generator[None]:
     except (apsw.ReadOnlyError, apsw.CantOpenError, apsw.PermissionsError, PermissionError) as error:
         raise StoreError(f"{path} cannot be written; check who owns the file and its folder.") from error
     except apsw.FullError as error:
-        raise StoreError(f"The disk that holds {path} is full; free some space and try again.") from error
+        raise StoreFull(f"The disk that holds {path} is full; free some space and try again.") from error
     except (apsw.NotADBError, apsw.CorruptError) as error:
         raise DataDamaged(
             f"{path} is damaged or no database; stop Éclair and save what can be read with `eclair doctor --repair`, "
