@@ -164,13 +164,17 @@ async def test_a_library_can_be_closed_to_somebody(house: Server) -> None:
     ben, headers = await member(house, admin)
     library = (await house.post("/api/libraries", {"name": "handbook"}, headers=admin)).body["id"]
     house.http.headers.update(admin)
-    await add(house, "The tower is 330 metres high.", library=library)
+    file = (await add(house, "The tower is 330 metres high.", library=library))["id"]
     await house.call("PUT", f"/api/libraries/{library}/shares/everyone", {"access": "view"})
     for name in admin:
         del house.http.headers[name]
     assert [each["id"] for each in (await house.get("/api/libraries", headers)).body] == [library]
+    assert (await house.get(f"/api/files/{file}/content", headers)).status == 200
     await rule(house, admin, f"person:{ben}", f"library:{library}")
     assert (await house.get("/api/libraries", headers)).body == []
+    for path in (f"{file}", f"{file}/content", f"{file}/pages/1", f"?library={library}"):
+        assert (await house.get(f"/api/files/{path}".replace("/?", "?"), headers)).status == 404, path
+    assert (await house.get("/api/search?q=tower", headers)).body["hits"] == []
     asked = {"messages": [{"role": "user", "text": "a"}], "libraries": [library]}
     begun = (await house.post("/api/conversations", {}, headers=headers)).body["id"]
     del asked["messages"]

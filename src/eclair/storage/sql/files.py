@@ -37,7 +37,7 @@ _FROM = "FROM file JOIN document ON document.number = file.document"
 _SHARES: dict[Access, str] = {
     "own": "",
     "edit": f" OR file.library IN {LIBRARIES.editable}",
-    "view": f" OR file.library IN {LIBRARIES.shared}",
+    "view": f" OR file.library IN {LIBRARIES.usable}",
 }
 _WIDTH = _FILE_COLUMNS.count(",") + 1
 
@@ -96,7 +96,7 @@ class SQLFileStore(SQLStore):
         values: list[Any] = [principal.id]
         which = "owner = ?"
         if library is not None:
-            values = [libraries.find(db, principal, library, needs="view").id]
+            values = [libraries.find_usable(db, principal, library).id]
             which = "library = ?"
         more = ""
         if before is not None:

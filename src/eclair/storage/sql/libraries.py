@@ -138,6 +138,15 @@ def find(db: Connection, principal: Principal, id: str, *, needs: Access = "own"
     return find_shared(db, principal, LIBRARIES, id, _COLUMNS, _library, needs=needs)
 
 
+def find_usable(db: Connection, principal: Principal, id: str) -> Library:
+    """Return a library whose files the principal may read, as no right denies it. Raises NotFound."""
+    found = find(db, principal, id, needs="view")
+    asked = (describe(principal), id)
+    if found.access != "own" and first_row(db, f"SELECT 1 WHERE ?2 IN {LIBRARIES.usable}", asked) is None:
+        raise NotFound(f"There is no library {id!r}.")
+    return found
+
+
 def _require_deletable(db: Connection, principal: Principal, id: str) -> None:
     """Raise as `find` does; the library of a deleted project is there to be erased."""
     find_shared(db, principal, replace(LIBRARIES, hidden=""), id, _COLUMNS, _library, needs="own")

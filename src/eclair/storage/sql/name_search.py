@@ -66,12 +66,12 @@ _CONVERSATIONS = NameSource(
     ("title", "tags"),
 )
 _LIBRARIES = NameSource(
-    f"SELECT created AS moment, id, name FROM library WHERE ({OWNED} OR id IN {LIBRARIES.shared})"
+    f"SELECT created AS moment, id, name FROM library WHERE ({OWNED} OR id IN {LIBRARIES.usable})"
     f" AND NOT {LIBRARIES.hidden} AND ({_EVERYWHERE} OR id {_SEARCHED})",
     ("name",),
 )
 _FILES = NameSource(
-    f"SELECT created AS moment, id, name, library FROM file WHERE ({OWNED} OR library IN {LIBRARIES.shared})"
+    f"SELECT created AS moment, id, name, library FROM file WHERE ({OWNED} OR library IN {LIBRARIES.usable})"
     f" AND {FILE_THERE} AND ({_EVERYWHERE} OR library {_SEARCHED} OR id IN (SELECT file FROM attached JOIN message"
     " ON message.id = attached.message JOIN conversation ON conversation.id = message.conversation"
     f" WHERE {_IN_PROJECT} AND conversation.{OWNED}))",

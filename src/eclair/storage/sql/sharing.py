@@ -26,12 +26,26 @@ _RANKS: dict[Access, int] = {"view": 0, "edit": 1, "own": 2}
 _SUBJECT_TABLES = {"person": "person", "group": "person_group"}
 
 
+def _is_allowed(thing: str, every: str) -> str:
+    """Return the condition that rights let the principal use an object, as `RightRules.decide` does.
+
+    `thing` and `every` are the object and all of its kind, as SQL.
+    """
+    denied = f"SELECT 1 FROM access_grant WHERE effect = 'deny' AND object IN ({thing}, {every}) AND {_MINE}"
+    allowed = [
+        f"(SELECT max(CASE WHEN {_MINE} THEN 1 ELSE 0 END) FROM access_grant WHERE effect = 'allow'"
+        f" AND object = {each} AND ({_MINE} OR subject <> 'role:guest'))"
+        for each in (thing, every)
+    ]
+    return f"(NOT EXISTS ({denied}) AND coalesce({', '.join(allowed)}, 1) = 1)"
+
+
 @dataclass(frozen=True, slots=True)
 class SharedTable:
     """A table of what people share; the shares of its rows are in a table named after it.
 
-    `more` selects further shares: the id of a row, the subject and its access. `hidden` is the condition on rows that
-    nobody sees, since they were deleted.
+    `more` selects further shares: the id of a row, the subject and its access, and the object of rights that they rest
+    on, by itself and with all of its kind. `hidden` is the condition on rows that nobody sees, since they were deleted.
     """
 
     name: str
@@ -40,7 +54,10 @@ class SharedTable:
 
     @property
     def _shares(self) -> str:
-        own = f"SELECT {self.name} AS object, subject, access FROM {self.name}_share"
+        own = (
+            f"SELECT {self.name} AS object, subject, access, '{self.name}:' || {self.name} AS thing,"
+            f" '{self.name}:*' AS every FROM {self.name}_share"
+        )
         return f"({own} UNION ALL {self.more})" if self.more else f"({own})"
 
     @property
@@ -49,9 +66,16 @@ class SharedTable:
         return f"(SELECT object FROM {self._shares} WHERE {_MINE})"
 
     @property
+    def usable(self) -> str:
+        """The ids that are shared with them, and that no right denies, neither itself nor what it is shared with."""
+        itself = _is_allowed(f"'{self.name}:' || shares.object", f"'{self.name}:*'")
+        allowed = f"{_is_allowed('shares.thing', 'shares.every')} AND {itself}"
+        return f"(SELECT object FROM {self._shares} AS shares WHERE {_MINE} AND {allowed})"
+
+    @property
     def editable(self) -> str:
-        """The ids that are shared with them to be changed."""
-        return f"(SELECT object FROM {self._shares} WHERE {_MINE} AND access = 'edit')"
+        """The usable ones that are shared with them to be changed."""
+        return f"(SELECT object FROM {self._shares} WHERE {_MINE} AND access = 'edit' AND object IN {self.usable})"
 
     @property
     def visible(self) -> str:
@@ -73,10 +97,12 @@ _OF_DELETED_PROJECT = "EXISTS (SELECT 1 FROM project WHERE project.library = {} 
 
 LIBRARIES = SharedTable(
     "library",
-    more="SELECT project.library, subject, access FROM project_share JOIN project ON project.id = project_share.project"
+    more="SELECT project.library, subject, access, 'project:' || project.id, 'project:*' FROM project_share"
+    " JOIN project ON project.id = project_share.project"
     " WHERE project.library IS NOT NULL AND project.deleted IS NULL"
-    " UNION ALL SELECT assistant.library, subject, access FROM assistant_share"
-    " JOIN assistant ON assistant.id = assistant_share.assistant WHERE assistant.library IS NOT NULL",
+    " UNION ALL SELECT assistant.library, subject, access, 'assistant:' || assistant.id, 'assistant:*'"
+    " FROM assistant_share JOIN assistant ON assistant.id = assistant_share.assistant"
+    " WHERE assistant.library IS NOT NULL",
     hidden=_OF_DELETED_PROJECT.format("library.id"),
 )
 """Members of a project, and those with whom an assistant is shared, have that access to its own library too.
