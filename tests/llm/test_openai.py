@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from eclair.errors import EclairError, EngineBroken, EngineBusy, EngineRefused, EngineUnavailable
 from eclair.llm.base import (
+    JSON,
     Delta,
     Finish,
     PromptMessage,
@@ -25,7 +26,7 @@ from eclair.llm.base import (
     TokenUsage,
     ToolCall,
 )
-from eclair.llm.openai.dialects import DIALECTS, PLAIN_DIALECT, Dialect, build_body
+from eclair.llm.openai.dialects import DIALECTS, PLAIN_DIALECT, Dialect, build_body, dialect_of_list
 from eclair.llm.openai.openai_engine import OpenAIEngine
 from eclair.llm.remote import silence
 from eclair.llm.remote.answer_parser import MAX_LINE_BYTES, SseFrames
@@ -571,7 +572,7 @@ async def test_the_list_of_models_tells_the_dialect(standin: StandIn, owner: str
     rows: list[dict[str, Any]] = [
         {"id": "a", "owned_by": owner, "max_model_len": 4096},
         {"id": "b", "meta": {"n_ctx": 512}},
-        {"id": "d", "metadata": {"max_request_context_length": 1024}},  # of Ray Serve LLM
+        {"id": "d", "metadata": {"max_request_context_length": 1024}, "owned_by": owner},  # of Ray Serve LLM
     ]
     standin.routes["/v1/models"] = lambda call: call.reply(200, orjson.dumps({"data": rows}))
     standin.answers = [streaming(chunk({"content": "One, two"}, "stop"), DONE)]
@@ -582,6 +583,20 @@ async def test_the_list_of_models_tells_the_dialect(standin: StandIn, owner: str
     pieces = await ask(engine, Request("a", (PromptMessage("user", "Count."), PromptMessage("assistant", "One, "))))
     assert said(pieces) == ("two" if owner == "mistralai" else "One, two")
     await engine.close()
+
+
+@pytest.mark.parametrize(
+    ("row", "dialect"),
+    [
+        ({"owned_by": "vllm"}, VLLM),
+        ({"owned_by": "organization-owner"}, PLAIN_DIALECT),
+        ({"owned_by": "organization-owner", "metadata": {"family": "muse"}}, PLAIN_DIALECT),
+        ({"owned_by": "organization-owner", "metadata": {"max_request_context_length": None}}, RAY),
+        ({"owned_by": "someone", "metadata": {"max_request_context_length": 4096}}, PLAIN_DIALECT),
+    ],
+)
+def test_an_owner_that_many_state_tells_the_dialect_only_with_its_mark(row: JSON, dialect: Dialect) -> None:
+    assert dialect_of_list([{"id": "other"}, {"id": "a", **row}]) is dialect
 
 
 @pytest.mark.parametrize(("come", "left"), [(["On", "e, ", "two"], "two"), (["On", "ce"], "Once"), (["On"], "On")])

@@ -26,6 +26,7 @@ class SpeakingVllm:
     standin: StandIn
     model: str = "muse"
     owner: str = "vllm"
+    metadata: dict[str, Any] | None = None
     says: tuple[str, ...] = ("fine", " indeed")
     gate: asyncio.Event | None = None
     fault: int | None = None
@@ -65,6 +66,7 @@ class SpeakingVllm:
             await _error(call, self.fault, "The engine is dead.")
             return
         row = {"id": self.model, "object": "model", "owned_by": self.owner, "root": self.model, "max_model_len": 4096}
+        row |= {} if self.metadata is None else {"metadata": self.metadata}
         await reply(call, {"object": "list", "data": [row]})
 
     async def _chat(self, call: Call) -> None:

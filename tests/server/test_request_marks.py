@@ -79,9 +79,15 @@ async def test_sessions_can_be_turned_off(settings: Settings, rack: SpeakingVllm
 
 
 async def test_vllm_behind_ray_gets_a_salt(settings: Settings, rack: SpeakingVllm) -> None:
-    rack.owner = "organization-owner"
+    rack.owner, rack.metadata = "organization-owner", {"model_id": "muse", "max_request_context_length": None}
     _, bodies = await answer_calls(rack, with_engine(settings, rack))
     assert all(body["cache_salt"] for body in bodies)
+
+
+async def test_others_that_state_the_owner_of_ray_get_none(settings: Settings, rack: SpeakingVllm) -> None:
+    rack.owner = "organization-owner"
+    _, bodies = await answer_calls(rack, with_engine(settings, rack))
+    assert not any("cache_salt" in body for body in bodies)
 
 
 async def test_a_salt_goes_where_the_settings_say(settings: Settings, rack: SpeakingVllm) -> None:

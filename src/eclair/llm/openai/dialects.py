@@ -34,6 +34,8 @@ class Dialect:
 
     name: str
     owners: tuple[str, ...] = ()
+    metadata_mark: str | None = None
+    """A field of `metadata` in its list of models, where its owner alone tells nothing: others state that too."""
     continue_fields: JSON = field(default_factory=dict[str, Any])
     continue_mark: JSON = field(default_factory=dict[str, Any])
     continues_in_words: bool = False
@@ -89,7 +91,7 @@ DIALECTS: tuple[Dialect, ...] = (
     Dialect(
         "vllm",
         ("vllm",),
-        {"continue_final_message": True, "add_generation_prompt": False},
+        continue_fields={"continue_final_message": True, "add_generation_prompt": False},
         caches_prefix=True,
         repetition_penalty_field="repetition_penalty",
         takes_reasoning=True,
@@ -100,8 +102,9 @@ DIALECTS: tuple[Dialect, ...] = (
     ),
     Dialect(
         "ray",  # vLLM behind Ray Serve LLM
-        ("organization-owner",),
-        {"continue_final_message": True, "add_generation_prompt": False},
+        ("organization-owner",),  # the owner in the examples of OpenAI's documentation
+        "max_request_context_length",
+        continue_fields={"continue_final_message": True, "add_generation_prompt": False},
         caches_prefix=True,
         repetition_penalty_field="repetition_penalty",
         takes_reasoning=True,
@@ -110,7 +113,7 @@ DIALECTS: tuple[Dialect, ...] = (
     Dialect(
         "sglang",
         ("sglang",),
-        {"continue_final_message": True},
+        continue_fields={"continue_final_message": True},
         caches_prefix=True,
         repetition_penalty_field="repetition_penalty",
         takes_reasoning=True,
@@ -147,6 +150,17 @@ def dialect_at(url: str) -> Dialect | None:
     """Return the dialect of the provider at `url`; None if that is none we know."""
     host = (urlsplit(url).hostname or "").rstrip(".")
     return next((each for each in DIALECTS if any(host == own or host.endswith(f".{own}") for own in each.hosts)), None)
+
+
+def dialect_of_list(rows: Sequence[JSON]) -> Dialect:
+    """Return the dialect that a server's list of models tells; the plain one if that is none we know."""
+    return next((each for each in DIALECTS if any(_lists(each, row) for row in rows)), PLAIN_DIALECT)
+
+
+def _lists(dialect: Dialect, row: JSON) -> bool:
+    if row.get("owned_by") not in dialect.owners:
+        return False
+    return dialect.metadata_mark is None or dialect.metadata_mark in (row.get("metadata") or ())
 
 
 def build_body(request: Request, dialect: Dialect) -> JSON:

@@ -16,7 +16,7 @@ from eclair.llm import reasoning
 from eclair.llm.base import JSON, NO_TOKENS, Embeddings, HeardSpeech, Request, SoundUpload, estimate_tokens
 from eclair.llm.openai import model_names
 from eclair.llm.openai.call_reader import CallReader, CallStreamParser, keep_tool_choice
-from eclair.llm.openai.dialects import DIALECTS, PLAIN_DIALECT, Dialect, build_body, dialect_at
+from eclair.llm.openai.dialects import PLAIN_DIALECT, Dialect, build_body, dialect_at, dialect_of_list
 from eclair.llm.openai.infill_stream import InfillParser
 from eclair.llm.openai.queue_depth import QueueDepth
 from eclair.llm.openai.sound_forms import parse_speech, write_form
@@ -220,11 +220,9 @@ class OpenAIEngine(ServerEngine):
             rows: list[JSON] = [row for row in data.get("data") or () if isinstance(row.get("id"), str)]
             beside: dict[Any, JSON] = {each.get("model"): each for each in data.get("models") or ()}  # llama.cpp's own
             rows = [{**row, "capabilities": beside.get(row["id"], row).get("capabilities")} for row in rows]
+            self._dialect = self._dialect or dialect_of_list(rows)
         except ILL_TYPED as error:
             raise self._bad_list() from error
-        if self._dialect is None:
-            owners = {str(row.get("owned_by")) for row in rows}
-            self._dialect = next((known for known in DIALECTS if owners & {*known.owners}), PLAIN_DIALECT)
         return rows
 
     def _model(self, row: JSON) -> Model:
