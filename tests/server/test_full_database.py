@@ -46,6 +46,7 @@ async def until_told(door: Door, run: str, *, unsaved: bool) -> JSON:
     return message
 
 
+@pytest.mark.timeout(300)
 async def test_nothing_is_lost_while_the_database_is_full_and_everything_goes_on_by_itself(
     settings: Settings,
     tmp_path: Path,
