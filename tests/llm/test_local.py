@@ -446,10 +446,11 @@ async def test_the_one_not_asked_for_longest_makes_room_unless_it_answers(two: S
         assert engine.loaded == [MODEL]
 
 
-async def test_a_title_loads_no_model(two: Settings) -> None:
+async def test_no_model_is_loaded_for_a_title_or_a_probe(two: Settings) -> None:
     async with running(two) as engine:
-        with pytest.raises(EngineUnavailable, match="not loaded"):
-            await ask(engine, replace(of(OTHER, asking("Hello?")), purpose="title"))
+        for purpose in ("title", "probe"):
+            with pytest.raises(EngineUnavailable, match="not loaded"):
+                await ask(engine, replace(of(OTHER, asking("Hello?")), purpose=purpose))
         assert said(await ask(engine, replace(asking("Hello?"), purpose="title")))
         assert engine.loaded == [MODEL]
 
