@@ -27,9 +27,13 @@ if TYPE_CHECKING:
     from eclair.mcp_servers.sign_in_requests import SignedRequests
     from eclair.mcp_servers.sign_in_transport import SignInTransport
 
+RENEWAL_TIMEOUT_S = 30.0
+"""For the reply that has the new tokens."""
 CLAIM_TIMEOUT_S = 60.0
 """Longer than a renewal takes."""
 CLAIM_INTERVAL_S = 0.1
+CLOSE_TIMEOUT_S = RENEWAL_TIMEOUT_S + 5.0
+"""So long a renewal that has begun may take until its tokens are kept."""
 
 log = logging.getLogger(__name__)
 
@@ -100,7 +104,7 @@ class SignInKeeper:
         self._jobs = jobs
         self._processes = processes
         self._vault = vault
-        self._renewals = UncancelledTasks()
+        self._renewals = UncancelledTasks(CLOSE_TIMEOUT_S)
 
     async def close(self) -> None:
         """Wait for renewals that have begun."""

@@ -21,12 +21,12 @@ from mcp.shared.auth import OAuthClientInformationFull, OAuthMetadata, OAuthToke
 from pydantic import BaseModel, ValidationError
 
 from eclair.errors import EngineBroken, EngineUnavailable, Refused
+from eclair.mcp_servers.sign_in_keeper import RENEWAL_TIMEOUT_S
 from eclair.mcp_servers.sign_in_transport import SignInTransport
 from eclair.network.mcp_http import UNAUTHORIZED, open_mcp_client
 from eclair.schema.ids import Clock
 from eclair.util.tasks import UncancelledTasks
 
-RENEWAL_TIMEOUT_S = 30.0
 REVOKE_TIMEOUT_S = 15.0
 BASIC = "client_secret_basic"
 

@@ -1,4 +1,4 @@
-"""Tasks of asyncio that are given up, and those that aren't."""
+"""Cancels tasks, and finishes work that outlives a cancelled caller."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ from collections.abc import Coroutine
 from typing import Any, TypeVar
 
 T = TypeVar("T")
-
-CLOSE_TIMEOUT_S = 10.0
 
 log = logging.getLogger(__name__)
 
@@ -22,19 +20,27 @@ async def cancel_and_wait(task: asyncio.Future[Any]) -> None:
 
 
 async def finish(work: Coroutine[Any, Any, T]) -> T:
-    """Do the work to its end even when cancelled, so that nothing goes on after the caller has."""
-    task = asyncio.create_task(work)
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.wait([task])
-        raise
+    """Finish the work even if cancelled, then raise the cancellation. An error of the work is logged then."""
+    task, cancellation = asyncio.create_task(work), None
+    while not task.done():
+        try:
+            await asyncio.wait([task])
+        except asyncio.CancelledError as error:
+            cancellation = error
+    if cancellation is None:
+        return task.result()
+    _log_error(task)
+    raise cancellation
 
 
 class UncancelledTasks:
-    """Work that is done to its end although whoever waits for it is cancelled. Call `close` at the end."""
+    """Work that is done to its end although whoever waits for it is cancelled. Call `close` at the end.
 
-    def __init__(self) -> None:
+    That waits `close_timeout_s` at most.
+    """
+
+    def __init__(self, close_timeout_s: float) -> None:
+        self._close_timeout_s = close_timeout_s
         self._tasks = set[asyncio.Task[Any]]()
 
     async def run(self, work: Coroutine[Any, Any, T]) -> T:
@@ -49,13 +55,13 @@ class UncancelledTasks:
             raise
 
     async def close(self) -> None:
-        """Wait for what is being done, CLOSE_TIMEOUT_S at most, and cancel the rest."""
+        """Wait for what is being done, and cancel what takes too long."""
         if self._tasks:
-            await asyncio.wait(self._tasks, timeout=CLOSE_TIMEOUT_S)
+            await asyncio.wait(self._tasks, timeout=self._close_timeout_s)
         for task in list(self._tasks):
             await cancel_and_wait(task)
 
 
 def _log_error(task: asyncio.Task[Any]) -> None:
     if not task.cancelled() and (error := task.exception()) is not None:
-        log.warning("work that nobody waits for any more has failed: %s", error)
+        log.warning("work failed after its caller was cancelled: %s", error)
