@@ -8,9 +8,10 @@ import io
 import tempfile
 import zipfile
 from collections.abc import AsyncGenerator
-from contextlib import closing
+from contextlib import asynccontextmanager, closing
 from dataclasses import replace
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -434,3 +435,25 @@ async def test_an_import_that_is_cancelled_leaves_nothing(fresh: Server, monkeyp
     assert (await fresh.get("/api/assistants")).body["assistants"] == []
     assert (await fresh.get("/api/libraries")).body == []
     assert (await fresh.get("/api/files")).body["files"] == []
+
+
+async def test_an_export_whose_client_leaves_closes_its_file(fresh: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    id = (await fresh.post("/api/assistants", COOK)).body["id"]
+    await ready(fresh, await add(fresh, "One", "a.md", await own_library(fresh, id)))
+    opened, closed = asyncio.Event(), asyncio.Event()
+
+    @asynccontextmanager
+    async def open_path(sha256: str) -> AsyncGenerator[Path]:
+        try:
+            opened.set()
+            await asyncio.Event().wait()
+            yield Path(sha256)
+        finally:
+            await asyncio.sleep(0)
+            closed.set()
+
+    monkeypatch.setattr(fresh.app.blobs, "open_path", open_path)
+    reading = asyncio.create_task(fresh.get(f"/api/assistants/{id}/export"))
+    await opened.wait()
+    reading.cancel()
+    await asyncio.wait_for(closed.wait(), 30)

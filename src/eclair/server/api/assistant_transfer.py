@@ -11,7 +11,6 @@ from typing import BinaryIO, Literal
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel
 from starlette.requests import ClientDisconnect
-from starlette.responses import StreamingResponse
 
 from eclair.app import App
 from eclair.assistants.assistant_files import MAX_ASSISTANT_FILE_BYTES, export_assistant, read_assistant_file
@@ -22,6 +21,7 @@ from eclair.schema.principal import Principal
 from eclair.server.api.assistant_views import AssistantBody, AssistantViews
 from eclair.server.api.exports import attachment_disposition
 from eclair.server.principal import Caller
+from eclair.server.streaming import BytesStream
 from eclair.transfer.assistant_archive import UnpackedAssistant, stage_assistant, store_assistant, write_assistant
 from eclair.transfer.export_view import file_name
 
@@ -94,7 +94,7 @@ def router(app: App) -> APIRouter:
             await app.storage.audit.add_act(principal, "export.made", id, details={"format": "zip"})
             headers = {"Content-Disposition": attachment_disposition(f"{file_name(found.name)}.zip")}
             pieces = write_assistant(app.storage, app.blobs, principal, found)
-            return StreamingResponse(pieces, media_type="application/zip", headers=headers)
+            return BytesStream(pieces, "application/zip", headers)
         headers = {"Content-Disposition": attachment_disposition(f"{file_name(found.name)}.json")}
         return Response(export_assistant(found.profile), media_type="application/json", headers=headers)
 

@@ -8,10 +8,10 @@ from urllib.parse import quote
 
 from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel
-from starlette.responses import StreamingResponse
 
 from eclair.app import App
 from eclair.server.principal import Caller
+from eclair.server.streaming import BytesStream
 from eclair.transfer.archive_writer import ArchiveWriter, archive_name
 from eclair.transfer.export_service import load_conversation, render_conversation
 from eclair.transfer.export_view import ReviewerName
@@ -53,15 +53,15 @@ def router(app: App) -> APIRouter:
         )
         return Response(data, media_type=EXPORTERS[format].media_type, headers=download_headers(name))
 
-    @api.get("/export", response_class=StreamingResponse)
+    @api.get("/export", response_class=Response)
     async def export_everything(
         principal: Caller, ids: Annotated[str | None, Query(max_length=MAX_IDS_CHARS)] = None
-    ) -> StreamingResponse:
+    ) -> BytesStream:
         headers = download_headers(archive_name())
         what = {"all": True} if ids is None else {"count": len(ids.split(","))}
         await app.storage.audit.add_act(principal, "export.made", details=what)
         chunks = archives.write(principal) if ids is None else archives.write_conversations(principal, ids.split(","))
-        return StreamingResponse(chunks, media_type="application/zip", headers=headers)
+        return BytesStream(chunks, "application/zip", headers)
 
     @api.get("/export/size")
     async def measure_export(principal: Caller) -> ExportSize:
