@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import wave
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
 from eclair.settings import Settings
+from eclair.speech.sound_encoder import with_length
 from tests.cli.test_cli import Eclair, Screen
 from tests.speech.conftest import lend_speaking
 
@@ -42,6 +44,12 @@ def test_a_text_becomes_a_marked_sound_file(tmp_path: Path) -> None:
     os.umask(umask)
     assert sound.stat().st_mode & 0o777 == 0o666 & ~umask
     assert 2 < seconds(sound) < 15
+    pipe = tmp_path / "pipe.wav"
+    os.mkfifo(pipe)
+    with ThreadPoolExecutor() as pool:
+        reading = pool.submit(pipe.read_bytes)
+        assert run("speak", str(text), "-o", str(pipe)).returncode == 0
+        assert with_length(reading.result()) == sound.read_bytes()
     fast = tmp_path / "fast.wav"
     piped = run("speak", "-", "-o", str(fast), "--speed", "2", "--voice", "pico_de", stdin=TEXT)
     assert piped.returncode == 0, piped.stderr
@@ -51,6 +59,8 @@ def test_a_text_becomes_a_marked_sound_file(tmp_path: Path) -> None:
 def test_what_cannot_be_spoken_says_why_and_leaves_no_file(tmp_path: Path) -> None:
     text, latin, polish = (tmp_path / f"{name}.md" for name in ("answer", "latin", "polish"))
     text.write_text("Der Zug fährt heute nicht ab.")
+    folder = tmp_path / "folder.mp3"
+    folder.mkdir()
     polish.write_text("Dzień dobry, jak się masz, czy to jest dobre?")
     latin.write_bytes("Der Zug fährt heute nicht ab.".encode("latin-1"))
     sound = tmp_path / "sounds" / "answer.mp3"
@@ -64,11 +74,13 @@ def test_what_cannot_be_spoken_says_why_and_leaves_no_file(tmp_path: Path) -> No
         ((str(latin), "-o", str(sound)), "latin.md is not UTF-8 (byte 10); convert it first."),
         ((str(polish), "-o", str(sound)), "No voice speaks Polish; the voices speak English,"),
         ((str(text), "-o", str(sound)), "answer.mp3 cannot be written: No such file or directory."),
+        ((str(text), "-o", str(folder)), "folder.mp3 cannot be written: Is a directory."),
         (("-", "-o", str(sound)), "The text has nothing that can be spoken."),
     ):
         refused = run("speak", *arguments)
         assert (refused.returncode, told in refused.stderr) == (2, True), refused.stderr
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["answer.md", "home", "latin.md", "polish.md"]
+    left = sorted(path.name for path in tmp_path.iterdir())
+    assert left == ["answer.md", "folder.mp3", "home", "latin.md", "polish.md"]
 
 
 def test_it_shows_its_progress_and_ctrl_c_leaves_no_file(tmp_path: Path) -> None:

@@ -75,13 +75,13 @@ async def import_zip(settings: Settings, arguments: argparse.Namespace, terminal
     return 0
 
 
-async def export_zip(settings: Settings, storage: Storage, assistant: Assistant, output: Path) -> None:
-    """Write an assistant with its files; where that fails, `output` is as it was. Raises OSError."""
-    await storage.audit.add_act(LOCAL_PRINCIPAL, "export.made", assistant.id, details={"format": "zip"})
-    async with open_recorded_gate(settings, storage) as gate:
-        pieces = write_assistant(storage, open_blobs(settings, FILES, gate), LOCAL_PRINCIPAL, assistant)
-        async with aclosing(pieces):
-            with replace_file(output) as file:
+async def export_zip(settings: Settings, storage: Storage, assistant: Assistant, output: Path, umask: int) -> None:
+    """Write an assistant with its files, as `replace_file` does. Raises OSError."""
+    with replace_file(output, umask) as file:
+        await storage.audit.add_act(LOCAL_PRINCIPAL, "export.made", assistant.id, details={"format": "zip"})
+        async with open_recorded_gate(settings, storage) as gate:
+            pieces = write_assistant(storage, open_blobs(settings, FILES, gate), LOCAL_PRINCIPAL, assistant)
+            async with aclosing(pieces):
                 async for piece in pieces:
                     await asyncio.to_thread(file.write, piece)
 

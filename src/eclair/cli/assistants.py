@@ -170,9 +170,9 @@ async def _export(
         if files:
             from eclair.cli._assistant_files import export_zip  # slow to import
 
-            await export_zip(settings, storage, found, output)
+            await export_zip(settings, storage, found, output, terminal.umask)
         else:
-            with replace_file(output) as file:
+            with replace_file(output, terminal.umask) as file:
                 await asyncio.to_thread(file.write, export_assistant(found.profile))
     except OSError as error:
         raise UserError(f"{output} cannot be written: {error.strerror}.") from error

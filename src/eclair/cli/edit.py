@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import difflib
-import os
 import sys
 import time
 from dataclasses import replace
@@ -24,6 +23,7 @@ from eclair.llm.servers.engines import UserEngines
 from eclair.network.egress_log import open_gate
 from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.settings import Settings
+from eclair.util.file_replacement import replace_file
 from eclair.util.humanize import format_duration
 
 
@@ -96,13 +96,9 @@ def _text(file: Path | None, max_kb: int) -> str:
 
 
 def _replace(file: Path, text: str) -> None:
-    """Replace the file's content atomically, keeping its permissions. Raises InvalidInput."""
-    real = file.resolve()
-    temporary = real.with_name(f".{real.name}.{os.getpid()}")
+    """Replace the file's content, as `replace_file` does. Raises InvalidInput."""
     try:
-        temporary.write_bytes(text.encode())
-        temporary.chmod(real.stat().st_mode & 0o7777)
-        temporary.replace(real)
+        with replace_file(file) as edited:
+            edited.write(text.encode())
     except OSError as error:
-        temporary.unlink(missing_ok=True)
         raise InvalidInput(f"{file} cannot be written: {error.strerror}; the file is as it was.") from None

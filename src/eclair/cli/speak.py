@@ -20,6 +20,7 @@ from eclair.speech.speech_request import SpeechRequest, find_voiced_sentences
 from eclair.speech.synthesis import SpeechSynthesizer, check_speed
 from eclair.speech.synthesis_protocol import SoundForm, VoicedSentence
 from eclair.speech.voices import check_voice
+from eclair.util.file_replacement import replace_file
 from eclair.util.humanize import format_moment
 
 FORMS: dict[str, SoundForm] = {".mp3": "mp3", ".opus": "opus", ".ogg": "opus", ".flac": "flac", ".wav": "wav"}
@@ -46,17 +47,13 @@ async def _speak(settings: Settings, request: SpeechRequest, output: Path, termi
     synthesizer = SpeechSynthesizer(SpeakingParts(settings.data_dir))
     synthesizer.check_ready()
     sentences = find_voiced_sentences(request)
-    partial = output.with_name(f"{output.name}.part")
     try:
-        with partial.open("wb") as file:
+        with replace_file(output, terminal.umask) as file:
             seconds = await _write(file, synthesizer, sentences, request, terminal)
-        partial.chmod(0o666 & ~terminal.umask)
-        partial.replace(output)
     except OSError as error:
         raise InvalidInput(f"{output} cannot be written: {error.strerror}.") from error
     finally:
         terminal.status("")
-        partial.unlink(missing_ok=True)
         await synthesizer.close()
     terminal.note(f"{output} · {format_moment(seconds)} · synthetic voice")
     return 0
@@ -69,19 +66,18 @@ async def _write(
     request: SpeechRequest,
     terminal: Terminal,
 ) -> float:
-    """Write the sound as it is made; return its length in seconds."""
-    spoken, seconds = 0, 0.0
+    """Write the sound as it is made; return its length in seconds. The head of a WAV in a pipe has no length."""
+    spoken, seconds, size = 0, 0.0, 0
     terminal.status(_progress(spoken, len(sentences), seconds))
     async with aclosing(synthesizer.speak(sentences, request.speed, request.form)) as sounds:
         async for sound in sounds:
-            file.write(sound.data)
+            size += file.write(sound.data)
             seconds += sound.seconds
             spoken = min(spoken + 1, len(sentences))  # the last piece may end the file only
             terminal.status(_progress(spoken, len(sentences), seconds))
-    if request.form == "wav":
-        data_bytes = file.tell() - len(wav_header())
+    if request.form == "wav" and file.seekable():
         file.seek(0)
-        file.write(wav_header(data_bytes))
+        file.write(wav_header(size - len(wav_header())))
     return seconds
 
 
