@@ -330,7 +330,7 @@ class Runs:
         return any([await self._stored.interrupt(run) for run in dead])
 
     async def _try_reap(self, conversation: str) -> bool:
-        """Reap before a run is read, which goes on where that can't be stored; `_reap_periodically` logs why."""
+        """Reap; return False if that can't be stored, so that reading goes on. `_reap_periodically` logs why."""
         try:
             return await self.reap(conversation)
         except StoreError:

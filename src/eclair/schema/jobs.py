@@ -12,7 +12,7 @@ Reading documents, embedding them, fetching feeds, running schedules and batches
 """
 
 ClaimKind = Literal[WorkKind, "sign-in"]
-"""Kinds of what a process does alone: background work, and changes of a sign-in at an MCP server."""
+"""Kinds of work that one process does at a time: background work, and changes of a sign-in at an MCP server."""
 
 WORK_KINDS: tuple[WorkKind, ...] = get_args(WorkKind)
 ALL_WORK = frozenset(WORK_KINDS)

@@ -17,7 +17,7 @@ class _RunningCall:
 
 
 class SharedCalls:
-    """Joins those who ask for the same to a call that is under way."""
+    """Runs one call for all who ask for the same key meanwhile."""
 
     def __init__(self) -> None:
         self._running: dict[Hashable, _RunningCall] = {}
