@@ -163,8 +163,9 @@ def _read(model: Any, stretch: Any, request: RecognizeSpeech, language: str | No
 
 def _segment(segment: Any, language: str) -> SpokenSegment:
     words = [
-        SpokenWord(word.word, float(word.start), float(word.end), float(word.probability))
+        SpokenWord(text, float(word.start), float(word.end), float(word.probability))
         for word in segment.words or ()
+        if (text := word.word.replace(BROKEN_LETTER, "")).strip()
     ]
     return SpokenSegment(
         start=float(segment.start),

@@ -37,7 +37,7 @@ _SPACE = re.compile(r"\s++")
 _BEFORE_STOP = re.compile(r" ([.,;:!?])")
 _STOPS = ".,;:!?"
 _CLAUSE_END = re.compile(r"[,;:](?= )")
-_MARKUP = re.compile(r"[\n`$|\[\]()*_<>#\\]")
+_MARKUP = re.compile(r"[\n`$|\[\]()*_<>#~【】\\]")
 _SAID = re.compile(r"[^\W_]")
 _CODE_SIGNS = re.compile(r"[={}();<>|\\$]")
 
