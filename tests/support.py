@@ -355,8 +355,12 @@ def has_walls(pid: int) -> bool:
 
 def live_children(*, recursive: bool = False) -> list[psutil.Process]:
     """Return the processes beneath this one that have not ended."""
-    children = psutil.Process().children(recursive=recursive)
-    return [each for each in children if each.is_running() and each.status() != psutil.STATUS_ZOMBIE]
+    found: list[psutil.Process] = []
+    for each in psutil.Process().children(recursive=recursive):
+        with contextlib.suppress(psutil.NoSuchProcess):  # it has just ended
+            if each.is_running() and each.status() != psutil.STATUS_ZOMBIE:
+                found.append(each)
+    return found
 
 
 def environment(folder: Path) -> dict[str, str]:

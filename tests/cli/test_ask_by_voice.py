@@ -153,7 +153,7 @@ def test_a_voice_or_speed_that_there_is_not_is_refused(tmp_path: Path, programs:
     run = Eclair(tmp_path / "home")
     for wrong, told in (
         (("--speak", "--speak-voice", "nobody"), "There is no voice 'nobody'; choose one of af_heart,"),
-        (("--speak", "--speak-speed", "9"), "The voices speak 0.25 to 4 times as fast as usual."),
+        (("--speak", "--speak-speed", "9"), "The speed must be between 0.25 and 4."),
         (("--speak-speed", "2"), "say how an answer is read aloud; add `--speak`."),
     ):
         refused = run("ask", *wrong, "Hello.", PATH=programs.path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import io
 import wave
@@ -14,6 +15,7 @@ import pytest
 import pytest_asyncio
 
 from eclair.settings import Settings
+from eclair.speech.speech_request import MAX_WAITING_FILES
 from tests.provenance.test_validator import validate_with_c2pa_ts
 from tests.server.test_provenance import RAW
 from tests.server.test_v1 import client_of
@@ -123,13 +125,12 @@ async def test_a_long_answer_becomes_one_file_as_it_is_spoken(speaking: Server) 
     text = "# Abfahrt\n\n" + SENTENCE * 200
     body = {"text": text, "title": "Züge: heute", "language": "de", "speed": 4}
     assert len(text) > 4096
-    pieces: list[bytes] = []
     async with speaking.http.post(f"{speaking.address}/api/speech/file", json=body) as reply:
         assert (reply.headers["Content-Type"], reply.headers["X-Eclair-Synthetic-Voice"]) == ("audio/mpeg", "true")
         assert "Z%C3%BCge-heute.mp3" in reply.headers["Content-Disposition"]
-        pieces += [piece async for piece in reply.content.iter_any()]
-    data = b"".join(pieces)
-    assert len(pieces) > 10
+        data = await reply.content.readany()
+        assert not reply.content.at_eof(), "it is sent as it is made"
+        data += await reply.read()
     assert data.startswith(b"ID3")
     assert data.count(b"ID3") == 1
     assert b"ynthetic voice" in data
@@ -150,6 +151,23 @@ async def test_who_listens_does_not_wait_for_a_file_which_ends_when_its_client_l
     while set(live_children(recursive=True)) - before:  # noqa: ASYNC110 (no event tells)
         await asyncio.sleep(0.01)
     gc.collect()  # what was left open warns, which is an error
+
+
+async def test_files_wait_for_their_turn_and_too_many_are_refused(
+    speaking: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("eclair.speech.speech_request.FIRST_PIECE_S", 0.0)
+    body = {"text": "It rains. " * 100, "language": "en", "voices": ["a_voice_of_an_earlier_version"]}
+    async with contextlib.AsyncExitStack() as stack:
+        replies = [
+            await stack.enter_async_context(speaking.http.post(f"{speaking.address}/api/speech/file", json=body))
+            for _ in range(1 + MAX_WAITING_FILES)
+        ]
+        assert {reply.status for reply in replies} == {200}
+        refused = await speaking.post("/api/speech/file", body)
+        assert (refused.status, refused.error["code"]) == (429, "too_busy")
+        replies[0].close()
+        await replies[1].content.readany()
 
 
 @pytest.mark.parametrize("stream", ["audio", "sse"])

@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing
 from dataclasses import dataclass
 
-from eclair.errors import EngineRefused, InvalidInput
+from eclair.errors import EngineRefused, InvalidInput, TooBusy
 from eclair.llm.base import Engine, SpeakingEngine
 from eclair.llm.registry import Registry
 from eclair.schema.models import Model
@@ -17,12 +17,18 @@ from eclair.speech.synthesis import SpeechSynthesizer, require_voices, voice_sen
 from eclair.speech.synthesis_protocol import SoundForm, VoicedSentence
 from eclair.speech.voices import check_voice
 from eclair.text.language import identify_language
+from eclair.util.fair_queue import FairQueue, QueueFull
 
 SPEECH_MODEL = Model(id="kokoro", name="Kokoro", engine="speech")
 """The model that speaks, as keys and budgets know it."""
 
 OPENAI_NAMES = frozenset({"tts-1", "tts-1-hd", "gpt-4o-mini-tts"})
 """Names that programs send by default, for which it stands in."""
+
+MAX_WAITING_FILES = 20
+"""Files that wait for their turn; one is made at a time."""
+FIRST_PIECE_S = 10.0
+"""A file's reply begins after this time at most, since proxies wait for one no longer than a minute."""
 
 CountReading = Callable[[Principal, Model, Sequence[str]], AbstractAsyncContextManager[Callable[[int], None]]]
 """Counts texts that a model reads in a block (`UsageLedger.reading`)."""
@@ -65,6 +71,7 @@ class SpeakingService:
         self._reading = reading
         self._registry = registry
         self._chosen = chosen
+        self._files = FairQueue(1, MAX_WAITING_FILES)
 
     def is_own(self, model: str | None) -> bool:
         """Return whether the installed voices speak for a name, rather than a model of an engine."""
@@ -76,21 +83,37 @@ class SpeakingService:
         return SPEECH_MODEL if self.synthesizer.is_ready else None
 
     async def start(self, principal: Principal, model: str | None, request: SpeechRequest) -> SpokenStream:
-        """Speak the first sentence, and return the sound from its beginning.
+        """Speak the first sentence, and return the sound from its beginning; a file may have to wait for its turn.
 
-        Raises InvalidInput, ModelMissing, NotFound, UpstreamError, BudgetExceeded and Forbidden.
+        Raises InvalidInput, ModelMissing, NotFound, UpstreamError, BudgetExceeded, TooBusy and Forbidden.
         """
         if model is not None and not self.is_own(model):
             named = self._chosen if model in OPENAI_NAMES else model
             spoken = self._speak_with_engine(principal, request, *await self._registry.resolve(named))
-            first = await anext(spoken, b"")
-            return SpokenStream(_prepend(first, spoken), max(1, len(request.text) // 4))
+            return await _begin(spoken, request)
         for voice in request.voices:
             check_voice(voice)
         pieces = await asyncio.to_thread(find_voiced_sentences, request)
-        spoken = self._speak(principal, request, pieces)
-        first = await anext(spoken, b"")
-        return SpokenStream(_prepend(first, spoken), max(1, len(request.text) // 4))
+        sounds = self._speak(principal, request, pieces)
+        return await _begin(self._take_turn(principal, sounds) if request.for_file else sounds, request)
+
+    async def _take_turn(
+        self, principal: Principal, sounds: AsyncGenerator[bytes, None]
+    ) -> AsyncGenerator[bytes, None]:
+        """Make a file when it is its person's turn. Raises TooBusy."""
+        try:
+            place = self._files.enter(principal.id)
+        except QueueFull:
+            raise TooBusy(
+                f"{MAX_WAITING_FILES} sound files are waiting already; try again when some are done."
+            ) from None
+        try:
+            await place.wait_for_turn()
+            async with aclosing(sounds):
+                async for sound in sounds:
+                    yield sound
+        finally:
+            place.leave()
 
     async def _speak(
         self, principal: Principal, request: SpeechRequest, pieces: Sequence[VoicedSentence]
@@ -129,8 +152,22 @@ def find_voiced_sentences(request: SpeechRequest) -> list[VoicedSentence]:
     return require_voices(voice_sentences(sentences, request.voices, language))
 
 
-async def _prepend(first: bytes, rest: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
+async def _begin(spoken: AsyncGenerator[bytes, None], request: SpeechRequest) -> SpokenStream:
+    """Wait for the first piece, so that its fault can be told; for that of a file not too long."""
+    first = asyncio.ensure_future(anext(spoken, b""))
+    try:
+        await asyncio.wait([first], timeout=FIRST_PIECE_S if request.for_file else None)
+    except asyncio.CancelledError:
+        first.cancel()
+        await asyncio.wait([first])
+        raise
+    if first.done():
+        first.result()
+    return SpokenStream(_go_on(first, spoken), max(1, len(request.text) // 4))
+
+
+async def _go_on(first: asyncio.Future[bytes], rest: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
     async with aclosing(rest):
-        yield first
+        yield await first
         async for data in rest:
             yield data

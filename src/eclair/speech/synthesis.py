@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -25,6 +24,7 @@ from eclair.speech.synthesis_protocol import (
 )
 from eclair.speech.voices import SPOKEN_LANGUAGES, Voice, choose_voice
 from eclair.text.language import language_names
+from eclair.util.cpu import available_cores
 
 SENTENCE_TIMEOUT_S = 2.0 * CPU_LIMIT_S
 """Other programs may have the processor too."""
@@ -74,7 +74,7 @@ class SpeechSynthesizer:
         one after the other.
         """
         self.check_ready()
-        threads = 1 if for_file else min(LIVE_THREADS, os.cpu_count() or 1)
+        threads = 1 if for_file else min(LIVE_THREADS, available_cores())
         request = SpeakSentences(str(self._parts.folder), tuple(pieces), speed, form, threads)
         try:
             async with (
@@ -113,7 +113,7 @@ def voice_sentences(
 def check_speed(speed: float) -> None:
     """Raises InvalidInput for a speed that no voice has."""
     if not MIN_SPEED <= speed <= MAX_SPEED:
-        raise InvalidInput(f"The voices speak {MIN_SPEED:g} to {MAX_SPEED:g} times as fast as usual.", param="speed")
+        raise InvalidInput(f"The speed must be between {MIN_SPEED:g} and {MAX_SPEED:g}.", param="speed")
 
 
 def require_voices(pieces: Sequence[SpokenPiece]) -> list[VoicedSentence]:

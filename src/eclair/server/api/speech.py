@@ -17,7 +17,7 @@ from eclair.server.streaming import CLIENT_GONE, BytesStream, unless_disconnecte
 from eclair.speech.speech_request import SpeechRequest
 from eclair.speech.spoken_text import SpokenSentence, SpokenTextReader
 from eclair.speech.synthesis_protocol import MAX_SENTENCE_CHARS, MAX_SPEED, MEDIA_TYPES, MIN_SPEED
-from eclair.speech.voices import VOICES, VoiceKind, choose_voice
+from eclair.speech.voices import VOICES, VoiceKind, choose_voice, find_voice
 from eclair.transfer.export_view import file_name
 
 MAX_TEXT_CHARS = 400_000
@@ -122,7 +122,8 @@ def router(app: App) -> APIRouter:
 
     @api.post("/file", response_class=Response)
     async def make_file(principal: Caller, body: SoundFileBody, request: Request) -> Response:
-        wanted = SpeechRequest(body.text, "mp3", tuple(body.voices), body.speed, body.language, for_file=True)
+        voices = tuple(name for name in body.voices if find_voice(name) is not None)  # one may be of an earlier version
+        wanted = SpeechRequest(body.text, "mp3", voices, body.speed, body.language, for_file=True)
         started = await unless_disconnected(request, app.speaking.start(principal, None, wanted))
         if started is None:
             return CLIENT_GONE
