@@ -68,7 +68,10 @@ def test_what_cannot_be_spoken_says_why_and_leaves_no_file(tmp_path: Path) -> No
     assert (absent.returncode, "eclair speech install speaking" in absent.stderr) == (3, True)
     run = speaker(tmp_path)
     for arguments, told in (
-        ((str(text), "-o", str(tmp_path / "answer.aac")), "end it with .mp3, .opus, .ogg, .flac or .wav."),
+        (
+            (str(text), "-o", str(tmp_path / "answer.aac")),
+            "doesn't end like a sound file's; use .mp3, .opus, .ogg, .flac or .wav.",
+        ),
         ((str(text), "-o", str(sound), "--speed", "9"), "The speed must be between 0.25 and 4."),
         ((str(tmp_path / "none.md"), "-o", str(sound)), "none.md cannot be read: No such file or directory."),
         ((str(latin), "-o", str(sound)), "latin.md is not UTF-8 (byte 10); convert it first."),

@@ -33,7 +33,9 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     form = FORMS.get(arguments.output.suffix.lower())
     if form is None:
         *most, last = FORMS
-        raise InvalidInput(f"{arguments.output} is no sound file by its name; end it with {', '.join(most)} or {last}.")
+        raise InvalidInput(
+            f"The name {arguments.output} doesn't end like a sound file's; use {', '.join(most)} or {last}."
+        )
     if arguments.voice is not None:
         check_voice(arguments.voice)
     check_speed(arguments.speed)
@@ -69,7 +71,7 @@ async def _write(
     """Write the sound as it is made; return its length in seconds. The head of a WAV in a pipe has no length."""
     spoken, seconds, size = 0, 0.0, 0
     terminal.status(_progress(spoken, len(sentences), seconds))
-    async with aclosing(synthesizer.speak(sentences, request.speed, request.form)) as sounds:
+    async with aclosing(synthesizer.speak(sentences, request.speed, request.form, for_file=True)) as sounds:
         async for sound in sounds:
             size += file.write(sound.data)
             seconds += sound.seconds
