@@ -25,7 +25,7 @@ import pypdfium2 as pdfium  # pyright: ignore[reportMissingTypeStubs]
 from harness import Goals, Others, median, options, run, shown, table
 
 from eclair.documents.document_parser import Parser
-from eclair.sandbox.host import NICENESS
+from eclair.sandbox.pool import READING_NICENESS
 from eclair.schema.documents import Page, Word
 
 PACKAGES = ("debian-reference-de", "debian-reference-fr", "r-doc-pdf")
@@ -78,7 +78,7 @@ async def peer(name: str, path: Path) -> float:
 
     async def took(code: str) -> float:
         began = time.perf_counter()
-        command = ("nice", "-n", str(NICENESS), sys.executable, "-c", code, str(path))
+        command = ("nice", "-n", str(READING_NICENESS), sys.executable, "-c", code, str(path))
         process = await asyncio.create_subprocess_exec(*command)
         if await process.wait():
             raise SystemExit(f"{name} does not read {path.name}")
