@@ -129,7 +129,7 @@ export class Dictation {
     const words = this.#words;
     this.#sent = this.#microphone.length;
     if (this.#sent === 0) return;
-    words.language = this.#options.language() || words.language; // it can be chosen while one speaks
+    words.chosen = this.#options.language(); // it can be chosen while one speaks
     try {
       await words.update(this.#microphone.recording, signal);
       if (!signal.aborted) this.#options.write(words.text);

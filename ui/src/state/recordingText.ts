@@ -7,22 +7,24 @@ const SETTLED_S = 12;
 
 export class RecordingText {
   text = "";
-  /** The language that was recognized; empty before that. */
-  language: string;
+  /** The language of the words (ISO 639-1); empty before there are any. */
+  language = "";
+  /** The language that is spoken, as chosen; empty where it is to be recognized. */
+  chosen: string;
   readonly #speech: Speech;
   #settled = "";
   #after: number;
 
-  /** The words from `after` seconds on, in a language (ISO 639-1) or, where it is empty, in the one recognized. */
-  constructor(speech: Speech, language: string, after = 0) {
+  /** The words from `after` seconds on. */
+  constructor(speech: Speech, chosen: string, after = 0) {
     this.#speech = speech;
-    this.language = language;
+    this.chosen = chosen;
     this.#after = after;
   }
 
-  /** Recognize a recording that has grown. */
+  /** Recognize a recording that has grown. A language is recognized anew, since a few syllables may mislead. */
   async update(recording: File, signal: AbortSignal): Promise<void> {
-    const said = await this.#speech.dictate(recording, this.language, this.#after, signal);
+    const said = await this.#speech.dictate(recording, this.chosen, this.#after, signal);
     if (signal.aborted) return;
     if (said.language !== null) this.language = said.language;
     const last = said.segments.at(-1);
