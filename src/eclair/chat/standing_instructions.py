@@ -12,6 +12,7 @@ SPOKEN = (
     "Your answer is read aloud. Speak as in a conversation: one to three short sentences, without lists, tables, code, "
     "links or headings."
 )
+"""For a conversation by voice."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,8 @@ class TurnOptions:
 
     `mode` chooses a model, or tells a named model whether to reason. `draws` allows a model that calls tools to
     generate images. With `thorough`, long documents are read in full, however long that takes. A `spoken` answer is
-    short and without lists, since it is read aloud in a conversation by voice. `memory` lets
-    answers of stored conversations use and keep memories. `feeds` are ids of feeds whose newest entries the
+    short and without lists, since it is read aloud in a conversation by voice. `memory` lets answers of stored
+    conversations use and keep memories. `feeds` are ids of feeds whose newest entries the
     answer reads, `allowed_tools` those tools that may change something without asking. Nobody is there for a turn that
     `is_unattended`: what a person allowed beyond one call doesn't count in it. `mcp_servers` has
     ids of servers that are on or off for this turn alone.

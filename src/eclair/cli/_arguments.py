@@ -129,13 +129,7 @@ def _add_asking(command: _Command, answering: _Parser) -> None:
         "--mcp", action="append", metavar="NAME", help="have the model use this MCP server; may be repeated"
     )
 
-    ask.add_argument("--voice", action="store_true", help="ask by voice: record from the microphone until silence")
-    ask.add_argument("--language", metavar="CODE", help="the language spoken with --voice, such as fr; else detected")
-    ask.add_argument("--speak", action="store_true", help="read the answer aloud while it is written")
-    ask.add_argument(
-        "--speak-voice", metavar="NAME", help="the voice of --speak, such as bf_emma; else the language chooses"
-    )
-    ask.add_argument("--speak-speed", type=float, metavar="N", help="the speed of --speak, 0.25 to 4; default 1")
+    _add_voice(ask)
 
     edit = command("edit", "edit a text by an instruction; unchanged parts are not rewritten")
     edit.add_argument("file", type=Path, metavar="FILE", help="the text, or - for standard input")
@@ -190,6 +184,16 @@ def _add_asking(command: _Command, answering: _Parser) -> None:
     _add_budget_options(command("budget", "list, set and remove budgets, which limit what may be used"))
     _add_key_options(command("key", "make, list and revoke keys for programs and other people"))
     add_admin_options(command("admin", "list and change people and groups, or apply a policy file"))
+
+
+def _add_voice(ask: argparse.ArgumentParser) -> None:
+    ask.add_argument("--voice", action="store_true", help="ask by voice: record from the microphone until silence")
+    ask.add_argument("--language", metavar="CODE", help="the language spoken with --voice, such as fr; else detected")
+    ask.add_argument("--speak", action="store_true", help="read the answer aloud while it is written")
+    ask.add_argument(
+        "--speak-voice", metavar="NAME", help="the voice of --speak, such as bf_emma; else the language chooses"
+    )
+    ask.add_argument("--speak-speed", type=float, metavar="N", help="the speed of --speak, 0.25 to 4; default 1")
 
 
 def _local_option() -> _Parser:

@@ -22,7 +22,7 @@ export class RecordingText {
     this.#after = after;
   }
 
-  /** Recognize a recording that has grown. A language is recognized anew, since a few syllables may mislead. */
+  /** Recognize a recording that has grown. Its language is detected each time, since the first syllables may mislead. */
   async update(recording: File, signal: AbortSignal): Promise<void> {
     const said = await this.#speech.dictate(recording, this.chosen, this.#after, signal);
     if (signal.aborted) return;
