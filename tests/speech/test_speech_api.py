@@ -10,12 +10,14 @@ import wave
 from collections.abc import AsyncGenerator
 from pathlib import Path
 
+import numpy as np
 import openai
 import pytest
 import pytest_asyncio
 
 from eclair.settings import Settings
 from eclair.speech.speech_request import MAX_WAITING_FILES
+from eclair.speech.synthesis_protocol import SAMPLE_RATE
 from tests.provenance.test_validator import validate_with_c2pa_ts
 from tests.server.test_provenance import RAW
 from tests.server.test_v1 import client_of
@@ -119,6 +121,29 @@ async def test_an_answers_sentences_have_voices_and_sound(speaking: Server) -> N
     assert (rest["text"], rest["voice"]) == ("And the rest.", "bm_george")
     sound = await speaking.post("/api/speech/sound", {"text": found[0]["text"], "voice": "pico_de", "language": "de"})
     assert (sound.headers["Content-Type"], sound.raw[:3]) == ("audio/mpeg", b"ID3")
+
+
+async def test_speech_begins_at_once_and_pauses_as_its_signs_say(speaking: Server) -> None:
+    async with client_of(speaking) as client:
+        lengths: list[float] = []
+        for text in ("The bread is here", "The bread is here,", "The bread is here."):
+            raw = await client.audio.speech.create(model="tts-1", voice="nova", input=text, response_format="pcm")
+            samples = np.frombuffer(raw.content, "<i2")
+            loud = np.flatnonzero(np.abs(samples) > 0.02 * np.abs(samples).max())
+            assert loud[0] < 0.1 * SAMPLE_RATE
+            lengths.append((len(samples) - loud[-1]) / SAMPLE_RATE)
+    assert lengths[0] < 0.1 < lengths[1] < 0.2 < 0.3 < lengths[2] < 0.45
+
+
+async def test_background_work_waits_for_who_listens(speaking: Server) -> None:
+    idle = speaking.app.idle
+    begun = asyncio.create_task(idle.next_answer())
+    body = {"text": "The bread is here, and the butter too.", "language": "en"}
+    speaks = asyncio.create_task(speaking.post("/api/speech/sound", body))
+    await asyncio.wait_for(begun, 60)
+    assert idle.idle_seconds() == 0
+    assert (await speaks).status == 200
+    assert idle.idle_seconds() > 0
 
 
 async def test_a_long_answer_becomes_one_file_as_it_is_spoken(speaking: Server) -> None:

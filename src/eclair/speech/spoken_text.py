@@ -9,15 +9,17 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass
+from functools import cache
 
-from eclair.speech.written_out import speak_formula
+from eclair.speech.written_out import speak_formula, spoken_words
 from eclair.text.language import identify_language
 from eclair.text.sentences import SentenceSplitter
 
 MAX_CODE_CHARS = 40
 """Longer code within a sentence is left out."""
-MIN_CLAUSE_CHARS = 20
-"""A shorter beginning of a sentence isn't spoken by itself."""
+MIN_PHRASE_CHARS = 15
+"""A shorter beginning of a sentence isn't spoken by itself. What follows has to be twice as long each time, since a
+voice takes about half as long as its sound."""
 
 _HEADING = re.compile(r"\A#{1,6}[ \t]++")
 _IMAGE_OR_LINK = re.compile(r"!?\[([^\[\]\n]*+)\]\([^()\s]*+(?:\([^()\s]*+\)[^()\s]*+)*+(?:[ \t]++\"[^\"\n]*+\")?\)")
@@ -36,7 +38,6 @@ _CELL = re.compile(r"(?<!\\)\|[ \t|]*+")
 _SPACE = re.compile(r"\s++")
 _BEFORE_STOP = re.compile(r" ([.,;:!?])")
 _STOPS = ".,;:!?"
-_CLAUSE_END = re.compile(r"[,;:](?= )")
 _MARKUP = re.compile(r"[\n`$|\[\]()*_<>#~【】\\]")
 _SAID = re.compile(r"[^\W_]")
 _CODE_SIGNS = re.compile(r"[={}();<>|\\$]")
@@ -55,15 +56,17 @@ class SpokenSentence:
 class SpokenTextReader:
     """Cuts streamed Markdown into sentences to speak; `language` is that of the text where a sentence tells none.
 
-    With `early`, the first clause of the first sentence comes by itself, since somebody waits for its sound.
+    With `early`, the first sentence comes phrase by phrase, since somebody waits for its sound.
     """
 
     def __init__(self, language: str | None = None, *, early: bool = False) -> None:
         self._splitter = SentenceSplitter()
         self._text = ""
         self._language = language
-        self._seeks_clause = early
-        self._clause_end = 0
+        self._phrase_end = _phrase_end(language)
+        self._in_first = early
+        self._cut: int = 0
+        self._min_chars = MIN_PHRASE_CHARS
 
     def add(self, delta: str) -> list[SpokenSentence]:
         """Return the sentences that this delta finished."""
@@ -75,16 +78,19 @@ class SpokenTextReader:
         return self._sentences(self._cut_first(self._splitter.finish()))
 
     def _cut_first(self, spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
-        """Cut the first sentence, finished or not, after its first clause."""
-        clauses: list[tuple[int, int]] = []
-        if self._seeks_clause:
-            end = spans[0][1] if spans else len(self._text)
-            cut = find_clause_end(self._text[:end])
-            self._seeks_clause = cut is None and not spans
-            if cut is not None:
-                self._clause_end = cut
-                clauses.append((0, cut))
-        return clauses + [(max(start, self._clause_end), end) for start, end in spans]
+        """Cut the first sentence, finished or not, into phrases."""
+        phrases: list[tuple[int, int]] = []
+        if self._in_first:
+            sentence = self._text[: spans[0][1]] if spans else self._text
+            while (found := self._phrase_end.search(sentence, self._cut + self._min_chars)) is not None:
+                if _MARKUP.search(sentence, 0, found.end()):  # text before the cut could change as more is written
+                    break
+                end = found.end()
+                phrases.append((self._cut, end))
+                self._cut = end
+                self._min_chars *= 2
+            self._in_first = not spans
+        return phrases + [(max(start, self._cut), end) for start, end in spans]
 
     def _sentences(self, spans: list[tuple[int, int]]) -> list[SpokenSentence]:
         found: list[SpokenSentence] = []
@@ -96,20 +102,17 @@ class SpokenTextReader:
                 language = self._language
             text = speak_markdown(markdown, language)
             if _SAID.search(text):
-                if end == self._clause_end:
-                    text = text.rstrip(_STOPS) + markdown[-1]  # so that the voice doesn't fall
+                text += "," * markdown.endswith(",")
                 found.append(SpokenSentence(start, end, text, language))
         return found
 
 
-def find_clause_end(sentence: str) -> int | None:
-    """Return where the first clause of a sentence ends, which may still be written; None if nothing tells.
-
-    Text before it doesn't change as more is written; markup might, so a clause with any isn't cut.
-    """
-    for found in _CLAUSE_END.finditer(sentence, MIN_CLAUSE_CHARS):
-        return None if _MARKUP.search(sentence, 0, found.end()) else found.end()
-    return None
+@cache
+def _phrase_end(language: str | None) -> re.Pattern[str]:
+    """Return where a phrase ends: after a stop within the sentence, or before a word that begins another."""
+    words = spoken_words().get(language or "")
+    begins = "|".join(map(re.escape, words.phrase_beginnings)) if words is not None else ""
+    return re.compile(rf"[,;:](?= )|(?<=\w)(?= (?:{begins}) )" if begins else r"[,;:](?= )", re.IGNORECASE)
 
 
 def read_spoken_text(markdown: str, language: str | None = None) -> list[SpokenSentence]:

@@ -31,8 +31,12 @@ from eclair.speech.written_out import write_out
 MAX_PHONEMES = 500
 """Kokoro takes 510 at once; longer sentences are spoken in parts."""
 STYLE_SIZE = 256
-PAUSE_S = 0.25
-"""Silence between two sentences."""
+LEAD_S = 0.05
+"""Silence before a sentence. The voices leave up to 0.4 s before it and 0.7 s behind it."""
+SENTENCE_PAUSE_S, CLAUSE_PAUSE_S, WORD_PAUSE_S = 0.35, 0.15, 0.05
+"""Silence after a sentence, after a clause, and between two words of a sentence that is spoken in parts."""
+SILENCE = 0.01
+"""Silence is softer than this, of the loudest sample."""
 PICO_PACKAGE = "py_nanotts"
 """Comes with the voices."""
 PICO_RATE = 16_000
@@ -60,11 +64,9 @@ class Speaker:
             sys.path.insert(0, request.folder)
         self._threads = request.threads
         encoder = SoundEncoder(request.form)
-        last = len(request.sentences) - 1
-        for at, sentence in enumerate(request.sentences):
+        for sentence in request.sentences:
             samples = self._samples(sentence, request.speed)
-            if at < last:
-                samples = np.concatenate([samples, np.zeros(int(PAUSE_S / request.speed * SAMPLE_RATE), np.int16)])
+            samples = set_silence(samples, LEAD_S, pause_after(sentence.text) / request.speed)
             data = encoder.add(samples)
             yield SpokenSound(data, len(samples) / SAMPLE_RATE)
         if rest := encoder.finish():
@@ -94,6 +96,24 @@ class Speaker:
             "speed": np.array([speed], dtype=np.float32),
         }
         return _to_samples(self._kokoro.run(None, inputs)[0])
+
+
+def pause_after(text: str) -> float:
+    """Return the seconds of silence after a sentence, or a part of one, as its last sign has them."""
+    last = text.rstrip("\"'”’»)")[-1:]
+    if last == ",":
+        return CLAUSE_PAUSE_S
+    return WORD_PAUSE_S if last.isalnum() else SENTENCE_PAUSE_S
+
+
+def set_silence(samples: Samples, before_s: float, after_s: float) -> Samples:
+    """Have silence of these lengths around sound."""
+    loud = np.flatnonzero(np.abs(samples) > SILENCE * np.abs(samples).max(initial=0))
+    if not len(loud):
+        return samples
+    before, after = int(before_s * SAMPLE_RATE), int(after_s * SAMPLE_RATE)
+    begin, end = max(0, loud[0] - before), min(len(samples), loud[-1] + 1 + after)
+    return np.pad(samples[begin:end], (max(0, before - loud[0]), max(0, loud[-1] + 1 + after - len(samples))))
 
 
 def split_phonemes(phonemes: str) -> list[str]:

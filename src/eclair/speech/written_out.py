@@ -44,7 +44,7 @@ _FORMULA_TOKEN = re.compile(r"\^2(?!\d)|²|[=+\-/<>≤≥≈×&]|[A-Za-zα-ωΑ-
 
 @dataclass(frozen=True, slots=True)
 class SpokenWords:
-    """Words of a language for signs, units and abbreviations."""
+    """Words of a language for signs, units and abbreviations, and those with which a phrase begins."""
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="allow")
 
@@ -56,6 +56,7 @@ class SpokenWords:
     units: Mapping[str, str]
     abbreviations: Mapping[str, str]
     signs: Mapping[str, str] = Field(default_factory=dict[str, str])
+    phrase_beginnings: tuple[str, ...] = ()
 
 
 @cache

@@ -55,7 +55,8 @@ def router(app: App) -> APIRouter:
             path = Path(folder, "sound")
             await _receive(request, path)
             recognizing = app.transcription.transcribe(principal, WHISPER.id, path, NAME, options)
-            transcript = await unless_disconnected(request, recognizing)
+            with app.idle.answering():
+                transcript = await unless_disconnected(request, recognizing)
         if transcript is None:
             return CLIENT_GONE
         segments = [DictatedSegment(start=each.start, end=each.end, text=each.text) for each in transcript.segments]

@@ -115,7 +115,8 @@ def router(app: App) -> APIRouter:
             spoken = await app.speaking.start(principal, None, wanted)
             return b"".join([data async for data in spoken.sounds])
 
-        data = await unless_disconnected(request, speak())
+        with app.idle.answering():
+            data = await unless_disconnected(request, speak())
         if data is None:
             return CLIENT_GONE
         return Response(data, media_type="audio/mpeg", headers=SYNTHETIC)
