@@ -140,7 +140,15 @@ async def test_a_recording_is_dictated_while_it_is_made(listening: Server) -> No
         status, said = await dictate(listening, "language=en", part)
         assert (status, said["language"]) == (200, "en")
         assert word in " ".join(segment["text"] for segment in said["segments"])
-    for query, part, refused in (("language=xx", b"1", 400), ("", b"", 400), ("", b"no sound" * 99, 422)):
+    status, said = await dictate(listening, "likely=fr&likely=xx", data)
+    assert (status, said["language"]) == (200, "en")
+    many = "&".join(["likely=fr"] * 21)
+    for query, part, refused in (
+        ("language=xx", b"1", 400),
+        (many, b"1", 400),
+        ("", b"", 400),
+        ("", b"no sound" * 99, 422),
+    ):
         assert (await dictate(listening, query, part))[0] == refused
 
 

@@ -16,6 +16,9 @@ from eclair.settings import Settings
 from eclair.speech.listening_parts import ListeningParts
 from eclair.speech.recognition import RecognitionOptions, SpeechRecognizer
 from eclair.speech.recognition_protocol import SoundHeard, SoundOpened, SpokenSegment
+from eclair.speech.speaking_parts import SpeakingParts
+from eclair.speech.synthesis import SpeechSynthesizer
+from eclair.speech.synthesis_protocol import VoicedSentence
 from tests.speech.conftest import SOUNDS, word_errors
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -52,6 +55,28 @@ async def test_speech_is_written_in_its_language(recognizer: SpeechRecognizer, n
     segments = await heard(recognizer, SOUNDS / name, RecognitionOptions(quick=quick))
     text = " ".join(segment.text for segment in segments)
     assert word_errors(SPOKEN[name], text) <= 0.2, text
+    assert {segment.language for segment in segments} == {LANGUAGES[name.partition(".")[0]]}
+
+
+async def test_a_single_word_is_known_where_its_language_is_likely(
+    recognizer: SpeechRecognizer, tmp_path: Path
+) -> None:
+    synthesizer = SpeechSynthesizer(SpeakingParts(Settings().data_dir))
+    for number, (language, voice, word) in enumerate(
+        [("fr", "ff_siwis", "Oui."), ("it", "if_sara", "Domani."), ("en", "af_heart", "Yes.")]
+    ):
+        path = tmp_path / f"{number}.wav"
+        sentence = VoicedSentence(word, language, voice, "kokoro")
+        path.write_bytes(b"".join([sound.data async for sound in synthesizer.speak([sentence])]))
+        for likely in ((language, "en"), ("en", language, "xx", "ga")):
+            [segment] = await heard(recognizer, path, RecognitionOptions(quick=True, likely=likely))
+            assert (segment.language, segment.text.rstrip(".")) == (language, word.rstrip("."))
+    await synthesizer.close()
+
+
+@pytest.mark.parametrize("name", SPOKEN)
+async def test_a_sentence_is_known_where_another_language_is_likely(recognizer: SpeechRecognizer, name: str) -> None:
+    segments = await heard(recognizer, SOUNDS / name, RecognitionOptions(quick=True, likely=("pl", "ja")))
     assert {segment.language for segment in segments} == {LANGUAGES[name.partition(".")[0]]}
 
 

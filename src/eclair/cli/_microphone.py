@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import locale
 import os
 import shutil
 import sys
@@ -55,7 +56,7 @@ async def hear_question(settings: Settings, language: str | None, terminal: Term
             path = Path(folder, "question.wav")
             await _record(path, VoiceActivity(parts.voice_network), terminal)
             terminal.status("Writing it down…")
-            options = RecognitionOptions(language)
+            options = RecognitionOptions(language, likely=(_system_language(),))
             async with contextlib.aclosing(recognizer.recognize(path, NAME, options)) as results:
                 said = [result.text.strip() async for result in results if isinstance(result, SpokenSegment)]
     finally:
@@ -66,6 +67,11 @@ async def hear_question(settings: Settings, language: str | None, terminal: Term
         raise InvalidInput("Nobody was heard speaking; check that the microphone isn't muted, and speak up.")
     terminal.aside(f"“{text}”")
     return text
+
+
+def _system_language() -> str:
+    """Return the language of the person's locale (ISO 639-1), which says nothing where there is none."""
+    return (locale.getlocale()[0] or "").partition("_")[0]
 
 
 async def _record(path: Path, activity: VoiceActivity, terminal: Terminal) -> None:

@@ -53,6 +53,7 @@ class RecognitionOptions:
     in_background: bool = False
     max_s: float = MAX_SOUND_S
     after_s: float = 0.0
+    likely: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +195,7 @@ class SpeechRecognizer:
             quick=options.quick,
             in_background=options.in_background,
             after_s=options.after_s,
+            likely=options.likely,
         )
         pool = self._background if options.in_background else self._waited_for
         try:

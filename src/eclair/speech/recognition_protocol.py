@@ -21,7 +21,7 @@ class RecognizeSpeech:
     """Recognize the speech in a file that people call `name`.
 
     `packages` and `model` are the folders of the libraries and the weights. Without `language` (ISO 639-1) it is
-    detected, and again for each stretch of speech. What was heard up to
+    detected for each stretch of speech; `likely` are languages that the speaker probably speaks. What was heard up to
     `after_s` is left out. `prompt` has words that are likely. With `words` each has its time;
     a `quick` reading is a little less careful. What is longer than `max_s` is refused.
     """
@@ -40,6 +40,7 @@ class RecognizeSpeech:
     quick: bool = False
     in_background: bool = False
     after_s: float = 0.0
+    likely: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,6 +41,8 @@ MIN_WINDOW_S = 15.0
 WINDOW_END_S = 3.0
 """Silence that a quick reading has after the speech."""
 FRAMES_PER_S = 100
+UNLIKELY = 0.05
+"""The probability of a language that isn't likely, as part of the one that it would have otherwise."""
 BROKEN_LETTER = "\ufffd"
 """Half a letter, where the model was cut off."""
 
@@ -62,14 +64,12 @@ def recognize(request: RecognizeSpeech) -> Iterator[RecognitionResult]:
     yield SoundOpened(duration_s)
     model = _model(request)
     model.encode.is_quick = request.quick
-    language = request.language
     samples = _without_beginning(samples, round(request.after_s * SAMPLE_RATE))
     is_idle = False
     for offset_s, stretch in SpeechCutter(VoiceActivity(Path(request.packages, VOICE_NETWORK))).cut(samples):
         start_s = offset_s + request.after_s
         if len(stretch):
-            segments, language = _read(model, stretch, request, language)
-            yield from (_moved(segment, start_s) for segment in segments)
+            yield from (_moved(segment, start_s) for segment in _read(model, stretch, request))
         yield SoundHeard(start_s + len(stretch) / SAMPLE_RATE)
         if request.in_background and not is_idle and offset_s > PROMPT_S:
             is_idle = True
@@ -139,15 +139,14 @@ def _is_same(features: Any, before: Any) -> bool:
     return is_as_long and bool((features[:, :frames] == before[:, :frames]).all())
 
 
-def _read(model: Any, stretch: Any, request: RecognizeSpeech, language: str | None) -> tuple[list[SpokenSegment], str]:
-    """Read a stretch of speech; return its segments, and the language. Raises Rejected."""
+def _read(model: Any, stretch: Any, request: RecognizeSpeech) -> list[SpokenSegment]:
+    """Read a stretch of speech. Raises Rejected."""
     temperatures = TEMPERATURES if request.temperature is None else (request.temperature,)
+    language = request.language or _detect_language(model, stretch, request.likely)
     try:
         found, about = model.transcribe(
             stretch,
             language=language,
-            # A language that was only detected is detected again, by the encoding that is made anyway.
-            multilingual=request.language is None and language is not None,
             task=request.task,
             temperature=temperatures[:1] if request.quick else temperatures,
             initial_prompt=request.prompt or None,
@@ -158,7 +157,15 @@ def _read(model: Any, stretch: Any, request: RecognizeSpeech, language: str | No
     except ValueError as error:
         raise Rejected(f"The language {request.language} is none that Whisper knows.") from error
     segments = [_segment(segment, about.language) for segment in found]
-    return [segment for segment in segments if segment.text], about.language
+    return [segment for segment in segments if segment.text]
+
+
+def _detect_language(model: Any, stretch: Any, likely: tuple[str, ...]) -> str:
+    """Return the language that is spoken; a single word is often taken for one of another unless some are `likely`."""
+    detected, _, found = model.detect_language(stretch)
+    if not likely:
+        return detected
+    return max(found, key=lambda each: each[1] * (1.0 if each[0] in likely else UNLIKELY))[0]
 
 
 def _segment(segment: Any, language: str) -> SpokenSegment:

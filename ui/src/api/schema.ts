@@ -7547,6 +7547,7 @@ export interface paths {
                 readonly query?: {
                     readonly language?: string | null;
                     readonly after?: number;
+                    readonly likely?: readonly string[];
                 };
                 readonly header?: never;
                 readonly path?: never;

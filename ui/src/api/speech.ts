@@ -9,6 +9,14 @@ export type SpeechParts = Reply<"/api/speech/parts", "get">;
 /** The words recognized in a recording so far. */
 export type DictatedText = Reply<"/api/speech/dictation", "post">;
 
+/** The languages (ISO 639-1) that a person may speak. */
+export interface SpokenLanguages {
+  /** The one that is spoken, as chosen; empty where it is to be recognized. */
+  readonly chosen: string;
+  /** Those that the person probably speaks, which tells a single word better. */
+  readonly likely: readonly string[];
+}
+
 /** The voices, and whether they are installed. */
 export type Voices = Reply<"/api/speech/voices", "get">;
 
@@ -43,9 +51,10 @@ export class Speech extends Resource {
     return this.client.call("PUT", "/api/speech/recognizers", { transcriber });
   }
 
-  /** Recognizes a recording, finished or not, from `after` seconds on. Without a language, it is detected. */
-  dictate(recording: File, language: string, after: number, signal: AbortSignal): Promise<DictatedText> {
-    const query = new URLSearchParams({ after: String(after), ...(language !== "" && { language }) });
+  /** Recognizes a recording, finished or not, from `after` seconds on. */
+  dictate(recording: File, { chosen, likely }: SpokenLanguages, after: number, signal: AbortSignal): Promise<DictatedText> {
+    const query = new URLSearchParams({ after: String(after), ...(chosen !== "" && { language: chosen }) });
+    for (const language of likely) query.append("likely", language);
     return this.client.upload(`/api/speech/dictation?${query}`, recording, () => undefined, signal);
   }
 

@@ -1,6 +1,6 @@
 // Dictation: the microphone's sound is sent while one speaks, and what was said comes back as text. Nothing is kept.
 
-import type { Speech } from "../api/speech.ts";
+import type { Speech, SpokenLanguages } from "../api/speech.ts";
 import { type ErrorReport, toReport } from "../lib/errors.ts";
 import { Microphone, type MicrophoneProblem } from "./microphone.svelte.ts";
 import { RecordingText } from "./recordingText.ts";
@@ -15,8 +15,8 @@ export type DictationProblem = MicrophoneProblem | "nothing" | "missing" | { rea
 
 interface DictationOptions {
   readonly speech: Speech;
-  /** The language that is spoken now (ISO 639-1); empty where it is to be recognized. */
-  language(): string;
+  /** The languages that may be spoken now. */
+  languages(): SpokenLanguages;
   /** Shows the words so far; an empty text takes them away. */
   write(text: string): void;
   /** Called when a dictation has ended, whatever the reason. */
@@ -37,7 +37,7 @@ export class Dictation {
 
   constructor(options: DictationOptions) {
     this.#options = options;
-    this.#words = new RecordingText(options.speech, "");
+    this.#words = new RecordingText(options.speech, options.languages());
     this.#microphone = new Microphone({
       sliceMs: SLICE_MS,
       onslice: () => {
@@ -61,7 +61,7 @@ export class Dictation {
     if (this.active) return;
     this.problem = null;
     this.#abort = new AbortController();
-    this.#words = new RecordingText(this.#options.speech, this.#options.language());
+    this.#words = new RecordingText(this.#options.speech, this.#options.languages());
     this.#sent = 0;
     this.phase = "opening";
     try {
@@ -129,7 +129,7 @@ export class Dictation {
     const words = this.#words;
     this.#sent = this.#microphone.length;
     if (this.#sent === 0) return;
-    words.chosen = this.#options.language(); // it can be chosen while one speaks
+    words.languages = this.#options.languages(); // one can be chosen while one speaks
     try {
       await words.update(this.#microphone.recording, signal);
       if (!signal.aborted) this.#options.write(words.text);

@@ -8,9 +8,11 @@ import { t } from "../lib/i18n/translate.ts";
 import { readStored, writeStored } from "../lib/storage.ts";
 import { type Appearance, APPEARANCE, appearanceOf } from "../lib/appearance.ts";
 import type { PreferenceValues, StoredPreferences } from "../api/preferences.ts";
+import type { SpokenLanguages } from "../api/speech.ts";
 
 const MIRROR = "eclair.preferences";
 const SAVE_DELAY_MS = 400;
+const MAX_LIKELY_LANGUAGES = 10;
 
 /** How fast answers can be read aloud; 1 is as fast as a person reads. */
 export const SPEECH_SPEEDS = [0.75, 1, 1.25, 1.5, 1.75, 2] as const;
@@ -52,6 +54,11 @@ export class Preferences {
 
   readonly now: PreferenceValues = $derived({ ...this.#kept, ...this.#unsent });
   readonly language = $derived(chooseLanguage(this.now.language, navigator.languages));
+  /** Those that they may speak: the one chosen, or probably those of the page and the browser. */
+  readonly spokenLanguages: SpokenLanguages = $derived({
+    chosen: this.now.speech_language ?? "",
+    likely: [...new Set([this.language, ...navigator.languages].map((tag) => tag.replace(/-.*/, "").toLowerCase()))].slice(0, MAX_LIKELY_LANGUAGES),
+  });
 
   readonly #api: Api;
   #timer: ReturnType<typeof setTimeout> | undefined;

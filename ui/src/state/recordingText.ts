@@ -1,6 +1,6 @@
 // The words of a recording that is still being made. Words that have settled aren't recognized again.
 
-import type { Speech } from "../api/speech.ts";
+import type { Speech, SpokenLanguages } from "../api/speech.ts";
 
 /** Words older than this, in seconds, aren't recognized again. */
 const SETTLED_S = 12;
@@ -9,22 +9,21 @@ export class RecordingText {
   text = "";
   /** The language of the words (ISO 639-1); empty before there are any. */
   language = "";
-  /** The language that is spoken, as chosen; empty where it is to be recognized. */
-  chosen: string;
+  languages: SpokenLanguages;
   readonly #speech: Speech;
   #settled = "";
   #after: number;
 
   /** The words from `after` seconds on. */
-  constructor(speech: Speech, chosen: string, after = 0) {
+  constructor(speech: Speech, languages: SpokenLanguages, after = 0) {
     this.#speech = speech;
-    this.chosen = chosen;
+    this.languages = languages;
     this.#after = after;
   }
 
   /** Recognize a recording that has grown. Its language is detected each time, since the first syllables may mislead. */
   async update(recording: File, signal: AbortSignal): Promise<void> {
-    const said = await this.#speech.dictate(recording, this.chosen, this.#after, signal);
+    const said = await this.#speech.dictate(recording, this.languages, this.#after, signal);
     if (signal.aborted) return;
     if (said.language !== null) this.language = said.language;
     const last = said.segments.at(-1);

@@ -2,7 +2,7 @@
 // again. Who speaks meanwhile interrupts it. Nothing of the sound is kept.
 
 import { untrack } from "svelte";
-import type { Speech } from "../api/speech.ts";
+import type { Speech, SpokenLanguages } from "../api/speech.ts";
 import { answerEnding } from "../lib/answer.ts";
 import { type ErrorReport, toReport } from "../lib/errors.ts";
 import type { Conversation } from "./conversation.svelte.ts";
@@ -67,7 +67,7 @@ export class VoiceConversation {
   /** The answer before the one to the last words. */
   #previous: string | null = null;
   #isSent = false;
-  /** The language of the last words. */
+  /** The language of the last words; empty before there are any. */
   #language = "";
 
   constructor(options: VoiceOptions) {
@@ -171,7 +171,7 @@ export class VoiceConversation {
 
   /** Somebody has spoken for some milliseconds: take the words, and be silent meanwhile. */
   #begin(forMs: number): void {
-    const { speech, readAloud, preferences } = this.#options;
+    const { speech, readAloud } = this.#options;
     if (this.phase !== "listening") {
       this.#isInterrupting = true;
       readAloud.pause();
@@ -179,7 +179,7 @@ export class VoiceConversation {
     const before = Math.max(0, this.#microphone.seconds - forMs / 1000 - LEAD_S);
     const after = this.#isInterrupting || before > MAX_SILENCE_S ? before : 0;
     this.#hearing = new AbortController();
-    this.#words = new RecordingText(speech, preferences.now.speech_language ?? "", after);
+    this.#words = new RecordingText(speech, this.#languages, after);
     this.#heardUntil = this.#restUntil = 0;
     this.#before = this.#options.conversation.draft;
     this.phase = "listening";
@@ -283,6 +283,12 @@ export class VoiceConversation {
     if (problem === "missing") return this.#fail("speaking");
     if (problem !== null && "report" in problem) return this.#fail(problem);
     this.#listen();
+  }
+
+  /** The languages that may be spoken, of which the last one is likely. */
+  get #languages(): SpokenLanguages {
+    const { chosen, likely } = this.#options.preferences.spokenLanguages;
+    return { chosen, likely: this.#language === "" ? likely : [...likely, this.#language] };
   }
 
   /** Nothing is being written, read or sent. */

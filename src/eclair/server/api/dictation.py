@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from starlette.responses import Response
 
 from eclair.app import App
@@ -20,7 +20,10 @@ from eclair.speech.transcription import WHISPER
 
 MAX_RECORDING_BYTES = 32 << 20
 MAX_RECORDING_S = 1800.0
+MAX_LIKELY_LANGUAGES = 20
 NAME = "The recording"
+
+LikelyLanguage = Annotated[str, Field(max_length=20)]
 
 
 class DictatedSegment(BaseModel):
@@ -47,10 +50,11 @@ def router(app: App) -> APIRouter:
         request: Request,
         language: Annotated[str | None, Query(max_length=10)] = None,
         after: Annotated[float, Query(ge=0, le=MAX_RECORDING_S)] = 0.0,
+        likely: Annotated[list[LikelyLanguage], Query(max_length=MAX_LIKELY_LANGUAGES)] = [],  # noqa: B006
     ) -> Dictation | Response:
         if language is not None and language not in LANGUAGES:
             raise InvalidInput(f"{language} is no language that is recognized; choose another.", param="language")
-        options = RecognitionOptions(language, quick=True, after_s=after, max_s=MAX_RECORDING_S)
+        options = RecognitionOptions(language, quick=True, after_s=after, max_s=MAX_RECORDING_S, likely=tuple(likely))
         with tempfile.TemporaryDirectory(prefix="eclair-sound-") as folder:
             path = Path(folder, "sound")
             await _receive(request, path)
