@@ -10,6 +10,7 @@ import io
 import os
 import platform
 import signal
+import socket
 import sys
 import threading
 import time
@@ -45,7 +46,7 @@ from eclair.schema.events import (
 from eclair.schema.messages import Conversation, Message, Part
 from eclair.schema.principal import LOCAL_PRINCIPAL, Principal
 from eclair.server.app import create_app
-from eclair.server.http_server import server_config
+from eclair.server.http_server import SHUTDOWN_TIMEOUT_S, server_config
 from eclair.server.owner_session import OwnerSession
 from eclair.server.serve import serve
 from eclair.server.settings_reload import SettingsSource
@@ -191,7 +192,8 @@ class UnsignalledServer(uvicorn.Server):
 
 
 class _Uvicorn(UnsignalledServer):
-    """Ends when it is told to rather than at its next tick."""
+    """Ends when it is told to rather than at its next tick, and when its connections have rather than a tenth of a
+    second later."""
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
@@ -202,6 +204,18 @@ class _Uvicorn(UnsignalledServer):
         await self.on_tick(0)
         self.ready.set()
         await self.end.wait()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        for server in self.servers:
+            server.close()
+        for connection in list(self.server_state.connections):
+            connection.shutdown()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(SHUTDOWN_TIMEOUT_S):
+                while self.server_state.connections or self.server_state.tasks:
+                    await asyncio.sleep(0.001)
+        for task in self.server_state.tasks:
+            task.cancel()
 
 
 def lay_database(folder: Path) -> None:
