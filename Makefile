@@ -53,10 +53,14 @@ quick: $(VENV)/.dev models s3-server ## Formatting, lint, and the fast tests: no
 	@$(VENV)/bin/ruff format --check
 	@$(VENV)/bin/ruff check
 	@$(VENV)/bin/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder $(QUICK) $(ARGS)
-QUICK := tests/test_advisories.py tests/test_dependencies.py tests/test_docs.py tests/test_layers.py tests/test_names.py tests/test_settings.py $(addprefix tests/,chat citations generation llm/test_registry.py \
+QUICK = $(CHECKS) tests/test_settings.py $(addprefix tests/,chat citations generation llm/test_registry.py \
 	llm/test_openai.py llm/test_scripted.py models network sandbox schema storage text transfer util)
 
-check: types page ## Formatting, lint, types, generated files, layers, names, dependencies, advisories, docs
+check: static ## Formatting, lint, types, generated files, layers, names, dependencies, advisories, docs
+	@$(VENV)/bin/python -m pytest -q $(CHECKS)
+CHECKS := tests/test_advisories.py tests/test_dependencies.py tests/test_docs.py tests/test_layers.py tests/test_names.py
+
+static: types page # what of `make check` is no test
 	@$(VENV)/bin/ruff format --check
 	@$(VENV)/bin/ruff check
 	@$(VENV)/bin/python -m eclair.server.typescript | diff - ui/src/api/events.ts
@@ -64,7 +68,6 @@ check: types page ## Formatting, lint, types, generated files, layers, names, de
 	@$(BUILD)/bin/python hatch_build.py keys | diff - ui/src/lib/i18n/keys.ts
 	@$(VENV)/bin/python -m eclair.storage.sqlite.schema_script | diff - src/eclair/storage/sqlite/schema.sql
 	@$(VENV)/bin/python release/licenses.py | diff - release/licenses.json
-	@$(VENV)/bin/python -m pytest -q tests/test_advisories.py tests/test_dependencies.py tests/test_docs.py tests/test_layers.py tests/test_names.py
 	@$(VENV)/bin/python docs/map.py --check
 	@$(VENV)/bin/eclair config --markdown | diff - docs/configuration.md
 	@$(VENV)/bin/eclair models --markdown | diff - <(sed '1,/^<!-- written by .eclair models/d; /^<!-- end/,$$d' docs/engines.md)
@@ -198,4 +201,4 @@ $(VENV)/.app: $(VENV)/.runtime $(BUILD)/.ready pyproject.toml hatch_build.py $(U
 		$(BUILD)/wheel/*.whl
 	@touch $@
 
-.PHONY: help run diffusers mcp-servers s3-server test quick map generate check types page format fuzz bench lock audit wheel image clean models data-tools speech collected chromium compiler directory
+.PHONY: help run diffusers mcp-servers s3-server test quick map generate check static types page format fuzz bench lock audit wheel image clean models data-tools speech collected chromium compiler directory
