@@ -212,7 +212,7 @@ class _Uvicorn(UnsignalledServer):
             connection.shutdown()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(SHUTDOWN_TIMEOUT_S):
-                while self.server_state.connections or self.server_state.tasks:
+                while self.server_state.connections or self.server_state.tasks:  # noqa: ASYNC110 (no event tells)
                     await asyncio.sleep(0.001)
         for task in self.server_state.tasks:
             task.cancel()
