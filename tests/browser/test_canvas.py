@@ -168,38 +168,6 @@ def test_a_temporary_chat_says_why_it_has_no_canvas(page: Page) -> None:
     expect(page.get_by_text("Canvases aren’t available in a temporary chat").filter(visible=True).first).to_be_visible()
 
 
-def test_a_text_is_formatted_by_toolbar_and_keys(page: Page) -> None:
-    begin(page, "Text")
-    bar = pane(page).get_by_role("toolbar", name="Formatting")
-    bold = bar.get_by_role("button", name="Bold")
-    field(page).click()
-    page.keyboard.type("bread")
-    page.keyboard.press("ControlOrMeta+a")
-    expect(bold).to_have_attribute("aria-pressed", "false")
-    page.keyboard.press("ControlOrMeta+b")
-    expect(field(page)).to_have_text("**bread**")
-    expect(bold).to_have_attribute("aria-pressed", "true")
-    bar.get_by_role("button", name="Bulleted list").click()
-    expect(field(page)).to_have_text("- **bread**")
-    for before in ("**bread**", "bread"):
-        page.keyboard.press("ControlOrMeta+z")
-        expect(field(page)).to_have_text(before)
-    expect(bar.locator("[tabindex='0']")).to_have_count(1)
-    bold.focus()
-    page.keyboard.press("ArrowRight")
-    expect(bar.get_by_role("button", name="Italic")).to_be_focused()
-    page.keyboard.press("Enter")
-    expect(field(page)).to_be_focused()
-    expect(field(page)).to_have_text("*bread*")
-    page.keyboard.press("ControlOrMeta+a")
-    page.keyboard.press("ControlOrMeta+k")
-    page.keyboard.type("https://a.eu")
-    expect(field(page)).to_have_text("[*bread*](https://a.eu)")
-    expect(page.get_by_role("dialog")).to_have_count(0)
-    pane(page).get_by_role("combobox", name="Kind").select_option("Python")
-    expect(bar).to_have_count(0)
-
-
 def test_a_model_changes_the_text_as_a_diff_that_is_accepted_or_undone(page: Page) -> None:
     open_block(page, LETTER)
     change(page, "[5] the bread is ready.")

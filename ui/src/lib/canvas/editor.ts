@@ -1,17 +1,14 @@
-// The editor of canvases: CodeMirror in a shadow root, whose own styles our policy leaves alone.
+// The editor of canvases for text as it is written: CodeMirror in a shadow root, whose own styles our policy leaves alone.
 
 import { defaultKeymap, history, historyKeymap, indentWithTab } from "@codemirror/commands";
-import { bracketMatching, indentOnInput, syntaxHighlighting, syntaxTree } from "@codemirror/language";
+import { bracketMatching, indentOnInput, syntaxHighlighting } from "@codemirror/language";
 import { unifiedMergeView } from "@codemirror/merge";
 import { highlightSelectionMatches, search, searchKeymap } from "@codemirror/search";
 import { Annotation, Compartment, EditorSelection, EditorState, type Extension } from "@codemirror/state";
 import { drawSelection, EditorView, highlightActiveLine, keymap, lineNumbers } from "@codemirror/view";
-import type { Format } from "./formats.ts";
-import { formatKeymap, formatsAt, toggleFormat } from "./formatting.ts";
 import { grammarOf } from "./grammars.ts";
-import { isMarkdown, isProse } from "./languages.ts";
-import { livePreview } from "./livePreview.ts";
-import { difference, type TextRange } from "./patches.ts";
+import { isProse } from "./languages.ts";
+import { difference, type Selected } from "./patches.ts";
 import { codeColors, editorTheme, proseColors } from "./theme.ts";
 
 export interface EditorOptions {
@@ -19,11 +16,9 @@ export interface EditorOptions {
   /** The name of the text field, for screen readers. */
   readonly label: string;
   onInput(text: string): void;
-  /** The selected range, and where it ends on the screen; null where nothing is selected. */
-  onSelect(selected: (TextRange & { readonly top: number; readonly left: number }) | null): void;
+  /** Null where nothing is selected. */
+  onSelect(selected: Selected | null): void;
   onSave(): void;
-  /** The formats at the cursor of Markdown, or of all that is selected. */
-  onFormats(formats: ReadonlySet<Format>): void;
 }
 
 /** Marks changes that come from elsewhere than the keyboard. */
@@ -37,14 +32,12 @@ export class CanvasEditor {
   readonly #comparison = new Compartment();
   #compared: string | null = null;
 
-  constructor(host: HTMLElement, text: string, { language, label, onInput, onSelect, onSave, onFormats }: EditorOptions) {
+  constructor(host: HTMLElement, text: string, { language, label, onInput, onSelect, onSave }: EditorOptions) {
     const root = host.shadowRoot ?? host.attachShadow({ mode: "open" });
     root.replaceChildren();
     const report = EditorView.updateListener.of((update) => {
       if (update.docChanged && !update.transactions.some((change) => change.annotation(fromElsewhere))) onInput(update.state.doc.toString());
       if (update.selectionSet || update.docChanged || update.focusChanged) onSelect(this.#selected());
-      if (!isMarkdown(language) || update.state.readOnly) return;
-      if (update.selectionSet || update.docChanged || syntaxTree(update.startState) !== syntaxTree(update.state)) onFormats(formatsAt(update.state));
     });
     const save = { key: "Mod-s", preventDefault: true, run: () => (onSave(), true) };
     const extensions: Extension[] = [
@@ -54,7 +47,7 @@ export class CanvasEditor {
       indentOnInput(),
       search({ top: true }),
       EditorState.allowMultipleSelections.of(true),
-      keymap.of([save, ...(isMarkdown(language) ? formatKeymap : []), ...searchKeymap, ...historyKeymap, ...defaultKeymap, ...(isProse(language) ? [] : [indentWithTab])]),
+      keymap.of([save, ...searchKeymap, ...historyKeymap, ...defaultKeymap, ...(isProse(language) ? [] : [indentWithTab])]),
       EditorView.contentAttributes.of({ "aria-label": label, spellcheck: String(isProse(language)), dir: isProse(language) ? "auto" : "ltr" }),
       editorTheme,
       isProse(language) ? [EditorView.lineWrapping, syntaxHighlighting(proseColors), EditorView.editorAttributes.of({ class: "prose" })] : codeExtensions(),
@@ -64,8 +57,7 @@ export class CanvasEditor {
     ];
     this.#view = new EditorView({ parent: root, root, state: EditorState.create({ doc: text, extensions }) });
     void grammarOf(language).then((grammar) => {
-      const shown = isProse(language) && grammar !== null ? [grammar, livePreview] : (grammar ?? []);
-      this.#view.dispatch({ effects: this.#grammar.reconfigure(shown) });
+      this.#view.dispatch({ effects: this.#grammar.reconfigure(grammar ?? []) });
     });
   }
 
@@ -97,12 +89,6 @@ export class CanvasEditor {
     this.#view.focus();
   }
 
-  /** Give the selected text a format, or take it away, and go on writing. */
-  format(format: Format): void {
-    toggleFormat(format)(this.#view);
-    this.#view.focus();
-  }
-
   /** Put the cursor at the end of a range, without selecting it. */
   deselect(): void {
     this.#view.dispatch({ selection: EditorSelection.cursor(this.#view.state.selection.main.to) });
@@ -112,7 +98,7 @@ export class CanvasEditor {
     this.#view.destroy();
   }
 
-  #selected(): (TextRange & { top: number; left: number }) | null {
+  #selected(): Selected | null {
     const { from, to, head } = this.#view.state.selection.main;
     if (from === to) return null;
     const at = this.#view.coordsAtPos(head);

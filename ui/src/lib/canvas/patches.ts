@@ -5,6 +5,12 @@ export interface TextRange {
   readonly to: number;
 }
 
+/** A selected range, and where it ends on the screen. */
+export interface Selected extends TextRange {
+  readonly top: number;
+  readonly left: number;
+}
+
 interface Patch {
   readonly start: number;
   readonly end: number;

@@ -28,13 +28,6 @@ export const editorTheme = EditorView.theme({
   "&.prose .cm-scroller": { fontFamily: "var(--serif)", lineHeight: "1.75" },
   "&.prose .cm-content": { maxWidth: "var(--measure)", margin: "0 auto", padding: "var(--s5) 0 var(--s8)" },
   "&.prose .cm-line": { padding: "0 var(--s5)" },
-  ".cm-h1": { fontSize: "1.6em", fontWeight: "600", lineHeight: "1.35", paddingBlockStart: "0.4em !important" },
-  ".cm-h2": { fontSize: "1.3em", fontWeight: "600", lineHeight: "1.4", paddingBlockStart: "0.5em !important" },
-  ".cm-h3": { fontSize: "1.1em", fontWeight: "600", paddingBlockStart: "0.4em !important" },
-  "&.prose .cm-quote": { marginInlineStart: "var(--s5)", paddingInlineStart: "var(--s3)", borderInlineStart: "2px solid var(--bolt)", color: "var(--ink-soft)" },
-  ".cm-bullet": { fontSize: "0", letterSpacing: "0" },
-  ".cm-bullet::before": { content: '"•"', fontSize: "var(--t-body)", color: "var(--ink-quiet)" },
-  "&.prose .cm-fence": { fontFamily: "var(--mono)", fontSize: "0.85em", lineHeight: "1.6", backgroundColor: "var(--code)" },
   // comparison
   ".cm-deletedChunk": { backgroundColor: "var(--danger-soft)", padding: "0 var(--s4)" },
   "&.prose .cm-deletedChunk": { padding: "0 var(--s5)" },
@@ -55,6 +48,7 @@ export const codeColors = HighlightStyle.define([
 ]);
 
 export const proseColors = HighlightStyle.define([
+  { tag: tags.heading, fontWeight: "600" },
   { tag: tags.strong, fontWeight: "700" },
   { tag: tags.emphasis, fontStyle: "italic" },
   { tag: tags.strikethrough, textDecoration: "line-through" },

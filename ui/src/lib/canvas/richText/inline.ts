@@ -1,0 +1,352 @@
+// Writes words with their marks as Markdown. Of several ways to write them the plainest is taken that reads back as the
+// same words: without any escapes, with those of one kind, with all.
+
+import type { Mark, Node } from "prosemirror-model";
+import type { Links } from "../../markdown/render.ts";
+import { parse } from "./parse.ts";
+import { schema } from "./schema.ts";
+
+/** A position whose place in the Markdown is wanted: the sign stands there in what is written. */
+export interface Point {
+  readonly at: number;
+  readonly sign: string;
+  readonly end: boolean;
+}
+
+export interface Context {
+  readonly links: Links;
+  readonly points: readonly Point[];
+}
+
+/** The kind of text block that the words are in. */
+export type Place = "paragraph" | "heading" | "cell";
+
+/** Words of the same marks, a line break or an image. `at` is their place in the document. */
+interface Piece {
+  readonly node: Node;
+  readonly text: string | null;
+  readonly marks: readonly Mark[];
+  readonly at: number;
+}
+
+interface Way {
+  /** Which characters get a backslash. */
+  readonly escaped: string;
+  /** Those at the beginning of a line as well. */
+  readonly starts: boolean;
+  /** Characters by their numbers rather than with a backslash. */
+  readonly numbered: boolean;
+  readonly em: "*" | "_";
+  /** What can't stand at the edge of a mark, and is put outside. */
+  readonly edge: RegExp;
+  /** The words without their marks, where nothing else reads back. */
+  readonly bare: boolean;
+}
+
+const BREAK = /^\s$/u;
+const BREAK_OR_SIGN = /^[\s\p{P}\p{S}]$/u;
+const KINDS = ["*", "_", "~", "`", "<", "&", "]", "!", "$", "#", "|", "\u00a0"] as const;
+const ALL = `\\>${KINDS.join("")}`;
+const NUMBERED = `${ALL}[():./@+-=^{}"'`;
+const LINE_START = /^(?:[#>+=~:-]|\d{1,9}(?=[.)]))/;
+/** Marks whose delimiters can't stand beside a space. */
+const FLANKING: readonly string[] = ["strong", "em", "strike"];
+const ADDRESS = /^(?:https?:\/\/[^\s<>]+|[\w.+-]+@[\w-]+(?:\.[\w-]+)+)$/;
+const MAX_WAYS_CHARS = 20_000;
+const MAX_REDUCED_CHARS = 2000;
+
+/** The Markdown of the words in a block whose content begins at `at`. */
+export function inlineText(block: Node, place: Place, at: number, context: Context): string {
+  if (block.content.size === 0) return "";
+  const way = wayOf(block, place, context.links);
+  return write(pieces(block, at, way.edge), way, place, context.points);
+}
+
+const ways = new WeakMap<Node, Way>();
+
+function wayOf(block: Node, place: Place, links: Links): Way {
+  const known = ways.get(block);
+  if (known !== undefined) return known;
+  const wanted = meaning(block);
+  const isRead = (way: Way) => reads(write(pieces(block, 0, way.edge), way, place, []), place, links, way.edge === BREAK ? wanted : meaning(block, way.edge));
+  const text = block.textContent;
+  const last: Way = { escaped: NUMBERED, starts: true, numbered: true, em: "*", edge: BREAK, bare: true };
+  const found = text.length > MAX_WAYS_CHARS ? last : reduced(candidatesFor(text).find(isRead) ?? last, text, isRead);
+  ways.set(block, found);
+  return found;
+}
+
+/** The same with as few escapes as it takes. */
+function reduced(way: Way, text: string, isRead: (way: Way) => boolean): Way {
+  if (way.escaped !== ALL || text.length > MAX_REDUCED_CHARS) return way;
+  return [">", "\\", ...KINDS].reduce((least, kind) => {
+    const less = { ...least, escaped: least.escaped.replace(kind, "") };
+    return !text.includes(kind) || isRead(less) ? less : least;
+  }, way);
+}
+
+function* variations(text: string): Generator<{ escaped: string; starts: boolean; numbered: boolean }> {
+  const kinds = KINDS.filter((kind) => [...kind].some((character) => text.includes(character)));
+  const slash = text.includes("\\") ? "\\" : "";
+  for (const starts of [false, true]) {
+    yield { escaped: "", starts, numbered: false };
+    if (slash !== "") yield { escaped: slash, starts, numbered: false };
+    for (const kind of kinds) yield { escaped: slash + kind, starts, numbered: false };
+  }
+  yield { escaped: ALL, starts: true, numbered: false };
+  yield { escaped: NUMBERED, starts: true, numbered: true };
+}
+
+function candidatesFor(text: string): Way[] {
+  const plain = [...variations(text)];
+  const edges = [BREAK, BREAK_OR_SIGN] as const;
+  return edges.flatMap((edge) => (["*", "_"] as const).flatMap((em) => plain.map((each) => ({ ...each, em, edge, bare: false }))));
+}
+
+/** True where the Markdown is read as these words. */
+function reads(text: string, place: Place, links: Links, wanted: string): boolean {
+  if (text === "") return wanted === "";
+  const whole = place === "heading" ? `# ${text}` : place === "cell" ? `| ${text} |\n| --- |` : text;
+  const { blocks } = parse(whole, links);
+  const [{ node } = { node: null }] = blocks;
+  if (node === null || blocks.length !== 1) return false;
+  const { nodes } = schema;
+  if (place === "cell") return node.type === nodes.table && node.firstChild?.childCount === 1 && meaning(node.firstChild.child(0)) === wanted;
+  return node.type === (place === "heading" ? nodes.heading : nodes.paragraph) && meaning(node) === wanted;
+}
+
+/** The words of a block, for comparison: as Markdown can hold it, and addresses that are their own text as bare text. */
+export function meaning(block: Node, edge = BREAK): string {
+  const found: [string, string][] = [];
+  for (const { node, text, marks } of pieces(block, 0, edge)) {
+    const kept = marks.filter(({ type, attrs }) => type !== schema.marks.link || !isOwnText(String(attrs["href"]), node));
+    const key = JSON.stringify([kept.map(({ type, attrs }) => JSON.stringify([type.name, attrs])).toSorted(), text === null ? [node.type.name, node.attrs] : null]);
+    const last = found.at(-1);
+    if (text !== null && last?.[1] === key) last[0] += text;
+    else found.push([text ?? "", key]);
+  }
+  return JSON.stringify(found);
+}
+
+function isOwnText(href: string, { text = "" }: Node): boolean {
+  return [text, `mailto:${text}`, `http://${text}`].includes(href);
+}
+
+/** The content in pieces, without what Markdown can't hold: blanks at the edges of lines and of marks. */
+function pieces(block: Node, at: number, edge: RegExp): readonly Piece[] {
+  const found: Piece[] = [];
+  block.forEach((node, offset) => found.push({ node, text: node.isText ? (node.text ?? "").replaceAll("\n", " ") : null, marks: node.marks, at: at + offset }));
+  for (const name of FLANKING) trimMarks(found, name, edge);
+  return trimLines(found);
+}
+
+/** Take a mark from blanks at the beginning and end of what has it. */
+function trimMarks(all: Piece[], name: string, edge: RegExp): void {
+  const has = (piece: Piece | undefined) => piece?.marks.some(({ type }) => type.name === name) === true;
+  const without = (piece: Piece): Piece => ({ ...piece, marks: piece.marks.filter(({ type }) => type.name !== name) });
+  const isWord = ({ marks }: Piece) => marks.some(({ type }) => type.spec.code === true);
+  for (let at = 0; at < all.length; at++) {
+    const piece = all[at] as Piece;
+    if (!has(piece) || has(all[at - 1])) continue;
+    if (piece.text === null ? piece.node.type === schema.nodes.hardBreak : !isWord(piece) && edge.test(piece.text.charAt(0))) {
+      const length = piece.text === null ? 1 : leading(piece.text, edge);
+      all.splice(at, 1, ...cut(piece, length).map((part, index) => (index === 0 ? without(part) : part)));
+    }
+  }
+  for (let at = all.length - 1; at >= 0; at--) {
+    const piece = all[at] as Piece;
+    if (!has(piece) || has(all[at + 1])) continue;
+    if (piece.text === null ? piece.node.type === schema.nodes.hardBreak : !isWord(piece) && edge.test(piece.text.at(-1) ?? "")) {
+      const { text } = piece;
+      const parts = text === null ? [piece] : cut(piece, text.length - leading([...text].toReversed().join(""), edge));
+      all.splice(at, 1, ...parts.map((part, index) => (index === parts.length - 1 ? without(part) : part)));
+      if (parts.length > 1) at++;
+    }
+  }
+}
+
+function leading(text: string, edge: RegExp): number {
+  let length = 0;
+  while (length < text.length && edge.test(text.charAt(length))) length++;
+  return length;
+}
+
+function cut(piece: Piece, length: number): Piece[] {
+  if (piece.text === null || length === 0 || length >= piece.text.length) return [piece];
+  return [
+    { ...piece, text: piece.text.slice(0, length) },
+    { ...piece, text: piece.text.slice(length), at: piece.at + length },
+  ];
+}
+
+function trimLines(all: readonly Piece[]): readonly Piece[] {
+  const isBreak = (piece: Piece | undefined) => piece === undefined || piece.node.type === schema.nodes.hardBreak;
+  const isBlank = ({ text, marks }: Piece) => text !== null && !marks.some(({ type }) => type.spec.code === true);
+  const found = [...all];
+  for (let at = 0; at < found.length; at++) {
+    const piece = found[at] as Piece;
+    if (!isBlank(piece) || !isBreak(found[at - 1])) continue;
+    const text = (piece.text ?? "").replace(/^\s+/, "");
+    if (text === "") found.splice(at--, 1);
+    else found[at] = { ...piece, text, at: piece.at + (piece.text ?? "").length - text.length };
+  }
+  for (let at = found.length - 1; at >= 0; at--) {
+    const piece = found[at] as Piece;
+    if (at === found.length - 1 && isBreak(piece)) found.pop();
+    else if (isBlank(piece) && isBreak(found[at + 1])) {
+      const text = (piece.text ?? "").replace(/\s+$/, "");
+      if (text === "") found.splice(at, 1);
+      else found[at] = { ...piece, text };
+    }
+  }
+  return found;
+}
+
+function write(all: readonly Piece[], way: Way, place: Place, points: readonly Point[]): string {
+  const open: Mark[] = [];
+  let out = "";
+  const [first, last] = [points.find(({ end }) => !end), points.find(({ end }) => end)];
+  const isShared = sharedMarks(all, first, last);
+  const [from, to] = [first, last].map((point) => point && widened(all, point, isShared));
+  let pending = "";
+  const settle = () => {
+    out += pending;
+    pending = "";
+  };
+  const close = (down: number) => {
+    while (open.length > down) {
+      const mark = open.pop() as Mark;
+      if (isShared(mark)) settle();
+      out += closer(mark, way);
+    }
+    settle();
+  };
+  all.forEach((piece, index) => {
+    const { node, text, at } = piece;
+    const end = at + (text === null ? node.nodeSize : text.length);
+    const isAddress = !way.bare && isBareAddress(all, index);
+    const marks = way.bare ? [] : piece.marks.filter(({ type }) => type.spec.code !== true && !(isAddress && type === schema.marks.link));
+    const kept = open.findIndex((mark) => !mark.isInSet(marks));
+    close(kept < 0 ? open.length : kept);
+    const begins = from !== undefined && from.at >= at && from.at < end ? from : undefined;
+    let isSet = begins === undefined || begins.at > at;
+    const added = marks.filter((mark) => !mark.isInSet(open)).toSorted((a, b) => length(all, index, b) - length(all, index, a));
+    for (const mark of added) {
+      if (!isSet && !isShared(mark)) {
+        out += begins?.sign ?? "";
+        isSet = true;
+      }
+      out += opener(mark, way);
+      open.push(mark);
+    }
+    if (!isSet) out += begins?.sign ?? "";
+    const ends = to !== undefined && to.at > at && to.at <= end ? to : undefined;
+    const signs: [number, string][] = [];
+    if (begins !== undefined && begins.at > at) signs.push([begins.at - at, begins.sign]);
+    if (ends !== undefined && ends.at < end) signs.push([ends.at - at, ends.sign]);
+    const lineStart = out === "" || out.endsWith("\n");
+    if (node.type === schema.nodes.hardBreak) out += place === "cell" ? "<br>" : place === "heading" ? " " : lineStart ? "\\\n" : "\n";
+    else if (text === null) out += image(node);
+    else if (isAddress) out += `<${withSigns([...text], signs)}>`;
+    else out += words(text, piece.marks, way, lineStart, signs);
+    if (ends !== undefined && ends.at === end) pending = ends.sign;
+  });
+  close(0);
+  if (place === "heading") out = out.replaceAll("\n", " ");
+  return place === "cell" ? out.replaceAll("|", "\\|") : out;
+}
+
+/** Tells of a mark whether all between the two points has it: then both are within it. */
+function sharedMarks(all: readonly Piece[], from: Point | undefined, to: Point | undefined): (mark: Mark) => boolean {
+  if (from === undefined || to === undefined) return () => false;
+  const within = all.filter((piece) => piece.at < to.at && endOf(piece) > from.at);
+  return (mark) => within.length > 0 && within.every(({ marks }) => mark.isInSet(marks));
+}
+
+function endOf({ at, text, node }: Piece): number {
+  return at + (text === null ? node.nodeSize : text.length);
+}
+
+/** A point that is within marks of its own goes to their edge, as their signs can't be told apart otherwise. */
+function widened(all: readonly Piece[], point: Point, isShared: (mark: Mark) => boolean): Point {
+  const index = all.findIndex((piece) => (point.end ? piece.at < point.at && point.at <= endOf(piece) : piece.at <= point.at && point.at < endOf(piece)));
+  const step = point.end ? 1 : -1;
+  let edge = index;
+  const cut = all[index]?.marks.filter((mark) => !isShared(mark)) ?? [];
+  for (const mark of cut) {
+    let at = index;
+    while (mark.isInSet(all[at + step]?.marks ?? [])) at += step;
+    edge = point.end ? Math.max(edge, at) : Math.min(edge, at);
+  }
+  const piece = all[edge];
+  if (cut.length === 0 || piece === undefined) return point;
+  return { ...point, at: point.end ? endOf(piece) : piece.at };
+}
+
+/** The number of pieces from `start` on that have a mark. */
+function length(all: readonly Piece[], start: number, mark: Mark): number {
+  let end = start;
+  while (end < all.length && mark.isInSet((all[end] as Piece).marks)) end++;
+  return end - start;
+}
+
+function words(text: string, marks: readonly Mark[], way: Way, lineStart: boolean, signs: readonly [number, string][]): string {
+  const isCode = !way.bare && marks.some(({ type }) => type === schema.marks.code);
+  const isSource = marks.some(({ type }) => type === schema.marks.source);
+  const start = lineStart && way.starts ? (LINE_START.exec(text)?.[0].length ?? 0) : 0;
+  const isNumber = /^\d/.test(text);
+  const characters = Array.from({ length: text.length }, (_, index) => {
+    const character = text.charAt(index);
+    if (isCode || isSource) return character;
+    const begins = start > 0 && index === (isNumber ? start : 0);
+    if (!begins && !way.escaped.includes(character)) return character;
+    if (character === "\u00a0") return "&nbsp;";
+    return way.numbered ? `&#${character.charCodeAt(0)};` : `\\${character}`;
+  });
+  const written = withSigns(characters, signs);
+  if (!isCode) return written;
+  const fence = "`".repeat(1 + Math.max(0, ...(text.match(/`+/g) ?? []).map((run) => run.length)));
+  const padding = /^`|`$/.test(text) || (/^ .* $/.test(text) && text.trim() !== "") ? " " : "";
+  return fence + padding + written + padding + fence;
+}
+
+function withSigns(characters: string[], signs: readonly [number, string][]): string {
+  for (const [at, sign] of signs.toSorted(([a], [b]) => b - a)) characters.splice(at, 0, sign);
+  return characters.join("");
+}
+
+/** True for a link that shows its own address and nothing else. */
+function isBareAddress(all: readonly Piece[], at: number): boolean {
+  const { text, marks } = all[at] as Piece;
+  const link = marks.find(({ type }) => type === schema.marks.link);
+  if (link === undefined || text === null || marks.some(({ type }) => type.spec.code === true)) return false;
+  const isAlone = ![all[at - 1], all[at + 1]].some((other) => other !== undefined && link.isInSet(other.marks));
+  return isAlone && ADDRESS.test(text) && (text === link.attrs["href"] || `mailto:${text}` === link.attrs["href"]) && link.attrs["title"] === null;
+}
+
+function opener({ type, attrs }: Mark, way: Way): string {
+  const { strong, em, strike, tag } = schema.marks;
+  if (type === strong) return "**";
+  if (type === em) return way.em;
+  if (type === strike) return "~~";
+  if (type === tag) return `<${attrs["name"]}>`;
+  return "[";
+}
+
+function closer(mark: Mark, way: Way): string {
+  const { link, tag } = schema.marks;
+  if (mark.type === tag) return `</${mark.attrs["name"]}>`;
+  if (mark.type === link) return `](${target(String(mark.attrs["href"]), mark.attrs["title"])})`;
+  return opener(mark, way);
+}
+
+function target(href: string, title: unknown): string {
+  const address = href === "" || /[\s()<>]/.test(href) ? `<${href.replace(/[<>\n]/g, encodeURIComponent)}>` : href;
+  return typeof title === "string" && title !== "" ? `${address} "${title.replaceAll('"', '\\"')}"` : address;
+}
+
+function image({ attrs }: Node): string {
+  const alt = String(attrs["alt"]).replace(/[[\]\\]/g, "\\$&").replaceAll("\n", " ");
+  return `![${alt}](${target(String(attrs["src"]), attrs["title"])})`;
+}
+

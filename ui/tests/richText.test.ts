@@ -1,0 +1,242 @@
+// The rich text of canvases: Markdown that is read, changed and written.
+
+import { Transform } from "prosemirror-transform";
+import type { Mark, Node, NodeType } from "prosemirror-model";
+import assert from "node:assert/strict";
+import { test } from "vitest";
+import { meaning } from "../src/lib/canvas/richText/inline.ts";
+import { documentOf, parse } from "../src/lib/canvas/richText/parse.ts";
+import { schema } from "../src/lib/canvas/richText/schema.ts";
+import { serialize } from "../src/lib/canvas/richText/serialize.ts";
+import { MarkdownSource } from "../src/lib/canvas/richText/source.ts";
+import { random } from "./random.ts";
+
+const TEXT = `---
+title: Bread
+---
+
+# A letter to *Ada*
+Dear **Ada**,
+the __bread__ is ready\\*. [Here](https://a.eu "Site") and <https://b.eu> and H<sub>2</sub>O &amp; &mdash; &#65;.
+
+Setext
+======
+
+* one
+* two
+    * three
+
+      more
+
+1. a
+1. b
+
+3) [ ] c
+4) [x] d
+
+> quote
+> - in it
+
+| a | b \\| c |
+|:--|:-:|
+| \`x\` | $y$ |
+
+\`\`\`\`python
+print("\`\`\`")
+\`\`\`\`
+
+    indented
+
+![pic](https://c.eu/p.png) with $E=mc^2$ and a note[^1].
+
+[^1]: The note.
+
+$$
+x
+$$
+
+<div>
+raw
+</div>
+
+***
+
+[ref]: https://r.eu
+[a ref][ref]
+`;
+
+/** Write the whole document anew. */
+function rewritten(doc: Node): string {
+  const parts: string[] = [];
+  doc.forEach((node) => parts.push(serialize(node, 0, { links: {}, points: [] })));
+  return parts.filter((part) => part !== "").join("\n\n");
+}
+
+test("a text that nobody changes stays as it is", () => {
+  const source = new MarkdownSource(TEXT);
+  assert.equal(source.text, TEXT);
+  const { doc } = source;
+  const changed = new Transform(doc).insert(doc.content.size, schema.nodes.paragraph.create(null, schema.text("new"))).doc;
+  assert.equal(source.update(changed), `${TEXT.trimEnd()}\n\nnew\n`);
+});
+
+test("what is written anew is read as the same", () => {
+  const doc = documentOf(parse(TEXT).blocks);
+  const text = rewritten(doc);
+  assert.equal(documentOf(parse(text).blocks).toString(), doc.toString());
+});
+
+/** A document as Markdown can hold it, for comparison: with the marks of its words, or their letters alone. */
+function form(node: Node, marks = true): unknown {
+  const { tight: _tight, marker: _marker, ...attrs } = node.attrs;
+  if (node.isTextblock) {
+    if (node.type.spec.code === true) return [node.type.name, attrs, node.textContent];
+    return [node.type.name, attrs, marks ? meaning(node) : node.textContent.replace(/\s/g, "")];
+  }
+  const children = node.children.filter((child) => child.type !== schema.nodes.paragraph || meaning(child) !== "[]").map((child) => form(child, marks));
+  return [node.type.name, attrs, children];
+}
+
+const WORDS = ["bread", "a", "B1", "*", "**", "_", "`", "``", "~~", "[", "](", ")", "]", "$", "$$", "<", "<b>", "&amp;", "&", "#", "1.", "1)", "-", "+", ">", "|", "\\", "!", "[x]", "[ ]", ":", "---", "===", "http://a.eu", "a@b.eu", "é", "“", "—", ".", ",", "\\[", "[^1]", "🙂", "\u00a0"];
+
+/** Words with marks; where `isWild`, also without any space between them. */
+function randomWords(next: () => number, isWild: boolean, breaks = true): Node[] {
+  const found: Node[] = [];
+  const count = Math.floor(next() * 6);
+  const { code, em, link, strike, strong, tag } = schema.marks;
+  for (let at = 0; at < count; at++) {
+    const words = Array.from({ length: 1 + Math.floor(next() * 3) }, () => WORDS[Math.floor(next() * WORDS.length)]).join(next() < 0.6 ? " " : "");
+    const marks = [strong.create(), em.create(), strike.create(), code.create(), link.create({ href: "https://c.eu/a_b" }), tag.create({ name: "sub" })].filter(() => next() < 0.15);
+    if (next() < 0.08 && breaks) found.push(schema.nodes.hardBreak.create());
+    else if (isWild) found.push(schema.text(words + (next() < 0.3 ? " " : ""), marks.reduce<readonly Mark[]>((all, mark) => mark.addToSet(all), [])));
+    else found.push(marks.length > 0 ? schema.text(`x${words}x`, marks.slice(0, 1)) : schema.text(words), schema.text(" "));
+  }
+  return found;
+}
+
+function randomBlock(next: () => number, isWild: boolean, depth = 2): Node {
+  const { nodes } = schema;
+  const kind = Math.floor(next() * (depth > 0 ? 9 : 4));
+  const blocks = () => Array.from({ length: 1 + Math.floor(next() * 2) }, () => randomBlock(next, isWild, depth - 1));
+  const items = () => Array.from({ length: 1 + Math.floor(next() * 3) }, () => nodes.listItem.create({ checked: next() < 0.2 ? next() < 0.5 : null }, [nodes.paragraph.create(null, [schema.text("item "), ...randomWords(next, isWild)]), ...(next() < 0.3 ? blocks() : [])]));
+  switch (kind) {
+    case 0:
+      return nodes.heading.create({ level: 1 + Math.floor(next() * 6) }, randomWords(next, isWild, false));
+    case 1:
+      return nodes.codeBlock.create({ info: next() < 0.5 ? "python" : "" }, schema.text(next() < 0.3 ? "```\n# x\n\n  y" : "x = 1"));
+    case 2:
+      return nodes.rule.create();
+    case 4:
+      return nodes.blockquote.create(null, blocks());
+    case 5:
+      return nodes.bulletList.create({ tight: next() < 0.7 }, items());
+    case 6:
+      return nodes.orderedList.create({ tight: next() < 0.7, order: 1 + Math.floor(next() * 3) }, items());
+    case 7: {
+      const columns = 1 + Math.floor(next() * 3);
+      const row = (type: NodeType) => nodes.table_row.create(null, Array.from({ length: columns }, () => type.create(null, randomWords(next, isWild))));
+      return nodes.table.create(null, [row(nodes.table_header), row(nodes.table_cell), row(nodes.table_cell)]);
+    }
+    default:
+      return nodes.paragraph.create(null, randomWords(next, isWild));
+  }
+}
+
+for (const isWild of [false, true]) {
+  test(`random documents are read as they were written${isWild ? ", their letters in any case" : ""}`, () => {
+    const failures: string[] = [];
+    for (let seed = 1; seed <= 250; seed++) {
+      const next = random(seed);
+      const source = new MarkdownSource("begin");
+      const doc = schema.nodes.doc.create(null, [source.doc.child(0), randomBlock(next, isWild), randomBlock(next, isWild)]);
+      const text = source.update(doc);
+      const [wanted = "", found = ""] = [doc, documentOf(parse(text).blocks)].map((each) => JSON.stringify(form(each, !isWild)));
+      const at = [...wanted].findIndex((character, index) => found[index] !== character);
+      if (wanted !== found) failures.push(`${seed}\n${text}\n${wanted.slice(at - 100, at + 60)}\n${found.slice(at - 100, at + 60)}`);
+    }
+    assert.equal(failures.slice(0, 5).join("\n\n"), "");
+  });
+}
+
+/** A source whose document was changed by `edit`, and its text. */
+function edited(text: string, edit: (transform: Transform) => Transform): { source: MarkdownSource; text: string } {
+  const source = new MarkdownSource(text);
+  return { source, text: source.update(edit(new Transform(source.doc)).doc) };
+}
+
+/** The place of some words in a document. */
+function placeOf(doc: Node, words: string): number {
+  let found = -1;
+  doc.descendants((node, at) => {
+    if (node.isText && node.text?.includes(words) === true) found = at + node.text.indexOf(words);
+    return found < 0;
+  });
+  assert.notEqual(found, -1, words);
+  return found;
+}
+
+test("only what is changed is written anew", () => {
+  for (const [words, put] of [
+    ["two", "2"],
+    ["bread", "loaf"],
+    ["d", "D"],
+    ["Setext", "Title"],
+  ] as const) {
+    const { text } = edited(TEXT, (transform) => {
+      const at = placeOf(transform.doc, words);
+      return transform.replaceWith(at, at + words.length, schema.text(put));
+    });
+    const before = TEXT.split("\n");
+    const changed = text.split("\n").filter((line) => !before.includes(line));
+    assert.ok(changed.length <= 3, changed.join("\n"));
+    assert.ok(text.includes(put));
+  }
+});
+
+test("a change that is undone leaves the text as it was", () => {
+  const { source, text } = edited("__One__ *two*\n\n* three\n", (transform) => transform.insert(placeOf(transform.doc, "One"), schema.text("x", [schema.marks.strong.create()])));
+  assert.equal(text, "**xOne** *two*\n\n* three\n");
+  const at = placeOf(source.doc, "xOne");
+  assert.equal(source.update(new Transform(source.doc).delete(at, at + 1).doc), "__One__ *two*\n\n* three\n");
+});
+
+test("blocks that come together stay apart", () => {
+  const { text } = edited("# One\nTwo\n\n- a\n\nThree\n\n- b\n\n```\nopen", (transform) => {
+    const { doc } = transform;
+    const three = placeOf(doc, "Three") - 1;
+    return transform.insert(doc.content.size, schema.nodes.paragraph.create(null, schema.text("end"))).delete(three, three + "Three".length + 2).delete(0, "One".length + 2);
+  });
+  assert.equal(text, "Two\n\n- a\n\n* b\n\n```\nopen\n```\n\nend");
+});
+
+test("a selection has its place in the Markdown", () => {
+  for (const [text, words, wanted] of [
+    ["a **bold word** here", "bold", "bold"],
+    ["a **bold word** here", "bold word", "bold word"],
+    ["- one\n- two *three*\n", "two", "two"],
+    ["> quoted\n> words", "quoted", "quoted"],
+    ["| a | b |\n|---|---|\n| c \\| d | e |", "c | d", "c \\| d"],
+    ["```\nx = 1\ny = 2\n```", "y", "y"],
+    ["see __this__ and that", "that", "that"],
+    ["1) first\n2) *second*", "first", "first"],
+  ] as const) {
+    const source = new MarkdownSource(`Begin\n\n${text}\n\nEnd`);
+    const at = placeOf(source.doc, words);
+    const { from, to } = source.range(at, at + words.length);
+    assert.equal(source.text.slice(from, to), wanted, text);
+  }
+});
+
+test("a selection that ends within marks takes all of them", () => {
+  const source = new MarkdownSource("some **bold words** here\n\n*more* words");
+  const [from, to] = [placeOf(source.doc, "bold"), placeOf(source.doc, "here")];
+  const { from: start, to: end } = source.range(from + 2, to + 2);
+  assert.equal(source.text.slice(start, end), "**bold words** he");
+  const over = source.range(placeOf(source.doc, "here"), placeOf(source.doc, "more") + 2);
+  assert.equal(source.text.slice(over.from, over.to), "here\n\n*more*");
+});
+
+test("a text without words has a paragraph to write in, and stays empty", () => {
+  const { text, source } = edited("", (transform) => transform.insert(0, schema.nodes.paragraph.create()));
+  assert.deepEqual([text, source.doc.childCount], ["", 2]);
+});
