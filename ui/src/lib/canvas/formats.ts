@@ -1,4 +1,4 @@
-// What the toolbar and the keys of the rich-text editor do, by name.
+// Names of the commands that the toolbar and the keys of the rich-text editor run.
 
 /** Marks and blocks that are given and taken away, in the order of the toolbar. */
 export const FORMATS = ["bold", "italic", "strike", "code", "bullets", "numbers", "tasks", "quote", "link"] as const;
@@ -16,7 +16,7 @@ export type TableEdit = (typeof TABLE_EDITS)[number];
 
 export type Command = Format | Style | Insert | TableEdit;
 
-/** What is at the cursor, or of all that is selected. */
+/** The formats at the cursor, or of all that is selected. */
 export interface FormatState {
   readonly formats: ReadonlySet<Format>;
   /** Null where there are several. */

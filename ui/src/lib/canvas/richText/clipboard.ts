@@ -1,4 +1,4 @@
-// What is copied from the rich-text editor and pasted into it: Markdown as text, and HTML cleaned of how it looked.
+// Copies from the rich-text editor and pastes into it: Markdown as text, and HTML cleaned of how it looked.
 
 import { Fragment, type Node, Slice } from "prosemirror-model";
 import { Transform } from "prosemirror-transform";

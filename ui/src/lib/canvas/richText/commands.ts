@@ -1,4 +1,4 @@
-// What can be done with rich text: marks, styles, lists and what is inserted; and how much of that is at the cursor.
+// Commands of rich text: its marks, styles, lists and insertions; and which of them hold at the cursor.
 
 import { lift, setBlockType, toggleMark, wrapIn } from "prosemirror-commands";
 import { type Attrs, type Mark, type MarkType, type Node, type NodeType, Slice, Fragment } from "prosemirror-model";

@@ -29,15 +29,15 @@ interface Piece {
   readonly at: number;
 }
 
-interface Way {
-  /** Which characters get a backslash. */
+interface Escaping {
+  /** Characters that get a backslash. */
   readonly escaped: string;
   /** Those at the beginning of a line as well. */
   readonly starts: boolean;
   /** Characters by their numbers rather than with a backslash. */
   readonly numbered: boolean;
   readonly em: "*" | "_";
-  /** What can't stand at the edge of a mark, and is put outside. */
+  /** Characters that can't stand at the edge of a mark, and are put outside. */
   readonly edge: RegExp;
   /** The words without their marks, where nothing else reads back. */
   readonly bare: boolean;
@@ -52,37 +52,37 @@ const LINE_START = /^(?:[#>+=~:-]|\d{1,9}(?=[.)]))/;
 /** Marks whose delimiters can't stand beside a space. */
 const FLANKING: readonly string[] = ["strong", "em", "strike"];
 const ADDRESS = /^(?:https?:\/\/[^\s<>]+|[\w.+-]+@[\w-]+(?:\.[\w-]+)+)$/;
-const MAX_WAYS_CHARS = 20_000;
+const MAX_COMPARED_CHARS = 20_000;
 const MAX_REDUCED_CHARS = 2000;
 
 /** The Markdown of the words in a block whose content begins at `at`. */
 export function inlineText(block: Node, place: Place, at: number, context: Context): string {
   if (block.content.size === 0) return "";
-  const way = wayOf(block, place, context.links);
-  return write(pieces(block, at, way.edge), way, place, context.points);
+  const escaping = escapingOf(block, place, context.links);
+  return write(pieces(block, at, escaping.edge), escaping, place, context.points);
 }
 
-const ways = new WeakMap<Node, Way>();
+const escapings = new WeakMap<Node, Escaping>();
 
-function wayOf(block: Node, place: Place, links: Links): Way {
-  const known = ways.get(block);
+function escapingOf(block: Node, place: Place, links: Links): Escaping {
+  const known = escapings.get(block);
   if (known !== undefined) return known;
   const wanted = meaning(block);
-  const isRead = (way: Way) => reads(write(pieces(block, 0, way.edge), way, place, []), place, links, way.edge === BREAK ? wanted : meaning(block, way.edge));
+  const isRead = (escaping: Escaping) => reads(write(pieces(block, 0, escaping.edge), escaping, place, []), place, links, escaping.edge === BREAK ? wanted : meaning(block, escaping.edge));
   const text = block.textContent;
-  const last: Way = { escaped: NUMBERED, starts: true, numbered: true, em: "*", edge: BREAK, bare: true };
-  const found = text.length > MAX_WAYS_CHARS ? last : reduced(candidatesFor(text).find(isRead) ?? last, text, isRead);
-  ways.set(block, found);
+  const last: Escaping = { escaped: NUMBERED, starts: true, numbered: true, em: "*", edge: BREAK, bare: true };
+  const found = text.length > MAX_COMPARED_CHARS ? last : reduced(candidatesFor(text).find(isRead) ?? last, text, isRead);
+  escapings.set(block, found);
   return found;
 }
 
 /** The same with as few escapes as it takes. */
-function reduced(way: Way, text: string, isRead: (way: Way) => boolean): Way {
-  if (way.escaped !== ALL || text.length > MAX_REDUCED_CHARS) return way;
+function reduced(escaping: Escaping, text: string, isRead: (escaping: Escaping) => boolean): Escaping {
+  if (escaping.escaped !== ALL || text.length > MAX_REDUCED_CHARS) return escaping;
   return [">", "\\", ...KINDS].reduce((least, kind) => {
     const less = { ...least, escaped: least.escaped.replace(kind, "") };
     return !text.includes(kind) || isRead(less) ? less : least;
-  }, way);
+  }, escaping);
 }
 
 function* variations(text: string): Generator<{ escaped: string; starts: boolean; numbered: boolean }> {
@@ -97,7 +97,7 @@ function* variations(text: string): Generator<{ escaped: string; starts: boolean
   yield { escaped: NUMBERED, starts: true, numbered: true };
 }
 
-function candidatesFor(text: string): Way[] {
+function candidatesFor(text: string): Escaping[] {
   const plain = [...variations(text)];
   const edges = [BREAK, BREAK_OR_SIGN] as const;
   return edges.flatMap((edge) => (["*", "_"] as const).flatMap((em) => plain.map((each) => ({ ...each, em, edge, bare: false }))));
@@ -202,7 +202,7 @@ function trimLines(all: readonly Piece[]): readonly Piece[] {
   return found;
 }
 
-function write(all: readonly Piece[], way: Way, place: Place, points: readonly Point[]): string {
+function write(all: readonly Piece[], escaping: Escaping, place: Place, points: readonly Point[]): string {
   const open: Mark[] = [];
   let out = "";
   const [first, last] = [points.find(({ end }) => !end), points.find(({ end }) => end)];
@@ -217,15 +217,15 @@ function write(all: readonly Piece[], way: Way, place: Place, points: readonly P
     while (open.length > down) {
       const mark = open.pop() as Mark;
       if (isShared(mark)) settle();
-      out += closer(mark, way);
+      out += closer(mark, escaping);
     }
     settle();
   };
   all.forEach((piece, index) => {
     const { node, text, at } = piece;
     const end = at + (text === null ? node.nodeSize : text.length);
-    const isAddress = !way.bare && isBareAddress(all, index);
-    const marks = way.bare ? [] : piece.marks.filter(({ type }) => type.spec.code !== true && !(isAddress && type === schema.marks.link));
+    const isAddress = !escaping.bare && isBareAddress(all, index);
+    const marks = escaping.bare ? [] : piece.marks.filter(({ type }) => type.spec.code !== true && !(isAddress && type === schema.marks.link));
     const kept = open.findIndex((mark) => !mark.isInSet(marks));
     close(kept < 0 ? open.length : kept);
     const begins = from !== undefined && from.at >= at && from.at < end ? from : undefined;
@@ -236,7 +236,7 @@ function write(all: readonly Piece[], way: Way, place: Place, points: readonly P
         out += begins?.sign ?? "";
         isSet = true;
       }
-      out += opener(mark, way);
+      out += opener(mark, escaping);
       open.push(mark);
     }
     if (!isSet) out += begins?.sign ?? "";
@@ -248,7 +248,7 @@ function write(all: readonly Piece[], way: Way, place: Place, points: readonly P
     if (node.type === schema.nodes.hardBreak) out += place === "cell" ? "<br>" : place === "heading" ? " " : lineStart ? "\\\n" : "\n";
     else if (text === null) out += image(node);
     else if (isAddress) out += `<${withSigns([...text], signs)}>`;
-    else out += words(text, piece.marks, way, lineStart, signs);
+    else out += words(text, piece.marks, escaping, lineStart, signs);
     if (ends !== undefined && ends.at === end) pending = ends.sign;
   });
   close(0);
@@ -290,18 +290,18 @@ function length(all: readonly Piece[], start: number, mark: Mark): number {
   return end - start;
 }
 
-function words(text: string, marks: readonly Mark[], way: Way, lineStart: boolean, signs: readonly [number, string][]): string {
-  const isCode = !way.bare && marks.some(({ type }) => type === schema.marks.code);
+function words(text: string, marks: readonly Mark[], escaping: Escaping, lineStart: boolean, signs: readonly [number, string][]): string {
+  const isCode = !escaping.bare && marks.some(({ type }) => type === schema.marks.code);
   const isSource = marks.some(({ type }) => type === schema.marks.source);
-  const start = lineStart && way.starts ? (LINE_START.exec(text)?.[0].length ?? 0) : 0;
+  const start = lineStart && escaping.starts ? (LINE_START.exec(text)?.[0].length ?? 0) : 0;
   const isNumber = /^\d/.test(text);
   const characters = Array.from({ length: text.length }, (_, index) => {
     const character = text.charAt(index);
     if (isCode || isSource) return character;
     const begins = start > 0 && index === (isNumber ? start : 0);
-    if (!begins && !way.escaped.includes(character)) return character;
+    if (!begins && !escaping.escaped.includes(character)) return character;
     if (character === "\u00a0") return "&nbsp;";
-    return way.numbered ? `&#${character.charCodeAt(0)};` : `\\${character}`;
+    return escaping.numbered ? `&#${character.charCodeAt(0)};` : `\\${character}`;
   });
   const written = withSigns(characters, signs);
   if (!isCode) return written;
@@ -324,20 +324,20 @@ function isBareAddress(all: readonly Piece[], at: number): boolean {
   return isAlone && ADDRESS.test(text) && (text === link.attrs["href"] || `mailto:${text}` === link.attrs["href"]) && link.attrs["title"] === null;
 }
 
-function opener({ type, attrs }: Mark, way: Way): string {
+function opener({ type, attrs }: Mark, escaping: Escaping): string {
   const { strong, em, strike, tag } = schema.marks;
   if (type === strong) return "**";
-  if (type === em) return way.em;
+  if (type === em) return escaping.em;
   if (type === strike) return "~~";
   if (type === tag) return `<${attrs["name"]}>`;
   return "[";
 }
 
-function closer(mark: Mark, way: Way): string {
+function closer(mark: Mark, escaping: Escaping): string {
   const { link, tag } = schema.marks;
   if (mark.type === tag) return `</${mark.attrs["name"]}>`;
   if (mark.type === link) return `](${target(String(mark.attrs["href"]), mark.attrs["title"])})`;
-  return opener(mark, way);
+  return opener(mark, escaping);
 }
 
 function target(href: string, title: unknown): string {

@@ -76,7 +76,7 @@ export function keys(commands: Readonly<Record<string, Command>>): Plugin[] {
       "Mod-y": redo,
       "Mod-Shift-z": redo,
       Enter: chainCommands(enterInTable, finishLine, leaveCode, splitItem),
-      "Shift-Enter": chainCommands(exitCodeless, lineBreak),
+      "Shift-Enter": chainCommands(newLineInCode, lineBreak),
       "Mod-Enter": chainCommands(toggleChecked, leaveTable, exitCode),
       Tab: chainCommands(nextCell, atItemStart(sinkListItem(nodes.listItem))),
       "Shift-Tab": chainCommands(previousCell, atItemStart(liftListItem(nodes.listItem))),
@@ -98,11 +98,11 @@ const selectText: Command = ({ doc, tr }, dispatch) => {
 };
 
 /** In code a line break is a new line, as the Enter key makes it. */
-function exitCodeless(state: EditorState, dispatch?: Parameters<Command>[1]): boolean {
+function newLineInCode(state: EditorState, dispatch?: Parameters<Command>[1]): boolean {
   return state.selection.$from.parent.type.spec.code === true && (baseKeymap["Enter"] as Command)(state, dispatch);
 }
 
-// What is typed as Markdown
+// Typed Markdown
 
 export const typedMarkdown: Plugin = inputRules({
   rules: [

@@ -20,7 +20,7 @@ export interface Parsed {
   readonly links: Links;
 }
 
-/** What lists and tables were read from, by the node: one item, or one row and, for a header, the line below it. */
+/** Markdown of items of lists and of rows of tables, by the node; a header's has the line below it. */
 export const itemSources = new WeakMap<Node, string>();
 export const rowSources = new WeakMap<Node, string>();
 

@@ -16,7 +16,7 @@ interface Entry {
   readonly previous: Entry | null | undefined;
 }
 
-interface Laid {
+interface Placed {
   readonly node: Node;
   readonly at: number;
   readonly source: string;
@@ -32,7 +32,7 @@ export class MarkdownSource {
   #text: string;
   #links: Links;
   #tail: string;
-  #laid: readonly Laid[] = [];
+  #placed: readonly Placed[] = [];
   readonly #entries = new WeakMap<Node, Entry>();
   /** Sources of blocks that were changed, by what they would be written as: a change that is undone brings them back. */
   readonly #earlier = new Map<string, string>();
@@ -42,7 +42,7 @@ export class MarkdownSource {
     this.#doc = documentOf(blocks);
     [this.#links, this.#tail, this.#text] = [links, tail, text];
     this.#remember(this.#doc, blocks);
-    this.#lay();
+    this.#join();
   }
 
   get doc(): Node {
@@ -58,7 +58,7 @@ export class MarkdownSource {
     if (doc === this.#doc) return this.#text;
     this.#inherit(this.#doc, doc);
     this.#doc = doc;
-    this.#text = this.#lay();
+    this.#text = this.#join();
     return this.#text;
   }
 
@@ -67,13 +67,13 @@ export class MarkdownSource {
     const { blocks, links, tail } = parse(text);
     [this.#doc, this.#links, this.#tail, this.#text] = [doc, links, tail, text];
     this.#remember(doc, blocks);
-    this.#lay();
+    this.#join();
   }
 
   /** The range of the text that is written for a part of the document. Where marks don't allow it, it is a bit more. */
   range(from: number, to: number): TextRange {
-    const first = this.#laid.findLast(({ at }) => at <= from) ?? this.#laid[0];
-    const last = this.#laid.findLast(({ at }) => at < to) ?? first;
+    const first = this.#placed.findLast(({ at }) => at <= from) ?? this.#placed[0];
+    const last = this.#placed.findLast(({ at }) => at < to) ?? first;
     if (first === undefined || last === undefined) return { from: 0, to: this.#text.length };
     const start: Point = { at: from, sign: FROM, end: false };
     const end: Point = { at: to, sign: TO, end: true };
@@ -81,7 +81,7 @@ export class MarkdownSource {
     return { from: begin, to: Math.max(begin, this.#find(last, first === last ? [start, end] : [end]).to) };
   }
 
-  #find({ node, at, source, offset }: Laid, points: readonly Point[]): TextRange {
+  #find({ node, at, source, offset }: Placed, points: readonly Point[]): TextRange {
     const text = serialize(node, at, { links: this.#links, points });
     const written = text.replace(FROM, "").replace(TO, "");
     const place = (sign: string, other: string, whole: number) => {
@@ -125,8 +125,8 @@ export class MarkdownSource {
   }
 
   /** Put the blocks one after another: the text, and where each block is in it. */
-  #lay(): string {
-    const laid: Laid[] = [];
+  #join(): string {
+    const placed: Placed[] = [];
     let text = "";
     let last: { node: Node; entry: Entry; source: string } | null = null;
     this.#doc.forEach((node, at) => {
@@ -136,16 +136,16 @@ export class MarkdownSource {
       if (last !== null && isNew && last.node.type === schema.nodes.codeBlock && !isClosed(last.source)) {
         const closed = this.#write(last.node);
         text = text.slice(0, text.length - last.source.length) + closed;
-        laid.push({ ...(laid.pop() as Laid), source: closed });
+        placed.push({ ...(placed.pop() as Placed), source: closed });
       }
       const joins = last !== null && isNew && isList(node) && last.node.type === node.type && markerOf(last.source) === markerOf(entry.source);
       const source = joins ? this.#write(withOtherMarker(node)) : entry.source;
       text += isNew ? gap(last, entry) : entry.before;
-      laid.push({ node, at, source, offset: text.length });
+      placed.push({ node, at, source, offset: text.length });
       text += source;
       last = { node, entry, source };
     });
-    this.#laid = laid;
+    this.#placed = placed;
     return text === "" ? "" : text + this.#tail;
   }
 }

@@ -72,7 +72,7 @@ function rendering(): { readonly dom: HTMLElement; show(markdown: string | null)
   };
 }
 
-/** What isn't edited as rich text, with its formula. */
+/** A block that isn't edited as rich text, with its formula. */
 const sourceBlock: NodeViewConstructor = (first) => {
   const dom = document.createElement("div");
   const pre = document.createElement("pre");
