@@ -1,9 +1,10 @@
 // The rich text of canvases: Markdown that is read, changed and written.
 
 import { Transform } from "prosemirror-transform";
-import type { Mark, Node, NodeType } from "prosemirror-model";
+import { type Mark, type Node, type NodeType, Slice } from "prosemirror-model";
 import assert from "node:assert/strict";
 import { test } from "vitest";
+import { copied } from "../src/lib/canvas/richText/clipboard.ts";
 import { meaning } from "../src/lib/canvas/richText/inline.ts";
 import { documentOf, parse } from "../src/lib/canvas/richText/parse.ts";
 import { schema } from "../src/lib/canvas/richText/schema.ts";
@@ -239,4 +240,44 @@ test("a selection that ends within marks takes all of them", () => {
 test("a text without words has a paragraph to write in, and stays empty", () => {
   const { text, source } = edited("", (transform) => transform.insert(0, schema.nodes.paragraph.create()));
   assert.deepEqual([text, source.doc.childCount], ["", 2]);
+});
+
+const RICH = "See **all** of [the guide](https://a.eu/guide), at 10:30 (here).";
+
+test("what is no longer a formula, a note or HTML leaves the marks of other words", () => {
+  const remove = (words: string, from: number, to: number) => (transform: Transform) => {
+    const at = placeOf(transform.doc, words);
+    return transform.delete(at + from, at + to);
+  };
+  const insert = (words: string, text: string, marks: readonly Mark[] = []) => (transform: Transform) =>
+    transform.insert(placeOf(transform.doc, words) + words.length, schema.text(text, marks));
+  const source = [schema.marks.source.create()];
+  for (const [text, edit, wanted] of [
+    [" So $x$ wide", remove("$x$", 2, 3), " So $x wide"],
+    [" So $x$ wide", remove("$x$", 0, 1), " So x$ wide"],
+    [" So $x$ wide", insert("$x$", "5"), " So $x$5 wide"],
+    [" It costs", (transform: Transform) => insert("$5-$", "10")(insert(" It costs", " $5-$", source)(transform)), " It costs $5-$10"],
+    [" Noted[^1]\n\n[^1]: n", remove("[^1]", 3, 4), " Noted[^1\n\n[^1]: n"],
+    [" Noted", insert("Noted", "[^1]", source), " Noted[^1]"],
+    [" a &mdash; b", remove("&mdash;", 6, 7), " a &mdash b"],
+    [" a <span class=x>b</span>", remove("<span", 0, 1), " a span class=x>b</span>"],
+  ] as const) {
+    assert.equal(edited(RICH + text, edit).text, RICH + wanted);
+  }
+});
+
+test("copying leaves unchanged how a text is saved", () => {
+  const source = new MarkdownSource("> **b** [g](https://g.eu) x[^1]\n>\n> other\n\n[^1]: n");
+  assert.equal(copied(new Slice(source.doc.content, 0, 0), source.links), "> **b** [g](https://g.eu) x[^1]\n>\n> other\n\n[^1]: n");
+  copied(new Slice(source.doc.content, 0, 0), {});
+  const text = source.update(new Transform(source.doc).insert(placeOf(source.doc, "other"), schema.text("Q")).doc);
+  assert.equal(text, "> **b** [g](https://g.eu) x[^1]\n>\n> Qother\n\n[^1]: n");
+});
+
+test("a long paragraph keeps its marks", () => {
+  for (const more of ["word ", "2 * 3, snake_case and `code` "]) {
+    const { text } = edited(`${RICH} ${more.repeat(4100)}`, (transform) => transform.insert(placeOf(transform.doc, "See"), schema.text("x")));
+    assert.ok(text.startsWith(`x${RICH}`), text.slice(0, 200));
+    assert.equal(meaning(documentOf(parse(text).blocks).child(0)).includes("https://a.eu/guide"), true);
+  }
 });

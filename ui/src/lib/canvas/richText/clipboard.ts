@@ -2,6 +2,7 @@
 
 import { Fragment, type Node, Slice } from "prosemirror-model";
 import { Transform } from "prosemirror-transform";
+import type { Links } from "../../markdown/render.ts";
 import { documentOf, parse } from "./parse.ts";
 import { schema } from "./schema.ts";
 import { serialize } from "./serialize.ts";
@@ -11,17 +12,17 @@ const SILENT = "script, style, title, meta, link, template, noscript, iframe, ob
 const KEPT = new Set(["href", "src", "alt", "title", "start", "align", "colspan", "rowspan", "checked", "type", "class", "data-src", "data-alt", "data-title", "data-info", "data-source", "data-checked", "data-pm-slice"]);
 const INLINE = /^(?:A|ABBR|B|BIG|BR|CITE|CODE|DEL|DFN|EM|FONT|I|IMG|INPUT|INS|KBD|LABEL|MARK|Q|S|SAMP|SMALL|SPAN|STRIKE|STRONG|SUB|SUP|TIME|TT|U|VAR)$/;
 
-/** The Markdown of what is copied. */
-export function copied({ content, openStart, openEnd }: Slice): string {
+/** The Markdown of what is copied from a text that defines `links`. */
+export function copied({ content, openStart, openEnd }: Slice, links: Links): string {
   const transform = new Transform(schema.nodes.doc.create(null, schema.nodes.paragraph.create()));
   transform.replaceRange(0, transform.doc.content.size, new Slice(content, openStart, openEnd));
   const { doc } = transform;
   if (doc.childCount === 1 && doc.firstChild?.type.spec.code === true && openStart > 0) return doc.textContent;
-  return markdownOf(doc);
+  return markdownOf(doc, links);
 }
 
-function markdownOf(doc: Node): string {
-  const source = doc.children.map((block) => serialize(block, 0, { links: {}, points: [] })).filter((text) => text !== "");
+function markdownOf(doc: Node, links: Links): string {
+  const source = doc.children.map((block) => serialize(block, 0, { links, points: [] })).filter((text) => text !== "");
   return source.join("\n\n");
 }
 

@@ -63,7 +63,7 @@ export class RichTextEditor {
       editable: () => this.#isWritable,
       nodeViews,
       dispatchTransaction: (transaction) => this.#take(transaction),
-      clipboardTextSerializer: copied,
+      clipboardTextSerializer: (slice) => copied(slice, this.#source.links),
       clipboardTextParser: (pasted, $context, isPlain) => pastedText(pasted, isPlain || $context.parent.type.spec.code === true),
       transformPastedHTML: pastedHtml,
       handleClick: (_view, position, event) => follow(event) || this.#endClicked(position, event),

@@ -1,7 +1,7 @@
 // Writes words with their marks as Markdown. Of several ways to write them the plainest is taken that reads back as the
 // same words: without any escapes, with those of one kind, with all.
 
-import type { Mark, Node } from "prosemirror-model";
+import { Mark, type Node } from "prosemirror-model";
 import type { Links } from "../../markdown/render.ts";
 import { parse } from "./parse.ts";
 import { schema } from "./schema.ts";
@@ -29,7 +29,15 @@ interface Piece {
   readonly at: number;
 }
 
-interface Escaping {
+/** Marks as Markdown can hold them. */
+interface Trimming {
+  /** Characters that can't stand at the edge of a mark, and are put outside. */
+  readonly edge: RegExp;
+  /** Runs of marks that are left out, as `runsOf` names them. */
+  readonly without: ReadonlySet<string>;
+}
+
+interface Escaping extends Trimming {
   /** Characters that get a backslash. */
   readonly escaped: string;
   /** Those at the beginning of a line as well. */
@@ -37,10 +45,6 @@ interface Escaping {
   /** Characters by their numbers rather than with a backslash. */
   readonly numbered: boolean;
   readonly em: "*" | "_";
-  /** Characters that can't stand at the edge of a mark, and are put outside. */
-  readonly edge: RegExp;
-  /** The words without their marks, where nothing else reads back. */
-  readonly bare: boolean;
 }
 
 const BREAK = /^\s$/u;
@@ -51,7 +55,14 @@ const NUMBERED = `${ALL}[():./@+-=^{}"'`;
 const LINE_START = /^(?:[#>+=~:-]|\d{1,9}(?=[.)]))/;
 /** Marks whose delimiters can't stand beside a space. */
 const FLANKING: readonly string[] = ["strong", "em", "strike"];
+/** Marks that are left out where they can't be written. */
+const OMITTED: readonly string[] = [...FLANKING, "link"];
 const ADDRESS = /^(?:https?:\/\/[^\s<>]+|[\w.+-]+@[\w-]+(?:\.[\w-]+)+)$/;
+const NONE: ReadonlySet<string> = new Set();
+const UNTRIMMED: Trimming = { edge: BREAK, without: NONE };
+const LAST_RESORT: Escaping = { ...UNTRIMMED, escaped: ALL, starts: true, numbered: false, em: "*" };
+const NUMBERS: Escaping = { ...LAST_RESORT, escaped: NUMBERED, numbered: true };
+const MAX_TRIED_RUNS = 100;
 const MAX_COMPARED_CHARS = 20_000;
 const MAX_REDUCED_CHARS = 2000;
 
@@ -59,21 +70,36 @@ const MAX_REDUCED_CHARS = 2000;
 export function inlineText(block: Node, place: Place, at: number, context: Context): string {
   if (block.content.size === 0) return "";
   const escaping = escapingOf(block, place, context.links);
-  return write(pieces(block, at, escaping.edge), escaping, place, context.points);
+  return write(pieces(block, at, escaping), escaping, place, context.points);
 }
 
-const escapings = new WeakMap<Node, Escaping>();
+const escapings = new WeakMap<Node, { readonly links: Links; readonly escaping: Escaping }>();
 
+/** The plainest escaping that reads back. Text with the mark `source` may no longer be what that says, such as the rest
+ * of a formula: the others keep their marks then, and it is read as words. Last, marks that can't be written are left out. */
 function escapingOf(block: Node, place: Place, links: Links): Escaping {
   const known = escapings.get(block);
-  if (known !== undefined) return known;
-  const wanted = meaning(block);
-  const isRead = (escaping: Escaping) => reads(write(pieces(block, 0, escaping.edge), escaping, place, []), place, links, escaping.edge === BREAK ? wanted : meaning(block, escaping.edge));
+  if (known?.links === links) return known.escaping;
+  const reader = (withSource: boolean) => (escaping: Escaping) =>
+    reads(write(pieces(block, 0, escaping), escaping, place, []), place, links, meaning(block, escaping, withSource), withSource);
   const text = block.textContent;
-  const last: Escaping = { escaped: NUMBERED, starts: true, numbered: true, em: "*", edge: BREAK, bare: true };
-  const found = text.length > MAX_COMPARED_CHARS ? last : reduced(candidatesFor(text).find(isRead) ?? last, text, isRead);
-  escapings.set(block, found);
-  return found;
+  const candidates = candidatesFor(text);
+  const isExact = reader(true);
+  const exact = candidates.find(isExact);
+  const escaping = exact === undefined ? (candidates.find(reader(false)) ?? omitting(block, reader(false))) : reduced(exact, text, isExact);
+  escapings.set(block, { links, escaping });
+  return escaping;
+}
+
+/** The escaping that leaves out the fewest runs of marks; all of them stay where even none is read. */
+function omitting(block: Node, isRead: (escaping: Escaping) => boolean): Escaping {
+  const runs = runsOf(block);
+  const plain = [LAST_RESORT, NUMBERS].map((each) => ({ ...each, edge: BREAK_OR_SIGN, without: new Set(runs) })).find(isRead);
+  if (plain === undefined) return LAST_RESORT;
+  return runs.slice(0, MAX_TRIED_RUNS).reduce<Escaping>((most, run) => {
+    const more = { ...most, without: new Set([...most.without].filter((name) => name !== run)) };
+    return isRead(more) ? more : most;
+  }, plain);
 }
 
 /** The same with as few escapes as it takes. */
@@ -97,29 +123,32 @@ function* variations(text: string): Generator<{ escaped: string; starts: boolean
   yield { escaped: NUMBERED, starts: true, numbered: true };
 }
 
+/** The ways to write a text, the plainest first; of a long one only few are tried. */
 function candidatesFor(text: string): Escaping[] {
-  const plain = [...variations(text)];
+  const plain = [...variations(text)].filter(({ escaped }) => text.length <= MAX_COMPARED_CHARS || escaped === "" || escaped === ALL);
   const edges = [BREAK, BREAK_OR_SIGN] as const;
-  return edges.flatMap((edge) => (["*", "_"] as const).flatMap((em) => plain.map((each) => ({ ...each, em, edge, bare: false }))));
+  return edges.flatMap((edge) => (["*", "_"] as const).flatMap((em) => plain.map((each) => ({ ...each, em, edge, without: NONE }))));
 }
 
 /** True where the Markdown is read as these words. */
-function reads(text: string, place: Place, links: Links, wanted: string): boolean {
+function reads(text: string, place: Place, links: Links, wanted: string, withSource: boolean): boolean {
   if (text === "") return wanted === "";
   const whole = place === "heading" ? `# ${text}` : place === "cell" ? `| ${text} |\n| --- |` : text;
   const { blocks } = parse(whole, links);
   const [{ node } = { node: null }] = blocks;
   if (node === null || blocks.length !== 1) return false;
   const { nodes } = schema;
-  if (place === "cell") return node.type === nodes.table && node.firstChild?.childCount === 1 && meaning(node.firstChild.child(0)) === wanted;
-  return node.type === (place === "heading" ? nodes.heading : nodes.paragraph) && meaning(node) === wanted;
+  if (place === "cell") return node.type === nodes.table && node.firstChild?.childCount === 1 && meaning(node.firstChild.child(0), UNTRIMMED, withSource) === wanted;
+  return node.type === (place === "heading" ? nodes.heading : nodes.paragraph) && meaning(node, UNTRIMMED, withSource) === wanted;
 }
 
-/** The words of a block, for comparison: as Markdown can hold it, and addresses that are their own text as bare text. */
-export function meaning(block: Node, edge = BREAK): string {
+/** The words of a block, for comparison: as Markdown can hold it, and addresses that are their own text as bare text.
+ * `withSource` tells text with the mark `source` from words. */
+export function meaning(block: Node, trimming: Trimming = UNTRIMMED, withSource = true): string {
   const found: [string, string][] = [];
-  for (const { node, text, marks } of pieces(block, 0, edge)) {
-    const kept = marks.filter(({ type, attrs }) => type !== schema.marks.link || !isOwnText(String(attrs["href"]), node));
+  for (const { node, text, marks } of pieces(block, 0, trimming)) {
+    const { link, source } = schema.marks;
+    const kept = marks.filter(({ type, attrs }) => (withSource || type !== source) && (type !== link || !isOwnText(String(attrs["href"]), text ?? "")));
     const key = JSON.stringify([kept.map(({ type, attrs }) => JSON.stringify([type.name, attrs])).toSorted(), text === null ? [node.type.name, node.attrs] : null]);
     const last = found.at(-1);
     if (text !== null && last?.[1] === key) last[0] += text;
@@ -128,16 +157,38 @@ export function meaning(block: Node, edge = BREAK): string {
   return JSON.stringify(found);
 }
 
-function isOwnText(href: string, { text = "" }: Node): boolean {
+function isOwnText(href: string, text: string): boolean {
   return [text, `mailto:${text}`, `http://${text}`].includes(href);
 }
 
 /** The content in pieces, without what Markdown can't hold: blanks at the edges of lines and of marks. */
-function pieces(block: Node, at: number, edge: RegExp): readonly Piece[] {
+function pieces(block: Node, at: number, { edge, without }: Trimming): readonly Piece[] {
   const found: Piece[] = [];
-  block.forEach((node, offset) => found.push({ node, text: node.isText ? (node.text ?? "").replaceAll("\n", " ") : null, marks: node.marks, at: at + offset }));
+  const runs = runNames(block);
+  block.forEach((node, offset, index) => {
+    const marks = node.marks.filter(({ type }) => !without.has(runs[index]?.get(type.name) ?? ""));
+    const text = node.isText ? (node.text ?? "").replaceAll("\n", " ") : null;
+    const last = found.at(-1);
+    if (text !== null && last !== undefined && last.text !== null && Mark.sameSet(last.marks, marks)) found[found.length - 1] = { ...last, text: last.text + text };
+    else found.push({ node, text, marks, at: at + offset });
+  });
   for (const name of FLANKING) trimMarks(found, name, edge);
   return trimLines(found);
+}
+
+/** The names of the runs of marks that can be left out, by the place of the child: the mark's and a number. */
+function runNames(block: Node): ReadonlyMap<string, string>[] {
+  const counts = new Map<string, number>();
+  return block.children.map(({ marks }, index) => {
+    const before = index === 0 ? [] : block.child(index - 1).marks;
+    const names = OMITTED.filter((name) => marks.some(({ type }) => type.name === name));
+    for (const name of names) if (!before.some(({ type }) => type.name === name)) counts.set(name, (counts.get(name) ?? 0) + 1);
+    return new Map(names.map((name) => [name, `${name}${counts.get(name)}`]));
+  });
+}
+
+function runsOf(block: Node): string[] {
+  return [...new Set(runNames(block).flatMap((names) => [...names.values()]))];
 }
 
 /** Take a mark from blanks at the beginning and end of what has it. */
@@ -224,8 +275,8 @@ function write(all: readonly Piece[], escaping: Escaping, place: Place, points: 
   all.forEach((piece, index) => {
     const { node, text, at } = piece;
     const end = at + (text === null ? node.nodeSize : text.length);
-    const isAddress = !escaping.bare && isBareAddress(all, index);
-    const marks = escaping.bare ? [] : piece.marks.filter(({ type }) => type.spec.code !== true && !(isAddress && type === schema.marks.link));
+    const isAddress = isBareAddress(all, index);
+    const marks = piece.marks.filter(({ type }) => type.spec.code !== true && !(isAddress && type === schema.marks.link));
     const kept = open.findIndex((mark) => !mark.isInSet(marks));
     close(kept < 0 ? open.length : kept);
     const begins = from !== undefined && from.at >= at && from.at < end ? from : undefined;
@@ -291,7 +342,7 @@ function length(all: readonly Piece[], start: number, mark: Mark): number {
 }
 
 function words(text: string, marks: readonly Mark[], escaping: Escaping, lineStart: boolean, signs: readonly [number, string][]): string {
-  const isCode = !escaping.bare && marks.some(({ type }) => type === schema.marks.code);
+  const isCode = marks.some(({ type }) => type === schema.marks.code);
   const isSource = marks.some(({ type }) => type === schema.marks.source);
   const start = lineStart && escaping.starts ? (LINE_START.exec(text)?.[0].length ?? 0) : 0;
   const isNumber = /^\d/.test(text);

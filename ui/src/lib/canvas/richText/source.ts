@@ -53,6 +53,11 @@ export class MarkdownSource {
     return this.#text;
   }
 
+  /** The addresses that are defined in the text, by their labels. */
+  get links(): Links {
+    return this.#links;
+  }
+
   /** Take a changed document, and return its Markdown. */
   update(doc: Node): string {
     if (doc === this.#doc) return this.#text;
