@@ -281,3 +281,32 @@ test("a long paragraph keeps its marks", () => {
     assert.equal(meaning(documentOf(parse(text).blocks).child(0)).includes("https://a.eu/guide"), true);
   }
 });
+
+/** The text with a paragraph added to it, and that paragraph as it is read. */
+function added(text: string, words: readonly Node[]): { text: string; read: Node } {
+  const result = edited(text, (transform) => transform.insert(transform.doc.content.size, schema.nodes.paragraph.create(null, words)));
+  return { text: result.text, read: documentOf(parse(result.text).blocks).lastChild as Node };
+}
+
+test("addresses, titles and descriptions are read as they were given", () => {
+  const addresses = ["\\\\server\\share\\plan.docx", "C:\\Users\\_x\\(y)", "https://a.eu/<id>", "https://a.eu/a b", "https://a.eu/(a", "a\\_b.md", ""];
+  for (const href of addresses) {
+    for (const title of href === "" ? [null] : [null, 'say "hi" \\']) {
+      const words = [schema.text("**a** "), schema.text("plan", [schema.marks.link.create({ href, title })]), schema.text(" b", [schema.marks.strong.create()])];
+      const { read, text } = added("x", words);
+      assert.equal(meaning(read), meaning(schema.nodes.paragraph.create(null, words)), text);
+    }
+  }
+  for (const alt of ["Plan [v2]", "a\\b", "a\\[b", "a`b", "a ](x) b", "a*b*c", "<b>", "\\"]) {
+    const words = [schema.text("see "), schema.nodes.image.create({ src: "C:\\p\\x.png", alt }), schema.text(" it", [schema.marks.em.create()])];
+    const { read, text } = added("x", words);
+    assert.equal(meaning(read), meaning(schema.nodes.paragraph.create(null, words)), text);
+  }
+});
+
+test("no-break spaces at the beginning of lines stay", () => {
+  for (const text of ["\u00a0\u00a0Roses\n\u00a0\u00a0red", "- &nbsp;&nbsp;Roses\n  \u00a0\u00a0red"]) {
+    const result = edited(text, (transform) => transform.insert(placeOf(transform.doc, "red") + 3, schema.text("x")));
+    assert.equal(documentOf(parse(result.text).blocks).textContent, "\u00a0\u00a0Roses\u00a0\u00a0redx");
+  }
+});

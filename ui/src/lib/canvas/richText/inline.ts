@@ -237,7 +237,7 @@ function trimLines(all: readonly Piece[]): readonly Piece[] {
   for (let at = 0; at < found.length; at++) {
     const piece = found[at] as Piece;
     if (!isBlank(piece) || !isBreak(found[at - 1])) continue;
-    const text = (piece.text ?? "").replace(/^\s+/, "");
+    const text = (piece.text ?? "").replace(/^[ \t\n]+/, "");
     if (text === "") found.splice(at--, 1);
     else found[at] = { ...piece, text, at: piece.at + (piece.text ?? "").length - text.length };
   }
@@ -299,7 +299,7 @@ function write(all: readonly Piece[], escaping: Escaping, place: Place, points: 
     if (node.type === schema.nodes.hardBreak) out += place === "cell" ? "<br>" : place === "heading" ? " " : lineStart ? "\\\n" : "\n";
     else if (text === null) out += image(node);
     else if (isAddress) out += `<${withSigns([...text], signs)}>`;
-    else out += words(text, piece.marks, escaping, lineStart, signs);
+    else out += words(text, piece.marks, escaping, out === "" ? "block" : lineStart ? "line" : null, signs);
     if (ends !== undefined && ends.at === end) pending = ends.sign;
   });
   close(0);
@@ -341,16 +341,17 @@ function length(all: readonly Piece[], start: number, mark: Mark): number {
   return end - start;
 }
 
-function words(text: string, marks: readonly Mark[], escaping: Escaping, lineStart: boolean, signs: readonly [number, string][]): string {
+function words(text: string, marks: readonly Mark[], escaping: Escaping, begins: "block" | "line" | null, signs: readonly [number, string][]): string {
   const isCode = marks.some(({ type }) => type === schema.marks.code);
   const isSource = marks.some(({ type }) => type === schema.marks.source);
-  const start = lineStart && escaping.starts ? (LINE_START.exec(text)?.[0].length ?? 0) : 0;
+  const start = begins !== null && escaping.starts ? (LINE_START.exec(text)?.[0].length ?? 0) : 0;
   const isNumber = /^\d/.test(text);
+  const indent = begins === "block" ? (/^\u00a0*/.exec(text)?.[0].length ?? 0) : 0; // items of lists lose it otherwise
   const characters = Array.from({ length: text.length }, (_, index) => {
     const character = text.charAt(index);
     if (isCode || isSource) return character;
-    const begins = start > 0 && index === (isNumber ? start : 0);
-    if (!begins && !escaping.escaped.includes(character)) return character;
+    const isStart = start > 0 && index === (isNumber ? start : 0);
+    if (!isStart && index >= indent && !escaping.escaped.includes(character)) return character;
     if (character === "\u00a0") return "&nbsp;";
     return escaping.numbered ? `&#${character.charCodeAt(0)};` : `\\${character}`;
   });
@@ -391,13 +392,14 @@ function closer(mark: Mark, escaping: Escaping): string {
   return opener(mark, escaping);
 }
 
+/** The address of a link or an image, and its title, with backslashes before what would end them. */
 function target(href: string, title: unknown): string {
-  const address = href === "" || /[\s()<>]/.test(href) ? `<${href.replace(/[<>\n]/g, encodeURIComponent)}>` : href;
-  return typeof title === "string" && title !== "" ? `${address} "${title.replaceAll('"', '\\"')}"` : address;
+  const escaped = href.replace(/[\\<>]/g, "\\$&").replaceAll("\n", "%0A");
+  const address = /[\s()<>]/.test(href) ? `<${escaped}>` : escaped;
+  return typeof title === "string" && title !== "" ? `${address} "${title.replace(/["\\]/g, "\\$&")}"` : address;
 }
 
 function image({ attrs }: Node): string {
-  const alt = String(attrs["alt"]).replace(/[[\]\\]/g, "\\$&").replaceAll("\n", " ");
+  const alt = String(attrs["alt"]).replace(/[[\]\\`]/g, "\\$&").replaceAll("\n", " ");
   return `![${alt}](${target(String(attrs["src"]), attrs["title"])})`;
 }
-

@@ -27,6 +27,7 @@ export const rowSources = new WeakMap<Node, string>();
 const FRONT_MATTER = /^---\n(?:[\w-]+:[^\n]*\n|[ \t#-][^\n]*\n)+---(?=\n|$)/;
 const ENTITY = /&(?:#(\d{1,7})|#[xX]([0-9a-fA-F]{1,6})|([A-Za-z][A-Za-z0-9]{1,31}));/g;
 const ENTITIES: Readonly<Record<string, string>> = { amp: "&", lt: "<", gt: ">", quot: '"', apos: "'", nbsp: "\u00a0" };
+const ESCAPED = /\\([!-/:-@[-`{-~])/g;
 const OPEN_TAG = new RegExp(`^<(${TAGS.join("|")})\\s*>$`, "i");
 const BREAK_TAG = /^<br\s*\/?>$/i;
 
@@ -164,7 +165,7 @@ function inline(tokens: readonly Token[], marks: readonly Mark[] = [], lineBreak
       }
       case "image": {
         const { href, title, text } = token as Tokens.Image;
-        found.push(nodes.image.create({ src: href, alt: text, title: title ?? null }, null, marks));
+        found.push(nodes.image.create({ src: href, alt: text.replace(ESCAPED, "$1"), title: title ?? null }, null, marks));
         break;
       }
       case "html": {
