@@ -310,3 +310,64 @@ test("no-break spaces at the beginning of lines stay", () => {
     assert.equal(documentOf(parse(result.text).blocks).textContent, "\u00a0\u00a0Roses\u00a0\u00a0redx");
   }
 });
+
+test("blocks are read anew by definitions that changed", () => {
+  const source = new MarkdownSource("a [x][r] __b__\n\n> [y][r] and[^1]\n\nother\n\n[r]: https://r.eu\n\n[^1]: n");
+  const hrefs = () => {
+    const found: unknown[] = [];
+    source.doc.descendants((node) => void found.push(...node.marks.filter(({ type }) => type === schema.marks.link).map(({ attrs }) => attrs["href"])));
+    return found;
+  };
+  const take = () => {
+    const transform = new Transform(source.doc);
+    for (const { at, before, node } of source.reread().toReversed()) transform.replaceWith(at, at + before.nodeSize, node);
+    source.update(transform.doc);
+  };
+  source.update(new Transform(source.doc).insert(placeOf(source.doc, "https://r.eu") + "https://r.eu".length, schema.text("/new")).doc);
+  take();
+  assert.deepEqual(hrefs(), ["https://r.eu/new", "https://r.eu/new"]);
+  const text = "a [x][r] __b__\n\n> [y][r] and[^1]\n\nother";
+  assert.equal(source.text, `${text}\n\n[r]: https://r.eu/new\n\n[^1]: n`);
+  const at = placeOf(source.doc, "[r]:") - 1;
+  source.update(new Transform(source.doc).delete(at, source.doc.content.size).doc);
+  take();
+  assert.deepEqual(hrefs(), []);
+  assert.equal(source.text, text);
+  assert.ok(source.doc.eq(documentOf(parse(text).blocks)));
+  assert.deepEqual(source.reread(), []);
+});
+
+test("an indented block stays apart from a list that comes before it", () => {
+  for (const block of ["    code()", "  words"]) {
+    const { source, text } = edited(`para\n\n${block}\n\nend`, (transform) => {
+      const first = transform.doc.child(0);
+      return transform.replaceWith(0, first.nodeSize, schema.nodes.bulletList.create(null, schema.nodes.listItem.create(null, first)));
+    });
+    assert.deepEqual(form(documentOf(parse(text).blocks)), form(source.doc), text);
+  }
+});
+
+test("tasks without words beside their box stay tasks", () => {
+  const { nodes } = schema;
+  const text = (words: string) => nodes.paragraph.create(null, schema.text(words));
+  const item = (checked: boolean | null, ...blocks: Node[]) => nodes.listItem.create({ checked }, blocks);
+  const sub = nodes.bulletList.create(null, item(null, text("sub")));
+  const table = parse("| a |\n| --- |\n| b |").blocks[0]?.node as Node;
+  for (const blocks of [
+    [nodes.paragraph.create(), sub],
+    [sub],
+    [nodes.heading.create({ level: 2 }, schema.text("H"))],
+    [nodes.codeBlock.create(null, schema.text("x"))],
+    [nodes.blockquote.create(null, text("x"))],
+    [table],
+    [nodes.rule.create()],
+    [nodes.paragraph.create(), text("more")],
+    [nodes.paragraph.create()],
+  ]) {
+    for (const checked of [true, false]) {
+      const list = nodes.bulletList.create(null, [item(checked, ...blocks), item(false, text("next"))]);
+      const { text: written, source } = edited("x", (transform) => transform.replaceWith(0, transform.doc.content.size, list));
+      assert.deepEqual(form(documentOf(parse(written).blocks)), form(source.doc), written);
+    }
+  }
+});

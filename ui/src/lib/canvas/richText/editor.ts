@@ -137,9 +137,20 @@ export class RichTextEditor {
     else if (!state.doc.eq(before.doc)) {
       this.#given = this.#source.update(state.doc);
       this.#options.onInput(this.#given);
+      this.#showDefined();
     }
-    this.#options.onFormats(formatsOf(state));
+    this.#options.onFormats(formatsOf(this.#view.state));
     if (!state.selection.eq(before.selection) || state.doc !== before.doc) this.#tellSelection();
+  }
+
+  /** Show links and notes by the definitions that were just changed. */
+  #showDefined(): void {
+    const found = this.#source.reread();
+    if (found.length === 0) return;
+    const { tr } = this.#view.state;
+    for (const { at, before, node } of found.toReversed()) tr.replaceWith(at, at + before.nodeSize, node);
+    this.#view.updateState(this.#view.state.apply(tr.setMeta("addToHistory", false)));
+    this.#source.update(this.#view.state.doc);
   }
 
   /** Tell what is selected, once in a frame: its place on the screen is known then. */

@@ -104,9 +104,11 @@ function blocksOf(tokens: readonly Token[]): Node[] {
 
 function listOf({ raw, ordered, start, loose, items }: Tokens.List): Node {
   const children = items.map((item) => {
-    const bare = /^\[([ xX])\]$/.exec(item.text);
-    const checked = bare !== null ? bare[1] !== " " : item.task ? item.checked === true : null;
-    const node = schema.nodes.listItem.create({ checked }, bare !== null ? schema.nodes.paragraph.create() : blocksOf(item.tokens));
+    const [first] = item.tokens;
+    const box = !item.task && (first?.type === "text" || first?.type === "paragraph") ? /^\[([ xX])\]\s*$/.exec(first.raw) : null;
+    const checked = box !== null ? box[1] !== " " : item.task ? item.checked === true : null;
+    const blocks = box === null ? blocksOf(item.tokens) : [schema.nodes.paragraph.create(), ...(item.tokens.length > 1 ? blocksOf(item.tokens.slice(1)) : [])];
+    const node = schema.nodes.listItem.create({ checked }, blocks);
     itemSources.set(node, item.raw.trimEnd());
     return node;
   });

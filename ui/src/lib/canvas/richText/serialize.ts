@@ -59,6 +59,7 @@ function canFollowTightly(before: Node, node: Node): boolean {
 function isTight(list: Node): boolean {
   let fits = list.attrs["tight"] === true;
   list.forEach((item) => {
+    if (hasLoneBox(item) && item.firstChild?.type !== schema.nodes.paragraph) fits &&= canFollowTightly(schema.nodes.paragraph.create(), item.child(0));
     for (let at = 1; at < item.childCount; at++) fits &&= canFollowTightly(item.child(at - 1), item.child(at));
   });
   return fits;
@@ -79,9 +80,15 @@ function list(node: Node, at: number, context: Context): string {
   return items.join(tight ? "\n" : "\n\n");
 }
 
+/** True for a task without words beside its box, which has a line of its own then. */
+function hasLoneBox({ attrs, firstChild }: Node): boolean {
+  return attrs["checked"] !== null && (firstChild?.type !== schema.nodes.paragraph || firstChild.content.size === 0);
+}
+
 function listItem(item: Node, marker: string, at: number, tight: boolean, context: Context): string {
   const { checked } = item.attrs;
   const content = children(item, at, context, tight);
+  if (hasLoneBox(item)) return prefixed(`[${checked === true ? "x" : " "}]${content === "" ? "" : tight ? "\n" : "\n\n"}${content}`, `${marker} `, " ".repeat(marker.length + 1));
   const box = checked === null ? "" : checked === true ? "[x] " : "[ ] ";
   const safe = checked === null ? content.replace(/^\[(?=[ xX]\](?:\s|$))/, "&#91;") : content;
   return prefixed(box + safe, `${marker} `, " ".repeat(marker.length + 1)).replace(/ +$/, "");

@@ -24,6 +24,14 @@ interface Placed {
   readonly offset: number;
 }
 
+/** A block that wasn't changed but reads otherwise, as an address or a note that it names was. */
+export interface Reread {
+  readonly at: number;
+  readonly before: Node;
+  readonly node: Node;
+}
+
+const DEFINITION = /^[ \t>*+-]*\[[^\]]+\]:/m;
 const FROM = "\ue000";
 const TO = "\ue001";
 
@@ -33,6 +41,7 @@ export class MarkdownSource {
   #links: Links;
   #tail: string;
   #placed: readonly Placed[] = [];
+  #hasOtherDefinitions = false;
   readonly #entries = new WeakMap<Node, Entry>();
   /** Sources of blocks that were changed, by what they would be written as: a change that is undone brings them back. */
   readonly #earlier = new Map<string, string>();
@@ -65,6 +74,23 @@ export class MarkdownSource {
     this.#doc = doc;
     this.#text = this.#join();
     return this.#text;
+  }
+
+  /** The blocks that read otherwise since the last time, as definitions in the text changed. Take them with `update`. */
+  reread(): Reread[] {
+    if (!this.#hasOtherDefinitions) return [];
+    this.#hasOtherDefinitions = false;
+    this.#links = parse(this.#text).links;
+    const found: Reread[] = [];
+    for (const { node: before, at, source } of this.#placed) {
+      const { blocks } = parse(source, this.#links);
+      const [{ node } = { node: before }] = blocks;
+      const entry = this.#entries.get(before);
+      if (blocks.length !== 1 || node.eq(before) || entry?.source !== source) continue;
+      this.#entries.set(node, entry);
+      found.push({ at, before, node });
+    }
+    return found;
   }
 
   /** Take a document that is what `text` reads as. */
@@ -118,14 +144,17 @@ export class MarkdownSource {
     for (let at = same; at < old.childCount - end; at++) {
       const node = old.child(at);
       const entry = this.#entries.get(node);
+      this.#hasOtherDefinitions ||= DEFINITION.test(entry?.source ?? "");
       if (entry?.previous !== undefined) this.#earlier.set(this.#write(node), entry.source);
     }
     for (let at = same; at < doc.childCount - end; at++) {
       const node = doc.child(at);
-      if (this.#entries.has(node)) continue;
-      const written = this.#write(node);
-      const replaced = at < old.childCount - end ? this.#entries.get(old.child(at)) : undefined;
-      this.#entries.set(node, { source: this.#earlier.get(written) ?? written, before: replaced?.before ?? "\n\n", previous: undefined });
+      if (!this.#entries.has(node)) {
+        const written = this.#write(node);
+        const replaced = at < old.childCount - end ? this.#entries.get(old.child(at)) : undefined;
+        this.#entries.set(node, { source: this.#earlier.get(written) ?? written, before: replaced?.before ?? "\n\n", previous: undefined });
+      }
+      this.#hasOtherDefinitions ||= DEFINITION.test(this.#entries.get(node)?.source ?? "");
     }
   }
 
@@ -144,7 +173,8 @@ export class MarkdownSource {
         placed.push({ ...(placed.pop() as Placed), source: closed });
       }
       const joins = last !== null && isNew && isList(node) && last.node.type === node.type && markerOf(last.source) === markerOf(entry.source);
-      const source = joins ? this.#write(withOtherMarker(node)) : entry.source;
+      const isIndented = last !== null && isNew && (isList(last.node) || last.node.type === schema.nodes.sourceBlock) && /^[ \t]/.test(entry.source);
+      const source = joins ? this.#write(withOtherMarker(node)) : isIndented ? this.#write(node).trimStart() : entry.source;
       text += isNew ? gap(last, entry) : entry.before;
       placed.push({ node, at, source, offset: text.length });
       text += source;
