@@ -4,8 +4,12 @@ import { Transform } from "prosemirror-transform";
 import { type Mark, type Node, type NodeType, Slice } from "prosemirror-model";
 import assert from "node:assert/strict";
 import { test } from "vitest";
-import { copied } from "../src/lib/canvas/richText/clipboard.ts";
+import { EditorState, TextSelection } from "prosemirror-state";
+import type { EditorView } from "prosemirror-view";
+import { copied, forCell, pastedText } from "../src/lib/canvas/richText/clipboard.ts";
+import { linkAt, setLink } from "../src/lib/canvas/richText/commands.ts";
 import { meaning } from "../src/lib/canvas/richText/inline.ts";
+import { typedMarkdown } from "../src/lib/canvas/richText/keys.ts";
 import { documentOf, parse } from "../src/lib/canvas/richText/parse.ts";
 import { schema } from "../src/lib/canvas/richText/schema.ts";
 import { serialize } from "../src/lib/canvas/richText/serialize.ts";
@@ -369,5 +373,63 @@ test("tasks without words beside their box stay tasks", () => {
       const { text: written, source } = edited("x", (transform) => transform.replaceWith(0, transform.doc.content.size, list));
       assert.deepEqual(form(documentOf(parse(written).blocks)), form(source.doc), written);
     }
+  }
+});
+
+test("paragraphs and lists that are pasted into a cell are lines of it", () => {
+  for (const [pasted, isPlain, wanted] of [
+    ["one\n\ntwo", false, "cone<br>two"],
+    ["one\n\ntwo", true, "cone<br>two"],
+    ["- one\n- **two**\n  - three", false, "cone<br>**two**<br>three"],
+    ["```\na\nb\n```", false, "ca<br>b"],
+    ["*one*", false, "c*one*"],
+  ] as const) {
+    const source = new MarkdownSource("| a | b |\n| --- | --- |\n| c | d |");
+    const start = EditorState.create({ doc: source.doc });
+    const state = start.apply(start.tr.setSelection(TextSelection.create(start.doc, placeOf(start.doc, "c") + 1)));
+    const { doc } = state.apply(state.tr.replaceSelection(forCell(pastedText(pasted, isPlain))));
+    assert.equal(source.update(doc), `| a | b |\n| --- | --- |\n| ${wanted} | d |`);
+  }
+  const cells = new Slice(parse("| a |\n| --- |").blocks[0]?.node.content ?? assert.fail(), 0, 0);
+  assert.equal(forCell(cells), cells);
+});
+
+test("an image that gets a link stays", () => {
+  const source = new MarkdownSource("see ![plan](https://a.eu/p.png) here");
+  const start = EditorState.create({ doc: source.doc });
+  const state = start.apply(start.tr.setSelection(TextSelection.create(start.doc, 5, 6)));
+  const { text } = linkAt(state, "link");
+  assert.equal(text, "plan");
+  let { doc } = state;
+  setLink({ kind: "link", address: "x.eu", text })(state, (transaction) => ({ doc } = transaction));
+  assert.equal(source.update(doc), "see [![plan](https://a.eu/p.png)](https://x.eu) here");
+});
+
+/** The Markdown of what is typed, one character after another. */
+function typed(text: string): string {
+  const source = new MarkdownSource("");
+  let state = EditorState.create({ doc: source.doc, plugins: [typedMarkdown] });
+  for (const character of text) {
+    const view = { state, composing: false, dispatch: (transaction: typeof state.tr) => (state = state.apply(transaction)) } as unknown as EditorView;
+    const { from, to } = state.selection;
+    if (typedMarkdown.props.handleTextInput?.call(typedMarkdown, view, from, to, character, () => state.tr) !== true) state = state.apply(state.tr.insertText(character));
+  }
+  return source.update(state.doc);
+}
+
+test("typed stars and dollars are marks where they mean that", () => {
+  for (const [text, wanted] of [
+    ["*one* and __two__", "*one* and **two**"],
+    ["Café*, thé*", "Café*, thé*"],
+    ["Учител*ки и ученик*", "Учител\\*ки и ученик\\*"],
+    ["λόγος_a_", "λόγος_a_"],
+    ["so $x^2$ and $n$th", "so $x^2$ and $n$th"],
+    ["$5-$10 and $5/$6 each", "$5-$10 and $5/$6 each"],
+    ["$5 (US$6)", "$5 (US$6)"],
+    ["$x$5", "$x$5"],
+  ] as const) {
+    assert.equal(typed(text), wanted);
+    const { blocks } = parse(typed(text));
+    assert.equal(documentOf(blocks).textContent, text.replace(/(?<=^| )[*_]+(?=one|two)|(?<=one|two)[*_]+/g, ""));
   }
 });

@@ -1,7 +1,9 @@
 // Copies from the rich-text editor and pastes into it: Markdown as text, and HTML cleaned of how it looked.
 
 import { Fragment, type Node, Slice } from "prosemirror-model";
+import { isInTable } from "prosemirror-tables";
 import { Transform } from "prosemirror-transform";
+import type { EditorView } from "prosemirror-view";
 import type { Links } from "../../markdown/render.ts";
 import { documentOf, parse } from "./parse.ts";
 import { schema } from "./schema.ts";
@@ -9,7 +11,11 @@ import { serialize } from "./serialize.ts";
 
 /** Elements whose text isn't the page's. */
 const SILENT = "script, style, title, meta, link, template, noscript, iframe, object, button, select, textarea, svg";
-const KEPT = new Set(["href", "src", "alt", "title", "start", "align", "colspan", "rowspan", "checked", "type", "class", "data-src", "data-alt", "data-title", "data-info", "data-source", "data-checked", "data-pm-slice"]);
+const KEPT = ["href", "src", "alt", "title", "start", "align", "colspan", "rowspan", "checked", "type", "class"];
+/** Attributes of what was copied from the editor. */
+const OWN = ["data-href", "data-src", "data-alt", "data-title", "data-info", "data-source", "data-checked", "data-tight", "data-marker", "data-pm-slice"];
+/** HTML whose outer element keeps the blanks of all that is in it. */
+const PROGRAM = /^\s*(?:<(?:html|body|meta)\b[^>]*>\s*|<!--[^]*?-->\s*)*<(?:div|span)\b[^>]*style\s*=\s*["'][^"'>]*white-space:\s*pre\s*[;"']/i;
 const INLINE = /^(?:A|ABBR|B|BIG|BR|CITE|CODE|DEL|DFN|EM|FONT|I|IMG|INPUT|INS|KBD|LABEL|MARK|Q|S|SAMP|SMALL|SPAN|STRIKE|STRONG|SUB|SUP|TIME|TT|U|VAR)$/;
 
 /** The Markdown of what is copied from a text that defines `links`. */
@@ -24,6 +30,21 @@ export function copied({ content, openStart, openEnd }: Slice, links: Links): st
 function markdownOf(doc: Node, links: Links): string {
   const source = doc.children.map((block) => serialize(block, 0, { links, points: [] })).filter((text) => text !== "");
   return source.join("\n\n");
+}
+
+/** A slice as words with line breaks, for the cells of a table; one of cells alone stays. */
+export function forCell(slice: Slice): Slice {
+  const { table, table_row: row, table_cell: cell, table_header: header, hardBreak } = schema.nodes;
+  if (slice.content.content.every(({ type }) => type.isInline || [table, row, cell, header].includes(type))) return slice;
+  const lines: Node[][] = [];
+  slice.content.descendants((node) => {
+    if (node.isTextblock) {
+      if (node.type.spec.code === true) lines.push(...node.textContent.split("\n").map((line) => (line === "" ? [] : [schema.text(line)])));
+      else lines.push([...node.children]);
+    }
+    return !node.isTextblock;
+  });
+  return new Slice(Fragment.from(lines.flatMap((line, at) => (at === 0 ? line : [hardBreak.create(), ...line]))), 0, 0);
 }
 
 /** Pasted text, read as Markdown; a single paragraph goes into the one at the cursor. */
@@ -50,13 +71,27 @@ export function pastedHtml(html: string): string {
   removeComments(page.body);
   listsOfWord(page);
   for (const element of page.querySelectorAll<HTMLElement>("[data-style], b, strong, i, em")) wrapByStyle(element);
+  const kept = new Set(page.querySelector("[data-pm-slice]") === null ? KEPT : [...KEPT, ...OWN]);
   for (const element of page.body.querySelectorAll("*")) {
-    for (const { name } of [...element.attributes]) if (!KEPT.has(name)) element.removeAttribute(name);
+    for (const { name } of [...element.attributes]) if (!kept.has(name)) element.removeAttribute(name);
     if (element.tagName.includes(":")) element.replaceWith(...element.childNodes);
   }
   for (const element of page.body.querySelectorAll("p, div")) if (element.textContent.trim() === "" && element.querySelector("img, input, hr, table, [data-src]") === null) element.remove();
   for (const element of page.body.querySelectorAll("div, section, article, main, td, th")) breakApart(element);
   return page.body.innerHTML;
+}
+
+/** Paste a program from an editor of programs as a block of code; false for anything else. */
+export function pastedCode(view: EditorView, data: DataTransfer): boolean {
+  const text = data.getData("text/plain").replace(/\r\n?/g, "\n").replace(/\n+$/, "");
+  const editor = data.getData("vscode-editor-data");
+  const { state } = view;
+  const isCode = text.includes("\n") && (editor !== "" || PROGRAM.test(data.getData("text/html")));
+  if (!isCode || isInTable(state) || state.selection.$from.parent.type.spec.code === true) return false;
+  const info = /"mode":"([\w+#.-]+)"/.exec(editor)?.[1] ?? "";
+  if (/^(?:markdown|plaintext)$/.test(info)) return view.pasteText(text);
+  view.dispatch(state.tr.replaceSelectionWith(schema.nodes.codeBlock.create({ info }, schema.text(text))).setMeta("paste", true).scrollIntoView());
+  return true;
 }
 
 function removeComments(body: HTMLElement): void {

@@ -242,10 +242,21 @@ export function linkAt(state: EditorState, kind: "link" | "image"): LinkRequest 
     return { kind: "image", address: String(selection.node.attrs["src"]), text: String(selection.node.attrs["alt"]), exists: true };
   }
   const { from, to, mark } = linkRange(state);
-  const text = state.doc.textBetween(from, to, " ");
+  const text = linkText(state, from, to);
   if (kind === "image") return { kind, address: "", text: selection.empty ? "" : text, exists: false };
   const isAddress = /^(?:https?:\/\/|mailto:)\S+$/.test(text);
   return { kind, address: mark === null ? (isAddress ? text : "") : String(mark.attrs["href"]), text, exists: mark !== null };
+}
+
+/** The words of a range, with those that describe its images. */
+function linkText({ doc }: EditorState, from: number, to: number): string {
+  return doc.textBetween(from, to, " ", (leaf) => (leaf.type === nodes.image ? String(leaf.attrs["alt"]) : " "));
+}
+
+function hasImage({ doc }: EditorState, from: number, to: number): boolean {
+  let isFound = false;
+  doc.nodesBetween(from, to, ({ type }) => void (isFound ||= type === nodes.image));
+  return isFound;
 }
 
 /** Put a link or an image at the cursor; an empty address takes it away. */
@@ -264,8 +275,9 @@ export function setLink({ kind, address: typed, text }: Pick<LinkRequest, "kind"
     if (address === "") tr.removeMark(from, to, marks.link);
     else {
       const link = marks.link.create({ href: address, title: mark?.attrs["title"] ?? null });
-      const shown = text.trim() === "" ? address : text;
-      if (state.doc.textBetween(from, to, " ") !== shown) {
+      const known = linkText(state, from, to);
+      const shown = text.trim() === "" && !hasImage(state, from, to) ? address : text;
+      if (known !== shown) {
         const kept = state.doc.resolve(from).marks().filter(({ type }) => type !== marks.link);
         tr.replaceWith(from, to, schema.text(shown, kept));
         tr.addMark(from, from + shown.length, link).setSelection(TextSelection.create(tr.doc, from + shown.length));

@@ -5,11 +5,11 @@ import { gapCursor } from "prosemirror-gapcursor";
 import { history } from "prosemirror-history";
 import { Fragment, type Node } from "prosemirror-model";
 import { EditorState, NodeSelection, TextSelection, type Transaction } from "prosemirror-state";
-import { tableEditing } from "prosemirror-tables";
+import { isInTable, tableEditing } from "prosemirror-tables";
 import { EditorView } from "prosemirror-view";
 import { type Command as CommandName, FORMAT_KEYS, type FormatState, type LinkRequest } from "../formats.ts";
 import type { Selected } from "../patches.ts";
-import { copied, pastedHtml, pastedText } from "./clipboard.ts";
+import { copied, forCell, pastedCode, pastedHtml, pastedText } from "./clipboard.ts";
 import { commandOf, formatsOf, linkAt, setLink } from "./commands.ts";
 import { keys, typedMarkdown } from "./keys.ts";
 import { documentOf, parse } from "./parse.ts";
@@ -65,7 +65,9 @@ export class RichTextEditor {
       dispatchTransaction: (transaction) => this.#take(transaction),
       clipboardTextSerializer: (slice) => copied(slice, this.#source.links),
       clipboardTextParser: (pasted, $context, isPlain) => pastedText(pasted, isPlain || $context.parent.type.spec.code === true),
+      handlePaste: (view, { clipboardData }) => clipboardData !== null && pastedCode(view, clipboardData),
       transformPastedHTML: pastedHtml,
+      transformPasted: (slice, { state }) => (isInTable(state) ? forCell(slice) : slice),
       handleClick: (_view, position, event) => follow(event) || this.#endClicked(position, event),
       handleDoubleClickOn: (_view, _position, node, at) => node.type === schema.nodes.image && this.#askImage(at),
     });

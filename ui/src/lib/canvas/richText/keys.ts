@@ -14,6 +14,11 @@ import { enterInTable, leaveTable, nextCell, previousCell } from "./tables.ts";
 const { marks, nodes } = schema;
 const ADDRESS = /(?:^|\s)((?:https?:\/\/|www\.)[^\s<>]*[^\s<>.,;:!?)'"”»])\s$/;
 
+/** A formula; prices such as $5/$6 end in a sign before the second dollar. */
+const FORMULA = /(?:^|[^$\p{L}\p{N}_\\])(\$(?![\s$])[^$]*[^\s$/–—-]\$)$/u;
+/** No formula, as a digit follows: a price after another one. */
+const PRICES = /(\$[^$]+\$)\d$/;
+
 /** Insert a line break, but where a new paragraph is the only way on. */
 const lineBreak: Command = (state, dispatch) => {
   if (state.selection.$from.parent.type.spec.code === true) return false;
@@ -112,13 +117,14 @@ export const typedMarkdown: Plugin = inputRules({
     wrappingInputRule(/^\s*([-+*])\s$/, nodes.bulletList, ([, marker]) => ({ marker })),
     wrappingInputRule(/^(\d{1,9})[.)]\s$/, nodes.orderedList, ([, order]) => ({ order: Number(order) }), ([, order], list) => list.childCount + Number(list.attrs["order"]) === Number(order)),
     new InputRule(/^\[([ xX]?)\]\s$/, beginTask),
-    around(/(?:^|[^*\w])(\*\*([^*\s](?:[^*]*[^*\s])?)\*\*)$/, marks.strong),
-    around(/(?:^|[^_\w])(__([^_\s](?:[^_]*[^_\s])?)__)$/, marks.strong),
-    around(/(?:^|[^*\w])(\*([^*\s](?:[^*]*[^*\s])?)\*)$/, marks.em),
-    around(/(?:^|[^_\w])(_([^_\s](?:[^_]*[^_\s])?)_)$/, marks.em),
+    around(/(?:^|[^*\p{L}\p{N}_])(\*\*([^*\s](?:[^*]*[^*\s])?)\*\*)$/u, marks.strong),
+    around(/(?:^|[^\p{L}\p{N}_])(__([^_\s](?:[^_]*[^_\s])?)__)$/u, marks.strong),
+    around(/(?:^|[^*\p{L}\p{N}_])(\*([^*\s](?:[^*]*[^*\s])?)\*)$/u, marks.em),
+    around(/(?:^|[^\p{L}\p{N}_])(_([^_\s](?:[^_]*[^_\s])?)_)$/u, marks.em),
     around(/(?:^|[^~])(~~([^~\s](?:[^~]*[^~\s])?)~~)$/, marks.strike),
     around(/(?:^|[^`])(`([^`]+)`)$/, marks.code),
-    new InputRule(/(?:^|[^$\w\\])(\$(?![\s$])[^$]*[^\s$]\$)$/, keepSource),
+    new InputRule(FORMULA, keepSource),
+    new InputRule(PRICES, releaseSource),
     new InputRule(ADDRESS, linkAddress),
   ],
 });
@@ -161,9 +167,20 @@ function beginTask(state: EditorState, [, tick = ""]: RegExpMatchArray, start: n
 }
 
 function keepSource(state: EditorState, [whole, formula = ""]: RegExpMatchArray, start: number, end: number) {
+  if (!isBalanced(formula)) return null;
   const from = start + whole.indexOf(formula);
   const tr = state.tr.insertText("$", end);
   return tr.addMark(from, from + formula.length, marks.source.create()).removeStoredMark(marks.source);
+}
+
+function releaseSource(state: EditorState, [whole, formula = ""]: RegExpMatchArray, start: number, end: number) {
+  if (!state.doc.rangeHasMark(start, end, marks.source)) return null;
+  return state.tr.insertText(whole.slice(formula.length), end).removeMark(start, start + formula.length, marks.source);
+}
+
+/** True where each bracket is closed: of prices such as “$5 (US$6)”, those between the dollars aren't. */
+function isBalanced(text: string): boolean {
+  return text.split(/[([{]/).length === text.split(/[)\]}]/).length;
 }
 
 function linkAddress(state: EditorState, [whole, address = ""]: RegExpMatchArray, start: number, end: number) {

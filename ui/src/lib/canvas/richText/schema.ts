@@ -1,7 +1,7 @@
 // The document of the rich-text editor: the blocks and marks of Markdown. Whatever Markdown has beyond them, such as
 // formulas, footnotes and HTML, is text with the mark `source` or in a `sourceBlock`, and is written back as it stands.
 
-import { type Attrs, type DOMOutputSpec, type MarkSpec, type Node, type NodeSpec, Schema } from "prosemirror-model";
+import { type Attrs, type DOMOutputSpec, type Mark, type MarkSpec, type Node, type NodeSpec, Schema } from "prosemirror-model";
 import { tableNodes } from "prosemirror-tables";
 
 export type Align = "left" | "center" | "right" | null;
@@ -10,6 +10,8 @@ export const TAGS = ["sub", "sup", "kbd", "mark", "u", "ins"] as const;
 
 const LEVELS = [1, 2, 3, 4, 5, 6] as const;
 const DATA_IMAGE = /^data:image\/(?:png|jpeg|gif|webp);base64,/i;
+const SAFE_ADDRESS = /^(?:https?:|mailto:|#)/i;
+/** The addresses of links in the HTML of others. */
 const WEB_ADDRESS = /^(?:https?:|mailto:|#|\/|\.)/i;
 
 const nodes = {
@@ -28,15 +30,15 @@ const nodes = {
     attrs: { tight: { default: true }, marker: { default: "-" } },
     content: "listItem+",
     group: "block",
-    parseDOM: [{ tag: "ul" }],
-    toDOM: ({ attrs }) => ["ul", attrs["tight"] === true ? { class: "tight" } : {}, 0],
+    parseDOM: [{ tag: "ul", getAttrs: (list) => listAttrs(list, ["-", "*", "+"]) }],
+    toDOM: (list) => ["ul", listDom(list), 0],
   },
   orderedList: {
     attrs: { tight: { default: true }, marker: { default: "." }, order: { default: 1, validate: "number" } },
     content: "listItem+",
     group: "block",
-    parseDOM: [{ tag: "ol", getAttrs: (list) => ({ order: Number(list.getAttribute("start") ?? 1) || 1 }) }],
-    toDOM: ({ attrs }) => ["ol", { ...(attrs["tight"] === true ? { class: "tight" } : {}), ...(attrs["order"] === 1 ? {} : { start: String(attrs["order"]) }) }, 0],
+    parseDOM: [{ tag: "ol", getAttrs: (list) => ({ ...listAttrs(list, [".", ")"]), order: Number(list.getAttribute("start") ?? 1) || 1 }) }],
+    toDOM: (list) => ["ol", { ...listDom(list), ...(list.attrs["order"] === 1 ? {} : { start: String(list.attrs["order"]) }) }, 0],
   },
   listItem: {
     /** `checked` is null but for tasks. */
@@ -86,8 +88,11 @@ const marks = {
   link: {
     attrs: { href: {}, title: { default: null } },
     inclusive: false,
-    parseDOM: [{ tag: "a[href]", getAttrs: (link) => (WEB_ADDRESS.test(link.getAttribute("href") ?? "") ? { href: link.getAttribute("href"), title: link.getAttribute("title") } : false) }],
-    toDOM: ({ attrs }) => ["a", { href: String(attrs["href"]), title: String(attrs["title"] ?? attrs["href"]), rel: "noopener noreferrer" }, 0],
+    parseDOM: [
+      { tag: "a[data-href]", getAttrs: (link) => ({ href: link.dataset["href"] ?? "", title: link.dataset["title"] ?? null }) },
+      { tag: "a[href]", getAttrs: (link) => (WEB_ADDRESS.test(link.getAttribute("href") ?? "") ? { href: link.getAttribute("href"), title: link.getAttribute("title") } : false) },
+    ],
+    toDOM: linkDom,
   },
   tag: {
     attrs: { name: {} },
@@ -103,6 +108,22 @@ const marks = {
 } satisfies Record<string, MarkSpec>;
 
 export const schema = new Schema<keyof typeof nodes, keyof typeof marks>({ nodes, marks });
+
+/** A link; only one that the page would follow has its address as one. */
+function linkDom({ attrs }: Mark): DOMOutputSpec {
+  const [href, title] = [String(attrs["href"]), attrs["title"] === null ? null : String(attrs["title"])];
+  const address = SAFE_ADDRESS.test(href) ? { href, rel: "noopener noreferrer" } : {};
+  return ["a", { ...address, "data-href": href, ...(title === null ? {} : { "data-title": title }), title: title ?? href }, 0];
+}
+
+function listDom({ attrs }: Node): Record<string, string> {
+  return { "data-tight": String(attrs["tight"]), "data-marker": String(attrs["marker"]), ...(attrs["tight"] === true ? { class: "tight" } : {}) };
+}
+
+/** The style of a list of this editor; lists of others are tight, with the first marker. */
+function listAttrs({ dataset }: HTMLElement, markers: readonly string[]): Attrs {
+  return { tight: dataset["tight"] !== "false", marker: markers.find((marker) => marker === dataset["marker"]) ?? markers[0] };
+}
 
 /** A list, of whichever kind. */
 export function isList(node: Node): boolean {
