@@ -43,6 +43,16 @@ def stored(page: Page) -> str:
     return str(page.request.get(f"{path}/{canvas['id']}").json()["text"])
 
 
+def write_elsewhere(page: Page, text: str) -> None:
+    """Store `text` as a new version of the only canvas, as another page would."""
+    found = re.search(r"/c/(\w+)$", page.url)
+    assert found is not None
+    path = f"/api/conversations/{found[1]}/canvases"
+    canvas: dict[str, Any] = page.request.get(path).json()["canvases"][0]
+    added = page.request.post(f"{path}/{canvas['id']}/versions", data={"parent": canvas["current"], "text": text})
+    assert added.ok
+
+
 def save(page: Page, text: str) -> None:
     """Save, and wait until the server has `text`."""
     page.keyboard.press(SAVE)
@@ -224,7 +234,7 @@ PASTE = """([element, type, data]) => {
   for (const [kind, text] of Object.entries(data)) transfer.setData(kind, text);
   const event = new ClipboardEvent(type, { clipboardData: transfer, bubbles: true, cancelable: true });
   element.dispatchEvent(event);
-  return transfer.getData("text/plain");
+  return Object.fromEntries([...transfer.types].map((kind) => [kind, transfer.getData(kind)]));
 }"""
 
 WORD = """<html><head><style>p { color: red }</style></head><body><!--StartFragment-->
@@ -267,7 +277,53 @@ def test_markdown_is_pasted_and_copied(page: Page) -> None:
     expect(field(page).locator("li")).to_have_text(["white", "rye"])
     page.keyboard.press("ControlOrMeta+a")
     copied = field(page).evaluate(f"(e) => ({PASTE})([e, 'copy', {{}}])")
-    assert copied == "## Bread\n\n- **white**\n- rye"
+    assert copied["text/plain"] == "## Bread\n\n- **white**\n- rye"
+
+
+def test_what_is_moved_stays_as_it_was_written(page: Page) -> None:
+    text = (
+        'Call [us](tel:+4930) or [read](guide.md "A guide") and [this](javascript:x).\n\n1) one\n2) two\n\n   more\n\n'
+        "* three\n\nend"
+    )
+    open_block(page, text)
+    expect(field(page).locator("a")).to_have_count(3)
+    expect(field(page).locator("a[href]")).to_have_count(0)
+    field(page).click()
+    page.keyboard.press("ControlOrMeta+a")
+    cut = field(page).evaluate(f"(e) => ({PASTE})([e, 'cut', {{}}])")
+    expect(field(page)).to_have_text("")
+    paste(page, html=cut["text/html"], plain=cut["text/plain"])
+    expect(field(page)).to_contain_text("three")
+    page.keyboard.type("!")
+    save(page, f"{text}!")
+
+
+def test_programs_and_cells_are_pasted_whole(page: Page) -> None:
+    open_block(page, "| a | b |\n| --- | --- |\n| c | d |\n\nend")
+    field(page).get_by_text("c", exact=True).click()
+    page.keyboard.press("End")
+    paste(page, plain="one\n\n- two")
+    field(page).get_by_text("end").click()
+    page.keyboard.press("End")
+    page.keyboard.press("Enter")
+    code = "def f():\n    return 1"
+    lines = "".join(f"<div><span>{line}</span></div>" for line in code.split("\n"))
+    html = f'<meta charset="utf-8"><div style="color: red;white-space: pre;">{lines}</div>'
+    paste(page, html=html, plain=code)
+    table = "| a | b |\n| --- | --- |\n| cone<br>two | d |"
+    save(page, f"{table}\n\nend\n\n```\n{code}\n```")
+
+
+def test_links_follow_the_addresses_that_they_name(page: Page) -> None:
+    open_block(page, "a [x][r] b\n\n[r]: https://r.eu")
+    expect(field(page).locator("a")).to_have_attribute("href", "https://r.eu")
+    field(page).get_by_text("[r]:").click()
+    page.keyboard.press("End")
+    page.keyboard.type("/new")
+    expect(field(page).locator("a")).to_have_attribute("href", "https://r.eu/new")
+    save(page, "a [x][r] b\n\n[r]: https://r.eu/new")
+    page.keyboard.press("ControlOrMeta+z")
+    expect(field(page).locator("a")).to_have_attribute("href", "https://r.eu")
 
 
 def test_a_selection_alone_is_changed_by_a_model(page: Page) -> None:
@@ -283,25 +339,51 @@ def test_a_selection_alone_is_changed_by_a_model(page: Page) -> None:
     assert stored(page) in (changed, MINUTES.rstrip("\n").replace("12", "June"))
 
 
+def test_a_selection_keeps_its_place_in_a_text_from_elsewhere(page: Page) -> None:
+    open_block(page, "one **two** three")
+    field(page).get_by_text("two").dblclick()
+    expect(pane(page).get_by_role("button", name="Change this…")).to_be_visible()
+    pane(page).get_by_role("button", name="Versions").click()
+    write_elsewhere(page, "\n\none **two** three")
+    expect(versions(page)).to_have_count(2)
+    pane(page).get_by_role("button", name="Change this…").click()
+    change(page, "[1] 2")
+    pane(page).get_by_role("button", name="Accept").click()
+    expect(field(page).locator("strong")).to_have_text("2")
+    expect(versions(page)).to_have_count(3)
+    assert stored(page) == "\n\none **2** three"
+
+
 def test_a_text_from_elsewhere_leaves_the_cursor_and_undoing(page: Page) -> None:
     open_block(page, "# One\n\nfirst\n\nsecond\n\nthird")
     field(page).get_by_text("second").click()
     page.keyboard.press("End")
     page.keyboard.type(" mine")
     save(page, "# One\n\nfirst\n\nsecond mine\n\nthird")
-    address = re.search(r"/c/(\w+)$", page.url)
-    assert address is not None
-    path = f"/api/conversations/{address[1]}/canvases"
-    canvas: dict[str, Any] = page.request.get(path).json()["canvases"][0]
     text = "# One, two\n\nfirst!\n\nsecond mine\n\nthird\n\nfourth"
-    added = page.request.post(f"{path}/{canvas['id']}/versions", data={"parent": canvas["current"], "text": text})
-    assert added.ok
+    write_elsewhere(page, text)
     expect(field(page)).to_contain_text("fourth")
     expect(field(page).get_by_role("heading")).to_have_text("One, two")
     page.keyboard.type(" again")
     save(page, text.replace("second mine", "second mine again"))
     page.keyboard.press("ControlOrMeta+z")
     expect(field(page)).not_to_contain_text("again")
+    page.keyboard.press("ControlOrMeta+z")
+    expect(field(page)).not_to_contain_text("mine")
+    expect(field(page)).to_contain_text("fourth")
+
+
+def test_the_ends_of_lines_stay(page: Page) -> None:
+    open_block(page, "one")
+    field(page).click()
+    page.keyboard.type("x")
+    save(page, "onex")
+    text = "one\r\n\r\ntwo"
+    write_elsewhere(page, text)
+    expect(field(page)).to_contain_text("two")
+    page.keyboard.press("ControlOrMeta+End")
+    page.keyboard.type(" more")
+    save(page, text + " more")
 
 
 def test_the_markdown_itself_is_shown_where_somebody_prefers_that(page: Page) -> None:

@@ -78,8 +78,9 @@ export class RichTextEditor {
     return this.#given;
   }
 
-  /** Put another text in place; blocks that stay the same aren't touched, nor is the selection there. */
-  replace(text: string): void {
+  /** Put another text in place; blocks that stay the same aren't touched, nor is the selection there. Undoing takes it
+   * back only where the person chose it. */
+  replace(text: string, isChosen = false): void {
     if (text === this.#given) return;
     const clean = normalized(text);
     const wanted = documentOf(parse(clean).blocks);
@@ -87,7 +88,7 @@ export class RichTextEditor {
     for (const { from, to, fromNew, toNew } of differingBlocks(tr.doc, wanted).toReversed()) replaceBlocks(tr, from, to, wanted, fromNew, toNew);
     if (!tr.doc.eq(wanted)) tr.replaceWith(0, tr.doc.content.size, wanted.content);
     this.#given = text;
-    this.#view.dispatch(tr.setMeta(FROM_ELSEWHERE, clean));
+    this.#view.dispatch(tr.setMeta(FROM_ELSEWHERE, clean).setMeta("addToHistory", isChosen));
   }
 
   setWritable(isWritable: boolean): void {
@@ -137,12 +138,12 @@ export class RichTextEditor {
     if (given !== undefined && transactions.length === 1) this.#source.adopt(state.doc, given);
     else if (given !== undefined) this.#source.update(state.doc);
     else if (!state.doc.eq(before.doc)) {
-      this.#given = this.#source.update(state.doc);
+      this.#given = this.#source.update(state.doc).replaceAll("\n", lineEnd(this.#given));
       this.#options.onInput(this.#given);
       this.#showDefined();
     }
     this.#options.onFormats(formatsOf(this.#view.state));
-    if (!state.selection.eq(before.selection) || state.doc !== before.doc) this.#tellSelection();
+    if (given !== undefined || !state.selection.eq(before.selection) || state.doc !== before.doc) this.#tellSelection();
   }
 
   /** Show links and notes by the definitions that were just changed. */
@@ -188,6 +189,10 @@ export class RichTextEditor {
 
 function normalized(text: string): string {
   return text.replace(/\r\n?/g, "\n");
+}
+
+function lineEnd(text: string): string {
+  return /\r\n?/.exec(text)?.[0] ?? "\n";
 }
 
 /** The place in a text of a place in the same text whose lines end with one character. */
