@@ -433,3 +433,11 @@ test("typed stars and dollars are marks where they mean that", () => {
     assert.equal(documentOf(blocks).textContent, text.replace(/(?<=^| )[*_]+(?=one|two)|(?<=one|two)[*_]+/g, ""));
   }
 });
+
+test("only marks that can't be written are left out", () => {
+  const { code, strong } = schema.marks;
+  const text = `${RICH} `.repeat(40).trim();
+  const words = [schema.text("a"), schema.text("`", [strong.create(), code.create()]), schema.text("b ")];
+  const result = edited(text, (transform) => transform.insert(1, words));
+  assert.equal(result.text, `a\`\` \` \`\`b ${text}`);
+});

@@ -62,8 +62,9 @@ const NONE: ReadonlySet<string> = new Set();
 const UNTRIMMED: Trimming = { edge: BREAK, without: NONE };
 const LAST_RESORT: Escaping = { ...UNTRIMMED, escaped: ALL, starts: true, numbered: false, em: "*" };
 const NUMBERS: Escaping = { ...LAST_RESORT, escaped: NUMBERED, numbered: true };
-const MAX_TRIED_RUNS = 100;
+const MAX_TRIES = 50;
 const MAX_COMPARED_CHARS = 20_000;
+const MAX_EXHAUSTED_CHARS = 500;
 const MAX_REDUCED_CHARS = 2000;
 
 /** The Markdown of the words in a block whose content begins at `at`. */
@@ -85,21 +86,33 @@ function escapingOf(block: Node, place: Place, links: Links): Escaping {
   const text = block.textContent;
   const candidates = candidatesFor(text);
   const isExact = reader(true);
-  const exact = candidates.find(isExact);
-  const escaping = exact === undefined ? (candidates.find(reader(false)) ?? omitting(block, reader(false))) : reduced(exact, text, isExact);
+  const exact = plainest(candidates, text, isExact);
+  const escaping = exact === undefined ? (plainest(candidates, text, reader(false)) ?? omitting(block, reader(false))) : reduced(exact, text, isExact);
   escapings.set(block, { links, escaping });
   return escaping;
 }
 
+/** The first that reads back. For a long text some of the escapes aren't tried where neither none nor all of them do. */
+function plainest(candidates: readonly Escaping[], text: string, isRead: (escaping: Escaping) => boolean): Escaping | undefined {
+  const isTried = text.length <= MAX_EXHAUSTED_CHARS || candidates.some((each) => (each.escaped === "" || each.escaped === ALL) && isRead(each));
+  return isTried ? candidates.find(isRead) : undefined;
+}
+
 /** The escaping that leaves out the fewest runs of marks; all of them stay where even none is read. */
 function omitting(block: Node, isRead: (escaping: Escaping) => boolean): Escaping {
-  const runs = runsOf(block);
-  const plain = [LAST_RESORT, NUMBERS].map((each) => ({ ...each, edge: BREAK_OR_SIGN, without: new Set(runs) })).find(isRead);
-  if (plain === undefined) return LAST_RESORT;
-  return runs.slice(0, MAX_TRIED_RUNS).reduce<Escaping>((most, run) => {
-    const more = { ...most, without: new Set([...most.without].filter((name) => name !== run)) };
-    return isRead(more) ? more : most;
-  }, plain);
+  const all = runsOf(block);
+  const least = [LAST_RESORT, NUMBERS].map((each) => ({ ...each, edge: BREAK_OR_SIGN, without: new Set(all) })).find(isRead);
+  if (least === undefined) return LAST_RESORT;
+  let tries = MAX_TRIES;
+  const withRuns = (known: Escaping, runs: readonly string[]): Escaping => {
+    if (runs.length === 0 || tries-- <= 0) return known;
+    const more = { ...known, without: new Set([...known.without].filter((name) => !runs.includes(name))) };
+    if (isRead(more)) return more;
+    if (runs.length === 1) return known;
+    const half = runs.length >> 1;
+    return withRuns(withRuns(known, runs.slice(0, half)), runs.slice(half));
+  };
+  return withRuns(least, all);
 }
 
 /** The same with as few escapes as it takes. */
