@@ -395,14 +395,15 @@ test("paragraphs and lists that are pasted into a cell are lines of it", () => {
 });
 
 test("an image that gets a link stays", () => {
-  const source = new MarkdownSource("see ![plan](https://a.eu/p.png) here");
-  const start = EditorState.create({ doc: source.doc });
-  const state = start.apply(start.tr.setSelection(TextSelection.create(start.doc, 5, 6)));
-  const { text } = linkAt(state, "link");
-  assert.equal(text, "plan");
-  let { doc } = state;
-  setLink({ kind: "link", address: "x.eu", text })(state, (transaction) => ({ doc } = transaction));
-  assert.equal(source.update(doc), "see [![plan](https://a.eu/p.png)](https://x.eu) here");
+  for (const text of ["plan", "", "other"]) {
+    const source = new MarkdownSource("see ![plan](https://a.eu/p.png) here");
+    const start = EditorState.create({ doc: source.doc });
+    const state = start.apply(start.tr.setSelection(TextSelection.create(start.doc, 5, 6)));
+    assert.equal(linkAt(state, "link").text, "plan");
+    let { doc } = state;
+    setLink({ kind: "link", address: "x.eu", text })(state, (transaction) => ({ doc } = transaction));
+    assert.equal(source.update(doc), "see [![plan](https://a.eu/p.png)](https://x.eu) here");
+  }
 });
 
 /** The Markdown of what is typed, one character after another. */

@@ -275,9 +275,8 @@ export function setLink({ kind, address: typed, text }: Pick<LinkRequest, "kind"
     if (address === "") tr.removeMark(from, to, marks.link);
     else {
       const link = marks.link.create({ href: address, title: mark?.attrs["title"] ?? null });
-      const known = linkText(state, from, to);
-      const shown = text.trim() === "" && !hasImage(state, from, to) ? address : text;
-      if (known !== shown) {
+      const shown = text.trim() === "" ? address : text;
+      if (!hasImage(state, from, to) && linkText(state, from, to) !== shown) {
         const kept = state.doc.resolve(from).marks().filter(({ type }) => type !== marks.link);
         tr.replaceWith(from, to, schema.text(shown, kept));
         tr.addMark(from, from + shown.length, link).setSelection(TextSelection.create(tr.doc, from + shown.length));
