@@ -72,5 +72,25 @@ async def test_an_answer_is_finished_without_quotes_if_the_embedder_fails(
         raise EngineUnavailable("The embedder is gone.")
 
     monkeypatch.setattr(retriever, "quote_closest", fail)
-    message, text = await answered(settings, "reader-1.5b", WRONG)
-    assert (message["status"], text) == ("finished", WRONG)
+    monkeypatch.setattr(retriever, "choose_quotes", fail)
+    for question in (QUESTION, "Is the tower 512 metres high?"):
+        message, text = await answered(settings, "reader-1.5b", WRONG, question)
+        assert (message["status"], text) == ("finished", WRONG)
+
+
+async def test_a_small_model_is_not_asked_what_yes_or_no_would_answer(settings: Settings) -> None:
+    rules = "The mill opens at nine.\n\nDogs are not allowed in the mill, since flour is made there.\n"
+    for model_name, question, expected in (
+        (
+            "reader-1.5b",
+            "Are dogs allowed in the mill?",
+            "> Dogs are not allowed in the mill, since flour is made there. [1]",
+        ),
+        ("reader-1.5b", "Can you tell if dogs are allowed?", "Yes, dogs are allowed."),
+        ("reader-70b", "Are dogs allowed in the mill?", "Yes, dogs are allowed."),
+    ):
+        message, text = await answered(settings, model_name, "Yes, dogs are allowed.", question, rules)
+        assert text.strip().split("\n\n")[0] == expected
+        if expected.startswith("> "):
+            assert [each["quote"] for each in message["citations"]] == [expected[2:-4]]
+            assert message["doubts"] == []

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from eclair.text.intent.asked_fact import FactKind, asked_kind, read_asked_fact, states_kind
+from eclair.text.intent.asked_fact import FactKind, asked_kind, asks_yes_or_no, read_asked_fact, states_kind
+from eclair.text.language import identify_language
 
 
 @pytest.mark.parametrize(
@@ -71,3 +72,71 @@ def test_what_a_source_must_have() -> None:
     assert lift is not None
     assert lift.is_existence
     assert read_asked_fact("Mikä maksaa?", "fi") is None
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "Is the mill open on Mondays?",
+        "May I bring my dog along, and why?",
+        "¿Hay que pagar la entrada del molino?",
+        "Pode o cão entrar no moinho com o dono?",
+        "Ist die Mühle montags geöffnet?",
+        "Darf mein Hund mit in die Mühle?",
+        "Est-ce que le moulin est ouvert le lundi ?",
+        "Le moulin du village est-il ouvert pendant les vacances ?",
+        "Est-ce qu'il ouvre le lundi ?",
+        "È vero che il mulino è aperto il lunedì?",
+        "¿Está abierto el molino los lunes?",
+        "È aperto il mulino il lunedì?",
+        "Czy młyn jest otwarty w poniedziałki?",
+        "Is de molen op maandag open?",
+        "Je mlýn v pondělí otevřený?",
+        "Nyitva van hétfőn a malom?",
+    ],
+)
+def test_a_question_that_yes_or_no_answers(question: str) -> None:
+    assert asks_yes_or_no(question, identify_language(question))
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "",
+        "?",
+        "The mill is open on Mondays.",
+        "When is the mill open?",
+        "Up to what weight may a dog come along?",
+        "Can you write me a letter to the miller?",
+        "Could you sum up the rules of the mill?",
+        "Hi, could you list the rules of the mill?",
+        "Please can you list the rules of the mill?",
+        "¿Puede explicarme las reglas del molino?",
+        "¿Me puede explicar las reglas del molino?",
+        "¿Cuanto cuesta la entrada del molino?",
+        "Le billet du moulin est de combien ?",
+        "Pourriez‑vous m'expliquer les règles du moulin ?",
+        "Cos'è il mulino di cui parla il testo?",
+        "Wozu dient das Rad an der Mühle?",
+        "Mohl byste mi vysvětlit pravidla mlýna?",
+        "Össze tudnád foglalni a malom szabályait?",
+        "Πότε ανοίγει ο μύλος τη Δευτέρα;",
+        "Колко струва билетът за мелницата?",
+        "Millal veski esmaspäeval avatakse?",
+        "Bis zu welchem Gewicht darf ein Hund mit?",
+        "Kannst du mir die Regeln der Mühle erklären?",
+        "À quelle heure ouvre le moulin ?",
+        "Que signifie le signe sur la porte du moulin ?",
+        "Qu'est-ce que le meunier demande ?",
+        "Che giorno apre il mulino?",
+        "Peux-tu m'expliquer les règles du moulin ?",
+        "¿A qué hora abre el molino?",
+        "¿Puedes explicarme las reglas del molino?",
+        "A che ora apre il mulino?",
+        "Puoi spiegarmi le regole del mulino?",
+        "O której godzinie otwierają młyn?",
+        "Hoe laat gaat de molen open?",
+    ],
+)
+def test_a_question_that_yes_or_no_does_not_answer(question: str) -> None:
+    assert not asks_yes_or_no(question, identify_language(question))

@@ -33,9 +33,6 @@ MAX_CLOSEST = 3
 MAX_SENTENCES_OF_KIND = 6
 """Sentences with a fact of the kind asked for, such as a price, that are compared besides."""
 
-MIN_JUDGED_WORDS = 4
-"""A shorter question rests on the one before."""
-
 _QUESTION = """\
 Text: {text}
 

@@ -15,6 +15,7 @@ from eclair.documents.embeddings import Embedder
 from eclair.generation.sources import ClosestQuotes, Quote
 from eclair.schema.messages import Citation, Passage
 from eclair.text.facts import extract_facts
+from eclair.text.intent.asked_fact import asks_yes_or_no
 from eclair.text.intent.whole_document import wants_whole_document
 from eclair.text.lexicon.loader import choose_phrase
 from eclair.text.sentences import has_question_mark
@@ -30,6 +31,8 @@ RANK_BONUS = 0.15
 MAX_SCORE_GAP = 0.4
 """A second sentence within this score of the best is quoted too: for one question in five the answer is there
 (bench/README.md)."""
+MIN_WHOLE_WORDS = 4
+"""A shorter question rests on the one before."""
 MAX_FRAGMENT_CHARS = 8
 """A quote this short needs two words: a lone number or name, as on a photo, says nothing."""
 
@@ -73,6 +76,13 @@ async def quote_closest(question: str, passages: Sequence[Passage], embedder: Em
     quotes = await choose_quotes(question, passages, embedder)
     above = choose_phrase(reply_language(question, passages), lambda lexicon: lexicon.not_stated)
     return (f"\n\n{above}\n\n", *quotes) if quotes else ()
+
+
+def is_answered_by_quote(question: str, passages: Sequence[Passage]) -> bool:
+    """Tell whether the sentence that tells answers a question: yes or no would, too, and it doesn't rest on another."""
+    if len(question.split()) < MIN_WHOLE_WORDS or wants_whole_document(question) or asks_for_text(question):
+        return False
+    return asks_yes_or_no(question, reply_language(question, passages))
 
 
 def rank_by_words(question: str, passages: Sequence[Passage]) -> list[RankedSentence]:

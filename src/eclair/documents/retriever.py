@@ -19,7 +19,6 @@ from eclair.citations.checker import CitationChecker
 from eclair.documents.answerability import is_answered
 from eclair.documents.closest_sentences import (
     MAX_PASSAGES,
-    MIN_JUDGED_WORDS,
     answer_probability,
     describe_closest,
     find_closest_sentences,
@@ -38,7 +37,7 @@ from eclair.documents.listings import computed_table
 from eclair.documents.neighbors import with_neighbors
 from eclair.documents.passages import found_passage, load_passages
 from eclair.documents.query_rewriting import rewrite_question
-from eclair.documents.quotes import choose_quotes, quote_closest
+from eclair.documents.quotes import MIN_WHOLE_WORDS, choose_quotes, is_answered_by_quote, quote_closest
 from eclair.documents.read_ahead import QuestionKey, ReadAhead
 from eclair.documents.reading_budget import ReadingBudget, chars_read_in, reading_budget
 from eclair.documents.readings import ReadingOptions, Readings
@@ -215,19 +214,31 @@ class DocumentRetriever:
         """Quote the sentences that answer best if the model is tiny, or say that nothing answers.
 
         A tiny model isn't asked at all if sections are quoted, if nothing answers, or if it doesn't know the language:
-        it would only repeat, guess or babble. Neither is a small one if nothing answers: it would guess.
+        it would only repeat, guess or babble. Neither is a small one if nothing answers: it would guess; or if yes or
+        no would answer: it says yes to nearly all (bench/LOG.md), so the sentence that tells is quoted.
         """
         if self._lead is not NO_LEAD:
             return self._lead
         question = _question(self._history)
         if not self._is_answerable and model.tier in ("tiny", "small"):
             return Lead((nothing_found_text(reply_language(question, self._passages)),), is_complete=True)
+        if model.tier == "small" and is_answered_by_quote(question, self._passages):
+            return await self._quote_answer(question)
         if not model.only_quotes:
             return NO_LEAD
         language = identify_language(question)
         is_foreign = language is not None and bool(model.languages) and not lists_language(model.languages, language)
         found = await choose_quotes(question, self._passages, self._embedder, 2 if is_foreign else 1)
         return Lead(tuple(found), is_complete=is_foreign and bool(found))
+
+    async def _quote_answer(self, question: str) -> Lead:
+        """Return the sentence that answers a question as the whole answer; nothing if it can't be told."""
+        try:
+            quotes = await choose_quotes(question, await self._rank_passages(), self._embedder)
+        except UpstreamError as error:
+            log.warning("the sentence that answers a question is not known: %s", error.message)
+            return NO_LEAD
+        return Lead(tuple(quotes), is_complete=bool(quotes))
 
     async def closest_quotes(self, model: Model) -> ClosestQuotes:
         """Quote what is closest to a question that a small model answered from text, not from a table's computation."""
@@ -407,7 +418,7 @@ class DocumentRetriever:
             return None
         try:
             ranked = await self._rank_passages()
-            is_whole = len(question.split()) >= MIN_JUDGED_WORDS
+            is_whole = len(question.split()) >= MIN_WHOLE_WORDS
             asked = question if is_whole else self._query
             closest = await find_closest_sentences(asked, ranked, self._embedder)
             if not closest:

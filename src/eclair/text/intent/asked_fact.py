@@ -13,6 +13,7 @@ from typing import Literal
 
 from eclair.text.intent import MAX_QUESTION_CHARS
 from eclair.text.lexicon.loader import AskedFacts, Patterns, load_lexicon, merge_patterns
+from eclair.text.sentences import has_question_mark
 from eclair.text.terms import Term, fold_text, is_content_word, split_terms
 from eclair.text.written_numbers import extract_numbers
 
@@ -31,7 +32,15 @@ _TIME_OF_DAY = re.compile(
 )
 """A full hour may be written like any number, after a word such as `at`."""
 
+_GREETING = re.compile(r"\w++(?: \w++)?, ")
+"""What may come before a request: `Hi, could you …`."""
+
+_MORE = re.compile(r",[^,]{1,20}$")
 _CODE = re.compile(r"\b(?=\w*\d)(?=\w*[A-Z])[A-Z\d]{2,8}\b")
+
+
+MAX_OPENING_WORDS = 4
+"""Words within which a question says what it asks for, as in `up to what amount`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +76,40 @@ def read_asked_fact(question: str, language: str | None) -> AskedFact | None:
         rules.person is not None and rules.person.match(text) is not None,
         rules.existence is not None and rules.existence.match(text) is not None,
     )
+
+
+def asks_yes_or_no(question: str, language: str | None) -> bool:
+    """Tell whether a question in a language is answered by yes or no; False if the language has no rules for it.
+
+    No word such as `what` is among its first words, or its last but for `…, and why?`. One that asks the assistant to
+    do something isn't.
+    """
+    question = question.strip()[:MAX_QUESTION_CHARS]
+    text = _GREETING.sub("", " ".join(fold_text(question).replace("\u2010", "-").split()).lstrip("¿¡ "))
+    if not has_question_mark(question) or _requests().match(text):
+        return False
+    if _yes_no_openings().match(text):
+        return True
+    words = _question_words(language)
+    terms = [fold_text(term.text) for term in split_terms(question)]
+    asking = [*terms[:MAX_OPENING_WORDS], *([] if _MORE.search(question) else terms[-1:])]
+    return bool(words and terms) and words.isdisjoint(asking)
+
+
+@cache
+def _question_words(language: str | None) -> frozenset[str]:
+    lexicon = load_lexicon(language) if language is not None else None
+    return frozenset(map(fold_text, lexicon.asked_facts.question_words)) if lexicon is not None else frozenset()
+
+
+@cache
+def _requests() -> re.Pattern[str]:
+    return re.compile(merge_patterns(lambda lexicon: lexicon.asked_facts.requests))
+
+
+@cache
+def _yes_no_openings() -> re.Pattern[str]:
+    return re.compile(merge_patterns(lambda lexicon: lexicon.asked_facts.yes_no))
 
 
 def asked_kind(question: str) -> FactKind | None:

@@ -216,6 +216,8 @@ class AskedFacts:
     An amount of `money`, a `year`, a time of day (`clock`), or a number of the things in the group (`count`); at the
     start of a question, who has an office (`person`), or if there is something at all (`existence`). `currencies` are
     patterns of money's names besides those of `NumberWords.units`. `words` only ask, so that no source needs them.
+    A question that begins with one of `question_words` isn't answered by yes or no, unless `yes_no` opens it; one that
+    begins with one of `requests` asks the assistant to do something.
     """
 
     money: Patterns = ()
@@ -226,6 +228,9 @@ class AskedFacts:
     existence: Patterns = ()
     currencies: Patterns = ()
     words: Words = _NO_WORDS
+    question_words: Words = _NO_WORDS
+    yes_no: Patterns = ()
+    requests: Patterns = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
