@@ -68,7 +68,7 @@ async def test_a_single_word_is_known_where_its_language_is_likely(
         path = tmp_path / f"{number}.wav"
         sentence = VoicedSentence(word, language, voice, "kokoro")
         path.write_bytes(b"".join([sound.data async for sound in synthesizer.speak([sentence])]))
-        for likely in ((language, "en"), ("en", language, "xx", "ga")):
+        for likely in ((language, "en"), ("en", language, "xx", "ga", "nb")):
             [segment] = await heard(recognizer, path, RecognitionOptions(quick=True, likely=likely))
             assert (segment.language, segment.text.rstrip(".")) == (language, word.rstrip("."))
     await synthesizer.close()

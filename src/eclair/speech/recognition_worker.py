@@ -43,6 +43,8 @@ WINDOW_END_S = 3.0
 FRAMES_PER_S = 100
 UNLIKELY = 0.05
 """The probability of a language that isn't likely, as part of the one that it would have otherwise."""
+MAX_UNSURE_S = 4.0
+"""Longer speech tells its language by itself."""
 BROKEN_LETTER = "\ufffd"
 """Half a letter, where the model was cut off."""
 
@@ -162,8 +164,10 @@ def _read(model: Any, stretch: Any, request: RecognizeSpeech) -> list[SpokenSegm
 
 def _detect_language(model: Any, stretch: Any, likely: tuple[str, ...]) -> str:
     """Return the language that is spoken; a single word is often taken for one of another unless some are `likely`."""
+    from eclair.speech.voice_activity import SAMPLE_RATE
+
     detected, _, found = model.detect_language(stretch)
-    if not likely:
+    if not likely or len(stretch) > MAX_UNSURE_S * SAMPLE_RATE:
         return detected
     return max(found, key=lambda each: each[1] * (1.0 if each[0] in likely else UNLIKELY))[0]
 

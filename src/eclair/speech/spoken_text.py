@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 from eclair.speech.written_out import speak_formula, spoken_words
@@ -56,7 +56,8 @@ class SpokenSentence:
 class SpokenTextReader:
     """Cuts streamed Markdown into sentences to speak; `language` is that of the text where a sentence tells none.
 
-    With `early`, the first sentence comes phrase by phrase, since somebody waits for its sound.
+    With `early`, the first sentence comes phrase by phrase, since somebody waits for its sound; a comma says that it
+    goes on.
     """
 
     def __init__(self, language: str | None = None, *, early: bool = False) -> None:
@@ -71,14 +72,22 @@ class SpokenTextReader:
     def add(self, delta: str) -> list[SpokenSentence]:
         """Return the sentences that this delta finished."""
         self._text += delta
-        return self._sentences(self._cut_first(self._splitter.add(delta)))
+        return self._speak(self._splitter.add(delta))
 
     def finish(self) -> list[SpokenSentence]:
         """Return the sentences that remain when nothing more comes."""
-        return self._sentences(self._cut_first(self._splitter.finish()))
+        return self._speak(self._splitter.finish())
+
+    def _speak(self, spans: list[tuple[int, int]]) -> list[SpokenSentence]:
+        phrases = self._cut_first(spans)
+        rest = [(max(start, self._cut), end) for start, end in spans]
+        return [
+            *(replace(each, text=f"{each.text.rstrip(_STOPS)},") for each in self._sentences(phrases)),
+            *self._sentences(rest),
+        ]
 
     def _cut_first(self, spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
-        """Cut the first sentence, finished or not, into phrases."""
+        """Return the phrases of the first sentence, finished or not, but its last."""
         phrases: list[tuple[int, int]] = []
         if self._in_first:
             sentence = self._text[: spans[0][1]] if spans else self._text
@@ -90,7 +99,7 @@ class SpokenTextReader:
                 self._cut = end
                 self._min_chars *= 2
             self._in_first = not spans
-        return phrases + [(max(start, self._cut), end) for start, end in spans]
+        return phrases
 
     def _sentences(self, spans: list[tuple[int, int]]) -> list[SpokenSentence]:
         found: list[SpokenSentence] = []
@@ -102,7 +111,7 @@ class SpokenTextReader:
                 language = self._language
             text = speak_markdown(markdown, language)
             if _SAID.search(text):
-                text += "," * markdown.endswith(",")
+                text += "," * markdown.endswith(",")  # it goes on
                 found.append(SpokenSentence(start, end, text, language))
         return found
 

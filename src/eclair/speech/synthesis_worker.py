@@ -33,8 +33,8 @@ MAX_PHONEMES = 500
 STYLE_SIZE = 256
 LEAD_S = 0.05
 """Silence before a sentence. The voices leave up to 0.4 s before it and 0.7 s behind it."""
-SENTENCE_PAUSE_S, CLAUSE_PAUSE_S, WORD_PAUSE_S = 0.35, 0.15, 0.05
-"""Silence after a sentence, after a clause, and between two words of a sentence that is spoken in parts."""
+SENTENCE_PAUSE_S, CLAUSE_PAUSE_S = 0.35, 0.15
+"""Silence after a sentence, and after a part of one."""
 SILENCE = 0.01
 """Silence is softer than this, of the loudest sample."""
 PICO_PACKAGE = "py_nanotts"
@@ -100,10 +100,7 @@ class Speaker:
 
 def pause_after(text: str) -> float:
     """Return the seconds of silence after a sentence, or a part of one, as its last sign has them."""
-    last = text.rstrip("\"'”’»)")[-1:]
-    if last == ",":
-        return CLAUSE_PAUSE_S
-    return WORD_PAUSE_S if last.isalnum() else SENTENCE_PAUSE_S
+    return CLAUSE_PAUSE_S if text.endswith(",") else SENTENCE_PAUSE_S
 
 
 def set_silence(samples: Samples, before_s: float, after_s: float) -> Samples:
