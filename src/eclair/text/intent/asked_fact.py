@@ -33,7 +33,7 @@ _TIME_OF_DAY = re.compile(
 """A full hour may be written like any number, after a word such as `at`."""
 
 _GREETING = re.compile(r"\w++(?: \w++)?, ")
-"""What may come before a request: `Hi, could you …`."""
+"""Words before a request: `Hi, could you …`."""
 
 _MORE = re.compile(r",[^,]{1,20}$")
 _CODE = re.compile(r"\b(?=\w*\d)(?=\w*[A-Z])[A-Z\d]{2,8}\b")
