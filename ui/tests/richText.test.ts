@@ -70,7 +70,7 @@ raw
 [a ref][ref]
 `;
 
-/** Write the whole document anew. */
+/** Write every block of the document again. */
 function rewritten(doc: Node): string {
   const parts: string[] = [];
   doc.forEach((node) => parts.push(serialize(node, 0, { links: {}, points: [] })));
@@ -85,7 +85,7 @@ test("a text that nobody changes stays as it is", () => {
   assert.equal(source.update(changed), `${TEXT.trimEnd()}\n\nnew\n`);
 });
 
-test("what is written anew is read as the same", () => {
+test("a document that is written again reads the same", () => {
   const doc = documentOf(parse(TEXT).blocks);
   const text = rewritten(doc);
   assert.equal(documentOf(parse(text).blocks).toString(), doc.toString());
@@ -180,7 +180,7 @@ function placeOf(doc: Node, words: string): number {
   return found;
 }
 
-test("only what is changed is written anew", () => {
+test("only changed blocks are written again", () => {
   for (const [words, put] of [
     ["two", "2"],
     ["bread", "loaf"],
@@ -315,7 +315,7 @@ test("no-break spaces at the beginning of lines stay", () => {
   }
 });
 
-test("blocks are read anew by definitions that changed", () => {
+test("a changed definition changes the blocks that use it", () => {
   const source = new MarkdownSource("a [x][r] __b__\n\n> [y][r] and[^1]\n\nother\n\n[r]: https://r.eu\n\n[^1]: n");
   const hrefs = () => {
     const found: unknown[] = [];

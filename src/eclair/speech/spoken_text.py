@@ -18,8 +18,8 @@ from eclair.text.sentences import SentenceSplitter
 MAX_CODE_CHARS = 40
 """Longer code within a sentence is left out."""
 MIN_PHRASE_CHARS = 15
-"""A shorter beginning of a sentence isn't spoken by itself. What follows has to be twice as long each time, since a
-voice takes about half as long as its sound."""
+"""A shorter beginning of a sentence isn't spoken by itself. Each further phrase is at least twice as long as the last
+had to be: a voice computes about twice as fast as it speaks."""
 
 _HEADING = re.compile(r"\A#{1,6}[ \t]++")
 _IMAGE_OR_LINK = re.compile(r"!?\[([^\[\]\n]*+)\]\([^()\s]*+(?:\([^()\s]*+\)[^()\s]*+)*+(?:[ \t]++\"[^\"\n]*+\")?\)")

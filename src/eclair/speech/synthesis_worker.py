@@ -36,7 +36,7 @@ LEAD_S = 0.05
 SENTENCE_PAUSE_S, CLAUSE_PAUSE_S = 0.35, 0.15
 """Silence after a sentence, and after a part of one."""
 SILENCE = 0.01
-"""Silence is softer than this, of the loudest sample."""
+"""Samples softer than this part of the loudest one are silence."""
 PICO_PACKAGE = "py_nanotts"
 """Comes with the voices."""
 PICO_RATE = 16_000
@@ -104,7 +104,7 @@ def pause_after(text: str) -> float:
 
 
 def set_silence(samples: Samples, before_s: float, after_s: float) -> Samples:
-    """Have silence of these lengths around sound."""
+    """Trim or pad the silence around a sound to so many seconds."""
     loud = np.flatnonzero(np.abs(samples) > SILENCE * np.abs(samples).max(initial=0))
     if not len(loud):
         return samples

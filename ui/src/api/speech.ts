@@ -13,7 +13,7 @@ export type DictatedText = Reply<"/api/speech/dictation", "post">;
 export interface SpokenLanguages {
   /** The one that is spoken, as chosen; empty where it is to be recognized. */
   readonly chosen: string;
-  /** Those that the person probably speaks, which tells a single word better. */
+  /** Languages that the person probably speaks; they help to recognize single words. */
   readonly likely: readonly string[];
 }
 

@@ -54,7 +54,7 @@ export class Preferences {
 
   readonly now: PreferenceValues = $derived({ ...this.#kept, ...this.#unsent });
   readonly language = $derived(chooseLanguage(this.now.language, navigator.languages));
-  /** Those that they may speak: the one chosen, or probably those of the page and the browser. */
+  /** The language to recognize speech in, if one is chosen, and the likely ones: those of the page and the browser. */
   readonly spokenLanguages: SpokenLanguages = $derived({
     chosen: this.now.speech_language ?? "",
     likely: [...new Set([this.language, ...navigator.languages].map((tag) => tag.replace(/-.*/, "").toLowerCase()))].slice(0, MAX_LIKELY_LANGUAGES),

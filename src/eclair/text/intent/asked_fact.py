@@ -1,4 +1,4 @@
-"""Detect what a question asks for: a fact of a certain kind such as a price, and the words a source must have for it.
+"""Detect what a question asks for: a fact such as a price and the words that a source must have for it, or yes or no.
 
 A rule for the languages whose lexicon has such words, on letters without case and accents. A question in another
 language asks for nothing that could be told.
@@ -35,9 +35,10 @@ _TIME_OF_DAY = re.compile(
 _GREETING = re.compile(r"\w++(?: \w++)?, ")
 """Words before a request: `Hi, could you …`."""
 
-_MORE = re.compile(r",[^,]{1,20}$")
-_CODE = re.compile(r"\b(?=\w*\d)(?=\w*[A-Z])[A-Z\d]{2,8}\b")
+_SECOND_QUESTION = re.compile(r",[^,]{1,20}$")
+"""A short second question at the end: `…, and why?`."""
 
+_CODE = re.compile(r"\b(?=\w*\d)(?=\w*[A-Z])[A-Z\d]{2,8}\b")
 
 MAX_OPENING_WORDS = 4
 """Words within which a question says what it asks for, as in `up to what amount`."""
@@ -92,7 +93,7 @@ def asks_yes_or_no(question: str, language: str | None) -> bool:
         return True
     words = _question_words(language)
     terms = [fold_text(term.text) for term in split_terms(question)]
-    asking = [*terms[:MAX_OPENING_WORDS], *([] if _MORE.search(question) else terms[-1:])]
+    asking = [*terms[:MAX_OPENING_WORDS], *([] if _SECOND_QUESTION.search(question) else terms[-1:])]
     return bool(words and terms) and words.isdisjoint(asking)
 
 

@@ -40,7 +40,7 @@ interface Trimming {
 interface Escaping extends Trimming {
   /** Characters that get a backslash. */
   readonly escaped: string;
-  /** Those at the beginning of a line as well. */
+  /** Also escape characters that mean something at the beginning of a line. */
   readonly starts: boolean;
   /** Characters by their numbers rather than with a backslash. */
   readonly numbered: boolean;

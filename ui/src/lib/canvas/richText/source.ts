@@ -1,5 +1,5 @@
 // The Markdown of a document that is edited: blocks that weren't changed keep the text that they were read from, and only
-// the others are written anew. Positions in the document have their places in that text.
+// the others are written again. Positions in the document have their places in that text.
 
 import type { Node } from "prosemirror-model";
 import type { Links } from "../../markdown/render.ts";
@@ -12,7 +12,7 @@ import { serialize, withOtherMarker } from "./serialize.ts";
 interface Entry {
   readonly source: string;
   readonly before: string;
-  /** The block before it in the text that both were read from; undefined for what was written anew. */
+  /** The block before it in the text that both were read from; undefined for a block that was written again. */
   readonly previous: Entry | null | undefined;
 }
 
@@ -20,7 +20,7 @@ interface Placed {
   readonly node: Node;
   readonly at: number;
   readonly source: string;
-  /** Where its source begins in the text. */
+  /** The character of the text at which its source begins. */
   readonly offset: number;
 }
 
