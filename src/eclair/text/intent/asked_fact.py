@@ -32,7 +32,7 @@ _TIME_OF_DAY = re.compile(
 )
 """A full hour may be written like any number, after a word such as `at`."""
 
-_GREETING = re.compile(r"\w++(?: \w++)?, ")
+_GREETING = re.compile(r"\A\w++(?: \w++)?, ")
 """Words before a request: `Hi, could you …`."""
 
 _SECOND_QUESTION = re.compile(r",[^,]{1,20}$")
