@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from pathlib import Path
 
 import apsw
@@ -132,6 +133,34 @@ async def test_a_check_is_interrupted_by_answers_and_erasures_and_by_the_end(
         reply = await server.call("DELETE", f"/api/conversations/{conversation}/messages/{message}")
         assert reply.status == 200
         await begun.get()
+
+
+async def test_a_check_that_is_cancelled_twice_ends_before_its_connection_closes(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, noticed = asyncio.Event(), threading.Event()
+    loop = asyncio.get_running_loop()
+
+    def check_slowly(db: apsw.Connection, table: str) -> bool:
+        loop.call_soon_threadsafe(begun.set)
+        try:
+            return bool(list(db.execute(ENDLESS_QUERY)))
+        finally:
+            noticed.wait()
+
+    async with asyncio.timeout(60), serving(settings) as server:
+        monkeypatch.setattr(integrity, "is_sound", check_slowly)
+        check = asyncio.create_task(server.app.storage.integrity.check())
+        await begun.wait()
+        try:
+            for _ in range(2):
+                check.cancel()
+                await asyncio.sleep(0.05)
+            assert not check.done()
+        finally:
+            noticed.set()
+        with pytest.raises(asyncio.CancelledError):
+            await check
 
 
 async def test_a_check_continues_where_it_was_interrupted(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:

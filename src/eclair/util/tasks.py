@@ -19,18 +19,27 @@ async def cancel_and_wait(task: asyncio.Future[Any]) -> None:
         await asyncio.wait([task])
 
 
-async def finish(work: Coroutine[Any, Any, T]) -> T:
-    """Finish the work even if cancelled, then raise the cancellation. An error of the work is logged then."""
-    task, cancellation = asyncio.create_task(work), None
+async def wait_to_end(task: asyncio.Future[Any]) -> None:
+    """Wait for the end of a task even if cancelled, once or more often, then raise the cancellation."""
+    cancellation = None
     while not task.done():
         try:
             await asyncio.wait([task])
         except asyncio.CancelledError as error:
             cancellation = error
-    if cancellation is None:
-        return task.result()
-    _log_error(task)
-    raise cancellation
+    if cancellation is not None:
+        raise cancellation
+
+
+async def finish(work: Coroutine[Any, Any, T]) -> T:
+    """Finish the work even if cancelled, then raise the cancellation. An error of the work is logged then."""
+    task = asyncio.create_task(work)
+    try:
+        await wait_to_end(task)
+    except asyncio.CancelledError:
+        _log_error(task)
+        raise
+    return task.result()
 
 
 class UncancelledTasks:

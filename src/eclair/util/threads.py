@@ -6,15 +6,12 @@ import asyncio
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
+from eclair.util.tasks import finish
+
 P = ParamSpec("P")
 T = TypeVar("T")
 
 
 async def run_to_end(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Run `work` in a thread to its end, even when cancelled, so that nothing goes on after the caller has."""
-    task = asyncio.create_task(asyncio.to_thread(work, *args, **kwargs))
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.wait([task])
-        raise
+    return await finish(asyncio.to_thread(work, *args, **kwargs))

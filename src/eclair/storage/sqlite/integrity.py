@@ -17,6 +17,7 @@ from eclair.storage.sql.store import SQLStore
 from eclair.storage.sqlite.database import SQLiteDatabase, translated
 from eclair.storage.sqlite.lease import UNCLEAN_FILE
 from eclair.util.cpu import lower_thread_priority
+from eclair.util.tasks import wait_to_end
 
 T = TypeVar("T")
 
@@ -169,8 +170,10 @@ class SQLiteIntegrityStore(SQLStore):
                     return None
                 except asyncio.CancelledError:
                     interrupted.set()
-                    await asyncio.wait([future])
-                    future.exception()
+                    try:
+                        await wait_to_end(future)  # else the connection would be closed while it is in use
+                    finally:
+                        future.exception()
                     raise
             await asyncio.sleep(YIELD_S)
 
