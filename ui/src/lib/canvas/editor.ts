@@ -6,10 +6,13 @@ import { unifiedMergeView } from "@codemirror/merge";
 import { highlightSelectionMatches, search, searchKeymap } from "@codemirror/search";
 import { Annotation, Compartment, EditorSelection, EditorState, type Extension } from "@codemirror/state";
 import { drawSelection, EditorView, highlightActiveLine, keymap, lineNumbers } from "@codemirror/view";
+import { nextTask } from "../nextTask.ts";
 import { grammarOf } from "./grammars.ts";
 import { isProse } from "./languages.ts";
 import { difference, type Selected } from "./patches.ts";
 import { codeColors, editorTheme, proseColors } from "./theme.ts";
+
+export { grammarOf } from "./grammars.ts";
 
 export interface EditorOptions {
   readonly language: string;
@@ -33,8 +36,7 @@ export class CanvasEditor {
   #compared: string | null = null;
 
   constructor(host: HTMLElement, text: string, { language, label, onInput, onSelect, onSave }: EditorOptions) {
-    const root = host.shadowRoot ?? host.attachShadow({ mode: "open" });
-    root.replaceChildren();
+    const root = host.attachShadow({ mode: "open" });
     const report = EditorView.updateListener.of((update) => {
       if (update.docChanged && !update.transactions.some((change) => change.annotation(fromElsewhere))) onInput(update.state.doc.toString());
       if (update.selectionSet || update.docChanged || update.focusChanged) onSelect(this.#selected());
@@ -56,9 +58,7 @@ export class CanvasEditor {
       report,
     ];
     this.#view = new EditorView({ parent: root, root, state: EditorState.create({ doc: text, extensions }) });
-    void grammarOf(language).then((grammar) => {
-      this.#view.dispatch({ effects: this.#grammar.reconfigure(grammar ?? []) });
-    });
+    void this.#loadGrammar(language);
   }
 
   get text(): string {
@@ -96,6 +96,12 @@ export class CanvasEditor {
 
   destroy(): void {
     this.#view.destroy();
+  }
+
+  async #loadGrammar(language: string): Promise<void> {
+    const grammar = await grammarOf(language);
+    await nextTask();
+    this.#view.dispatch({ effects: this.#grammar.reconfigure(grammar ?? []) });
   }
 
   #selected(): Selected | null {

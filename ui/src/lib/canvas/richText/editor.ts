@@ -12,7 +12,7 @@ import type { Selected } from "../patches.ts";
 import { copied, forCell, pastedCode, pastedHtml, pastedText } from "./clipboard.ts";
 import { commandOf, formatsOf, linkAt, setLink } from "./commands.ts";
 import { keys, typedMarkdown } from "./keys.ts";
-import { documentOf, parse } from "./parse.ts";
+import { documentOf, parse, type Parsed } from "./parse.ts";
 import { schema } from "./schema.ts";
 import { MarkdownSource } from "./source.ts";
 import { regularTables } from "./tables.ts";
@@ -30,10 +30,15 @@ export interface RichTextOptions {
   onLink(request: LinkRequest): void;
 }
 
-/** Marks changes that come from elsewhere than the keyboard. */
+/** Marks changes that come from elsewhere than the keyboard, and says what they were read from. */
 const FROM_ELSEWHERE = "fromElsewhere";
 /** Of longer parts that differ, all is replaced. */
 const MAX_COMPARED_BLOCKS = 400;
+
+interface Given {
+  readonly text: string;
+  readonly parsed: Parsed;
+}
 
 export class RichTextEditor {
   readonly #view: EditorView;
@@ -83,12 +88,13 @@ export class RichTextEditor {
   replace(text: string, isChosen = false): void {
     if (text === this.#given) return;
     const clean = normalized(text);
-    const wanted = documentOf(parse(clean).blocks);
+    const parsed = parse(clean);
+    const wanted = documentOf(parsed.blocks);
     const { tr } = this.#view.state;
     for (const { from, to, fromNew, toNew } of differingBlocks(tr.doc, wanted).toReversed()) replaceBlocks(tr, from, to, wanted, fromNew, toNew);
     if (!tr.doc.eq(wanted)) tr.replaceWith(0, tr.doc.content.size, wanted.content);
     this.#given = text;
-    this.#view.dispatch(tr.setMeta(FROM_ELSEWHERE, clean).setMeta("addToHistory", isChosen));
+    this.#view.dispatch(tr.setMeta(FROM_ELSEWHERE, { text: clean, parsed } satisfies Given).setMeta("addToHistory", isChosen));
   }
 
   setWritable(isWritable: boolean): void {
@@ -134,8 +140,8 @@ export class RichTextEditor {
     const before = this.#view.state;
     const { state, transactions } = before.applyTransaction(transaction);
     this.#view.updateState(state);
-    const given = transaction.getMeta(FROM_ELSEWHERE) as string | undefined;
-    if (given !== undefined && transactions.length === 1) this.#source.adopt(state.doc, given);
+    const given = transaction.getMeta(FROM_ELSEWHERE) as Given | undefined;
+    if (given !== undefined && transactions.length === 1) this.#source.adopt(state.doc, given.text, given.parsed);
     else if (given !== undefined) this.#source.update(state.doc);
     else if (!state.doc.eq(before.doc)) {
       this.#given = this.#source.update(state.doc).replaceAll("\n", lineEnd(this.#given));
@@ -229,7 +235,10 @@ function differingBlocks(before: Node, after: Node): Difference[] {
   if (rows === 0 && columns === 0) return [];
   const whole = { from: start, to: start + rows, fromNew: start, toNew: start + columns };
   if (rows > MAX_COMPARED_BLOCKS || columns > MAX_COMPARED_BLOCKS || rows === 0 || columns === 0) return [whole];
-  const isSame = (row: number, column: number) => before.child(start + row).eq(after.child(start + column));
+  const numberOf = numbering();
+  const rowNumbers = before.children.slice(whole.from, whole.to).map(numberOf);
+  const columnNumbers = after.children.slice(whole.fromNew, whole.toNew).map(numberOf);
+  const isSame = (row: number, column: number) => rowNumbers[row] === columnNumbers[column];
   const lengths = Array.from({ length: rows + 1 }, () => new Uint16Array(columns + 1));
   const longest = (row: number, column: number) => lengths[row]?.[column] ?? 0;
   for (let row = rows - 1; row >= 0; row--) {
@@ -254,6 +263,20 @@ function differingBlocks(before: Node, after: Node): Difference[] {
   [row, column] = [rows, columns];
   close();
   return found;
+}
+
+/** Numbers blocks: those that are equal have the same number. */
+function numbering(): (block: Node) => number {
+  let count = 0;
+  const numbers = new Map<string, [Node, number][]>();
+  return (block) => {
+    const alike = numbers.get(block.textContent) ?? [];
+    numbers.set(block.textContent, alike);
+    const known = alike.find(([other]) => other.eq(block));
+    if (known !== undefined) return known[1];
+    alike.push([block, count]);
+    return count++;
+  };
 }
 
 /** Replace blocks by others; of those that are alike only what differs. */

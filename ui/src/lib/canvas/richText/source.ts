@@ -5,7 +5,7 @@ import type { Node } from "prosemirror-model";
 import type { Links } from "../../markdown/render.ts";
 import { difference, type TextRange } from "../patches.ts";
 import type { Point } from "./inline.ts";
-import { type Block, documentOf, parse } from "./parse.ts";
+import { type Block, documentOf, parse, type Parsed } from "./parse.ts";
 import { isList, schema } from "./schema.ts";
 import { serialize, withOtherMarker } from "./serialize.ts";
 
@@ -93,9 +93,8 @@ export class MarkdownSource {
     return found;
   }
 
-  /** Take a document that is what `text` reads as. */
-  adopt(doc: Node, text: string): void {
-    const { blocks, links, tail } = parse(text);
+  /** Take a document that was read from `text`. */
+  adopt(doc: Node, text: string, { blocks, links, tail }: Parsed): void {
     [this.#doc, this.#links, this.#tail, this.#text] = [doc, links, tail, text];
     this.#remember(doc, blocks);
     this.#join();
