@@ -8,9 +8,10 @@ import threading
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.browser.axe import check
 from tests.browser.conftest import Opening, Watch
@@ -44,6 +45,25 @@ def change(page: Page, reply: str) -> None:
 
 def versions(page: Page) -> Locator:
     return pane(page).get_by_role("list", name="Versions").get_by_role("listitem")
+
+
+def stored(page: Page) -> str:
+    """The current text of the only canvas, from the server."""
+    found = re.search(r"/c/(\w+)$", page.url)
+    assert found is not None
+    path = f"/api/conversations/{found[1]}/canvases"
+    canvas: dict[str, Any] = page.request.get(path).json()["canvases"][0]
+    return str(page.request.get(f"{path}/{canvas['id']}").json()["text"])
+
+
+def write_elsewhere(page: Page, text: str) -> None:
+    """Store `text` as a new version of the only canvas, as another page would."""
+    found = re.search(r"/c/(\w+)$", page.url)
+    assert found is not None
+    path = f"/api/conversations/{found[1]}/canvases"
+    canvas: dict[str, Any] = page.request.get(path).json()["canvases"][0]
+    added = page.request.post(f"{path}/{canvas['id']}/versions", data={"parent": canvas["current"], "text": text})
+    assert added.ok
 
 
 def test_an_answer_opens_is_typed_in_and_comes_back(page: Page) -> None:
@@ -253,6 +273,46 @@ def test_a_second_tab_follows_and_a_conflict_loses_nothing(page: Page) -> None:
     expect(field(page)).to_contain_text("one two mine")
     pane(page).get_by_role("button", name="Restore").click()
     expect(field(other)).to_have_text("one two mine")
+
+
+def test_nothing_typed_while_a_save_meets_another_tabs_is_lost(page: Page) -> None:
+    open_block(page, "one", "plaintext")
+    held: list[Route] = []
+    page.route("**/versions", lambda route: held.append(route) if not held else route.continue_())
+    field(page).click()
+    page.keyboard.press("ControlOrMeta+End")
+    page.keyboard.type(" mine")
+    page.keyboard.press("ControlOrMeta+s")
+    expect(pane(page).get_by_role("status").filter(has_text="…")).to_be_visible()
+    write_elsewhere(page, "one theirs")
+    page.keyboard.type(" and more")
+    held[0].continue_()
+    expect(pane(page).get_by_role("status").filter(has_text="•")).to_be_visible()
+    expect(field(page)).to_have_text("one mine and more")
+    page.keyboard.type(" still")
+    expect(pane(page).get_by_text("What you wrote is kept as version 4.")).to_be_visible()
+    expect(field(page)).to_have_text("one theirs")
+    pane(page).get_by_role("button", name="Compare").click()
+    expect(field(page)).to_contain_text("one mine and more still")
+    pane(page).get_by_role("button", name="Restore").click()
+    expect(pane(page).get_by_role("status").filter(has_text="Saved")).to_be_visible()
+    assert stored(page) == "one mine and more still"
+
+
+def test_leaving_asks_while_what_was_typed_is_on_its_way(page: Page) -> None:
+    open_block(page, "one", "plaintext")
+    page.route("**/versions", lambda route: None)
+    field(page).click()
+    page.keyboard.press("ControlOrMeta+End")
+    page.keyboard.type(" mine")
+    page.keyboard.press("ControlOrMeta+s")
+    expect(pane(page).get_by_role("status").filter(has_text="…")).to_be_visible()
+    with page.expect_event("dialog") as asked:
+        page.evaluate("() => void setTimeout(() => location.reload())")
+    assert asked.value.type == "beforeunload"
+    asked.value.dismiss()
+    expect(field(page)).to_have_text("one mine")
+    page.unroute_all(behavior="ignoreErrors")
 
 
 def test_a_component_runs_and_says_what_it_lacks(page: Page, watches: list[Watch]) -> None:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.axe import check
-from tests.browser.test_canvas import begin, change, field, open_block, pane, versions
+from tests.browser.test_canvas import begin, change, field, open_block, pane, stored, versions, write_elsewhere
 
 MINUTES = """# Minutes
 
@@ -32,25 +31,6 @@ The area is $a^2$[^1] and H<sub>2</sub>O.
 """
 
 SAVE = "ControlOrMeta+s"
-
-
-def stored(page: Page) -> str:
-    """The current text of the only canvas, from the server."""
-    found = re.search(r"/c/(\w+)$", page.url)
-    assert found is not None
-    path = f"/api/conversations/{found[1]}/canvases"
-    canvas: dict[str, Any] = page.request.get(path).json()["canvases"][0]
-    return str(page.request.get(f"{path}/{canvas['id']}").json()["text"])
-
-
-def write_elsewhere(page: Page, text: str) -> None:
-    """Store `text` as a new version of the only canvas, as another page would."""
-    found = re.search(r"/c/(\w+)$", page.url)
-    assert found is not None
-    path = f"/api/conversations/{found[1]}/canvases"
-    canvas: dict[str, Any] = page.request.get(path).json()["canvases"][0]
-    added = page.request.post(f"{path}/{canvas['id']}/versions", data={"parent": canvas["current"], "text": text})
-    assert added.ok
 
 
 def save(page: Page, text: str) -> None:

@@ -45,6 +45,8 @@ export class CanvasSession {
   #base = 1;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #saving: Promise<void> = Promise.resolve();
+  /** The version that was kept beside another tab's while the person typed on. */
+  #beside: number | null = null;
   #cut: AbortController | null = null;
   #storing: Promise<boolean> | null = null;
   readonly #calls: CanvasCalls;
@@ -68,6 +70,11 @@ export class CanvasSession {
     return this.text !== this.savedText;
   }
 
+  /** What was typed would be lost with the page: it can't be sent at once. */
+  get isAtRisk(): boolean {
+    return this.isChanged && (this.isSaving || this.problem !== "");
+  }
+
   /** Load the canvas, or make it; an empty one begins as a draft. */
   async open(): Promise<void> {
     const { conversation, canvas } = this.#request;
@@ -84,14 +91,16 @@ export class CanvasSession {
     if (this.text === "" && text !== "") void this.#storeOnce();
     this.text = text;
     clearTimeout(this.#timer);
-    if (this.isChanged) this.#timer = setTimeout(() => void this.save(), SAVE_DELAY_MS);
+    if (this.isChanged || this.#beside !== null) this.#timer = setTimeout(() => void this.save(), SAVE_DELAY_MS);
   }
 
   /** Make a version of the text, one after another. */
   save(): Promise<void> {
     clearTimeout(this.#timer);
-    this.#saving = this.#saving.then(() => (this.isChanged ? this.#addVersion(this.text, { author: "person" }) : undefined));
-    return this.#saving;
+    return this.#inTurn(async () => {
+      if (this.isChanged) await this.#addVersion(this.text, { author: "person" });
+      else if (this.#beside !== null) await this.#attempt(() => this.#takeOther());
+    });
   }
 
   /** Save the canvas as it is, even a draft, since a message may be about it. */
@@ -144,11 +153,13 @@ export class CanvasSession {
   async restore(): Promise<void> {
     const { shown } = this;
     if (shown === null) return;
+    await this.save(); // while nothing can be typed
+    if (this.shown !== shown) return;
     const { author, model, name } = shown.version;
     this.shown = null;
     if (this.conflict === shown.version.number) this.conflict = null;
-    await this.#addVersion(shown.text, { author, model, name });
     this.#replace(shown.text);
+    await this.#inTurn(() => this.#addVersion(shown.text, { author, model, name }));
   }
 
   /** Show what was kept beside the current version, in order to restore it. */
@@ -177,7 +188,9 @@ export class CanvasSession {
 
   /** Have a model change the text, or a part of it. */
   async change(instruction: string, range: TextRange | null, model: string | null): Promise<void> {
+    const asked = this.text;
     await this.save();
+    if (range !== null && this.text !== asked) return; // another tab's text is shown, in which nothing is selected
     const before = this.text;
     const language = this.canvas?.language ?? "markdown";
     const { from, to } = range ?? { from: 0, to: before.length };
@@ -201,7 +214,7 @@ export class CanvasSession {
         if (!(error instanceof ApiError)) throw error;
         this.problem = toReport(error);
       }
-      this.edit = null;
+      this.discard();
     }
   }
 
@@ -216,13 +229,14 @@ export class CanvasSession {
     if (edit === null) return;
     this.#replace(edit.after);
     this.edit = null;
-    await this.#addVersion(edit.after, { author: "model", model: edit.model, name: edit.instruction.replace(/\s+/g, " ").slice(0, 120) });
+    await this.#inTurn(() => this.#addVersion(edit.after, { author: "model", model: edit.model, name: edit.instruction.replace(/\s+/g, " ").slice(0, 120) }));
   }
 
   /** Leave the text as it was. */
   discard(): void {
     this.#cut?.abort();
     this.edit = null;
+    void this.save();
   }
 
   /** Follow a change on the server, which may be this page's own. */
@@ -233,7 +247,7 @@ export class CanvasSession {
     await this.#attempt(async () => {
       const content = await this.#calls.get(canvas);
       const isOurs = content.canvas.current === this.#base;
-      if (isOurs || this.isChanged || this.edit !== null) {
+      if (isOurs || this.isChanged || this.#beside !== null || this.edit !== null) {
         this.canvas = content.canvas;
         this.versions = content.versions;
       } else this.#take(content);
@@ -283,15 +297,26 @@ export class CanvasSession {
       this.#base = added.version.number;
       this.savedText = text;
       if (this.versions.every(({ number }) => number !== added.version.number)) this.versions = [...this.versions, added.version];
-      if (added.conflict !== null) await this.#keepBeside(added.version.number, canvas);
+      this.#beside = added.conflict === null ? null : added.version.number;
+      if (this.#beside !== null) await this.#takeOther();
     });
     this.isSaving = false;
   }
 
-  /** The canvas was changed elsewhere: show that, and offer what was written here. */
-  async #keepBeside(number: number, canvas: Canvas): Promise<void> {
-    this.#take(await this.#calls.get(canvas));
-    this.conflict = number;
+  /** Show what another tab wrote, and offer what was written here. While the person types on, that is kept first. */
+  async #takeOther(): Promise<void> {
+    const { canvas } = this;
+    if (canvas === null || this.isChanged || this.edit !== null) return;
+    const content = await this.#calls.get(canvas);
+    if (this.isChanged || this.edit !== null) return;
+    this.#take(content);
+    [this.conflict, this.#beside] = [this.#beside, null];
+  }
+
+  /** Do what stores a version, one after another: each is made from the one before. */
+  #inTurn(work: () => Promise<void>): Promise<void> {
+    this.#saving = this.#saving.then(work);
+    return this.#saving;
   }
 
   async #attempt(work: () => unknown): Promise<boolean> {
