@@ -3,11 +3,13 @@
 import { Transform } from "prosemirror-transform";
 import { type Mark, type Node, type NodeType, Slice } from "prosemirror-model";
 import assert from "node:assert/strict";
-import { test } from "vitest";
+import { Lexer } from "marked";
+import { test, vi } from "vitest";
 import { EditorState, TextSelection } from "prosemirror-state";
 import type { EditorView } from "prosemirror-view";
 import { copied, forCell, pastedText } from "../src/lib/canvas/richText/clipboard.ts";
 import { linkAt, setLink } from "../src/lib/canvas/richText/commands.ts";
+import { frontMatterFirst } from "../src/lib/canvas/richText/frontMatter.ts";
 import { meaning } from "../src/lib/canvas/richText/inline.ts";
 import { typedMarkdown } from "../src/lib/canvas/richText/keys.ts";
 import { documentOf, parse } from "../src/lib/canvas/richText/parse.ts";
@@ -284,6 +286,42 @@ test("a long paragraph keeps its marks", () => {
     assert.ok(text.startsWith(`x${RICH}`), text.slice(0, 200));
     assert.equal(meaning(documentOf(parse(text).blocks).child(0)).includes("https://a.eu/guide"), true);
   }
+});
+
+test("a key in a long paragraph tries what the paragraph was written with, and not all ways", () => {
+  const text = "5\\*3 is f\\*g, \\$x is y\\$z, &amp;amp; is **bold**. ".repeat(60).trim();
+  const source = new MarkdownSource(text);
+  let { doc } = source;
+  const spied = vi.spyOn(Lexer.prototype, "lex");
+  const tries = ["a", "b", "c"].map((letters) => {
+    spied.mockClear();
+    doc = new Transform(doc).insert(1000, schema.text(letters)).doc;
+    const written = source.update(doc);
+    assert.equal(meaning(documentOf(parse(written).blocks).child(0)), meaning(doc.child(0)));
+    return spied.mock.calls.length;
+  });
+  spied.mockRestore();
+  assert.ok((tries[0] ?? 0) > 10, String(tries));
+  assert.deepEqual(tries.slice(1), [2, 2]); // one of them is the test's own
+});
+
+test("links without words to show stay where their paragraph is edited", () => {
+  for (const text of ["See [](#top) it", "[](#top)", "**[ ](https://a.eu)** b"]) {
+    const { text: written } = edited(text, (transform) => transform.insert(transform.doc.content.size - 1, schema.text(" more")));
+    assert.equal(written, `${text} more`);
+  }
+});
+
+test("front matter stays first", () => {
+  const text = "---\ntitle: A\n---\n\n# One\n\ntwo";
+  const source = new MarkdownSource(text);
+  const state = EditorState.create({ doc: source.doc, plugins: [frontMatterFirst] });
+  const above = state.apply(state.tr.insert(0, schema.nodes.paragraph.create(null, schema.text("above"))));
+  assert.equal(source.update(above.doc), text.replace("# One", "above\n\n# One"));
+  const moved = above.apply(above.tr.delete(0, above.doc.child(0).nodeSize).insert(above.doc.content.size - above.doc.child(0).nodeSize, above.doc.child(0)));
+  assert.equal(source.update(moved.doc), text.replace("# One", "above\n\n# One"));
+  const without = moved.apply(moved.tr.delete(0, moved.doc.child(0).nodeSize));
+  assert.equal(source.update(without.doc), "above\n\n# One\n\ntwo");
 });
 
 /** The text with a paragraph added to it, and that paragraph as it is read. */

@@ -74,7 +74,27 @@ export function inlineText(block: Node, place: Place, at: number, context: Conte
   return write(pieces(block, at, escaping), escaping, place, context.points);
 }
 
-const escapings = new WeakMap<Node, { readonly links: Links; readonly escaping: Escaping }>();
+/** The escaping of a block, and whether text with the mark `source` was told from words. */
+interface Found {
+  readonly links: Links;
+  readonly escaping: Escaping;
+  readonly withSource: boolean;
+}
+
+const escapings = new WeakMap<Node, Found>();
+/** The escapings of the blocks that those with the same marks were made of. */
+const hints = new WeakMap<Node, Found>();
+
+/** Remember of a block that changed how it was written: of a long one that is tried first, rather than all ways a key. */
+export function inheritEscaping(before: Node, after: Node): void {
+  if (before === after) return;
+  if (!after.inlineContent) {
+    if (before.childCount === after.childCount) after.forEach((child, _, index) => inheritEscaping(before.child(index), child));
+    return;
+  }
+  const found = escapings.get(before);
+  if (found !== undefined && before.inlineContent && runsOf(before).join() === runsOf(after).join()) hints.set(after, found);
+}
 
 /** The plainest escaping that reads back. Text with the mark `source` may no longer be what that says, such as the rest
  * of a formula: the others keep their marks then, and it is read as words. Last, marks that can't be written are left out. */
@@ -84,11 +104,16 @@ function escapingOf(block: Node, place: Place, links: Links): Escaping {
   const reader = (withSource: boolean) => (escaping: Escaping) =>
     reads(write(pieces(block, 0, escaping), escaping, place, []), place, links, meaning(block, escaping, withSource), withSource);
   const text = block.textContent;
+  const hint = text.length > MAX_REDUCED_CHARS ? hints.get(block) : undefined;
+  if (hint !== undefined && reader(hint.withSource)(hint.escaping)) {
+    escapings.set(block, { ...hint, links });
+    return hint.escaping;
+  }
   const candidates = candidatesFor(text);
   const isExact = reader(true);
   const exact = plainest(candidates, text, isExact);
   const escaping = exact === undefined ? (plainest(candidates, text, reader(false)) ?? omitting(block, reader(false))) : reduced(exact, text, isExact);
-  escapings.set(block, { links, escaping });
+  escapings.set(block, { links, escaping, withSource: exact !== undefined });
   return escaping;
 }
 

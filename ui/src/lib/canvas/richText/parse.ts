@@ -58,6 +58,11 @@ export function parse(text: string, known: Links = {}): Parsed {
   return { blocks, tail: before, links };
 }
 
+/** True for a block that is front matter, which it is at the beginning of a text alone. */
+export function isFrontMatter({ type, textContent }: Node): boolean {
+  return type === schema.nodes.sourceBlock && FRONT_MATTER.exec(textContent)?.[0] === textContent;
+}
+
 /** The document of blocks; a text of none has an empty paragraph to write in. */
 export function documentOf(blocks: readonly Block[]): Node {
   return schema.nodes.doc.create(null, blocks.length === 0 ? schema.nodes.paragraph.create() : blocks.map(({ node }) => node));
@@ -162,7 +167,8 @@ function inline(tokens: readonly Token[], marks: readonly Mark[] = [], lineBreak
         break;
       case "link": {
         const { href, title } = token as Tokens.Link;
-        found.push(...within(token, types.link.create({ href, title: title ?? null })));
+        const shown = within(token, types.link.create({ href, title: title ?? null }));
+        found.push(...(shown.some(({ isText, text }) => !isText || text?.trim() !== "") ? shown : source(token.raw, marks)));
         break;
       }
       case "image": {

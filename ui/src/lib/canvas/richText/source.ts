@@ -4,7 +4,7 @@
 import type { Node } from "prosemirror-model";
 import type { Links } from "../../markdown/render.ts";
 import { difference, type TextRange } from "../patches.ts";
-import type { Point } from "./inline.ts";
+import { inheritEscaping, type Point } from "./inline.ts";
 import { type Block, documentOf, parse, type Parsed } from "./parse.ts";
 import { isList, schema } from "./schema.ts";
 import { serialize, withOtherMarker } from "./serialize.ts";
@@ -149,6 +149,7 @@ export class MarkdownSource {
     for (let at = same; at < doc.childCount - end; at++) {
       const node = doc.child(at);
       if (!this.#entries.has(node)) {
+        if (at < old.childCount - end) inheritEscaping(old.child(at), node);
         const written = this.#write(node);
         const replaced = at < old.childCount - end ? this.#entries.get(old.child(at)) : undefined;
         this.#entries.set(node, { source: this.#earlier.get(written) ?? written, before: replaced?.before ?? "\n\n", previous: undefined });
