@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import partial
 
@@ -33,7 +33,7 @@ from eclair.generation.pipeline import AnswerPipeline
 from eclair.generation.route import Route
 from eclair.generation.sources import PassageNumbers, Retriever, combine
 from eclair.generation.tool_loop import loop_budget
-from eclair.generation.tools import offer_tools
+from eclair.generation.tools import Tool, offer_tools
 from eclair.generation.untrusted import has_foreign_text
 from eclair.generation.usage import AskModel, ask_uncounted
 from eclair.images.service import ImageService
@@ -54,6 +54,17 @@ from eclair.tools.scripted_tools import scripted_tools
 from eclair.web.feeds.feed_retriever import FeedRetriever
 from eclair.web.question import WebQuestion
 from eclair.web.retriever import WebService
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """Choices for an answer: `memories` are the ids of those in the prompt, `skill` the name of the one there."""
+
+    route: Route
+    prompt: ConversationPrompt
+    tools: tuple[Tool, ...]
+    memories: tuple[str, ...]
+    skill: str | None
 
 
 class AnswerRequests:
@@ -104,10 +115,10 @@ class AnswerRequests:
         resumed = question.resumes
         if not question.has_begun:
             question = replace(question, history=question.asked)
-        route, prompt, memories, skill = await self._route(question)
+        prepared = await self._prepare(question)
+        route, prompt, tools = prepared.route, prepared.prompt, prepared.tools
         await prompt.check(route.engine, route.model)
         conversation = question.conversation.id if question.conversation is not None else None
-        tools = await self._tools.make(question, (*prompt.memories, *prompt.recalled, prompt.instructions))
         demand = await self._tools.find_demand(question, route, tools)
         options = ReadingOptions(
             question.run,
@@ -149,8 +160,8 @@ class AnswerRequests:
             is_carried=question.conversation is not None,
             reviews_doubts=True,
             budget=loop_budget(self._settings.current),
-            memories=memories,
-            skill=skill,
+            memories=prepared.memories,
+            skill=prepared.skill,
             demand=demand,
         )
 
@@ -164,11 +175,12 @@ class AnswerRequests:
         Waits for files that are being read. Raises what `make` raises.
         """
         question = await self._with_assistant(await self._find_project(question))
-        route, prompt, *_ = await self._route(question, is_complete=False)
+        prepared = await self._prepare(question, is_complete=False)
+        route, prompt = prepared.route, prepared.prompt
         documents = self._documents.make_retriever(question.principal, question.history) if self._documents else None
         passages = await documents.certain_passages(route.model) if documents is not None else ()
         turn = await prompt.build(route.engine, route.model, passages)
-        tools = tuple(definition for _, definition in offer_tools(await self._tools.make(question), turn, passages))
+        tools = tuple(definition for _, definition in offer_tools(prepared.tools, turn, passages))
         request = replace(turn.request, tools=tools, purpose="prefill")
         note = partial(documents.note_read_ahead, route.model) if documents is not None else None
         return PrefillRequest(route.engine, request, note)
@@ -314,10 +326,8 @@ class AnswerRequests:
                     found += await self._documents.get_libraries(principal, [id])
         return tuple(found)
 
-    async def _route(
-        self, question: ChatQuestion, *, is_complete: bool = True
-    ) -> tuple[Route, ConversationPrompt, tuple[str, ...], str | None]:
-        """Choose the model, build its prompt, and return the ids of the memories and the name of the skill in that."""
+    async def _prepare(self, question: ChatQuestion, *, is_complete: bool = True) -> _Prepared:
+        """Choose the model and the tools, and build the prompt, without the question unless `is_complete`."""
         principal, options, history = question.principal, question.options, question.history
         project = question.project
         route = await self._router.route(
@@ -331,34 +341,37 @@ class AnswerRequests:
             wish = memory.find_wish(principal, asked)
             if wish is not None:
                 remark = NOT_KEPT_REMARK if may_be_special_category(wish) else KEPT_REMARK
-        tools = await self._tools.make(question)
+        settings = self._settings.current
+        instructions = StandingInstructions(
+            house=settings.system_prompt if question.system is None else question.system,
+            person=preferences.instructions if preferences is not None else None,
+            project=project.instructions if project is not None else None,
+            assistant=question.assistant.instructions if question.assistant is not None else None,
+            spoken=options.spoken,
+        ).text
+        memories = [each.text for each in recalled.head]
+        near = [each.text for each in recalled.near] if is_complete else ()
+        tools = await self._tools.make(question, (*memories, *near, instructions))
         skill = NO_SKILL
         if self._skills is not None and is_complete:
             skill = await self._skills.read_for(route.model, tools, question.asked[-1].text)
-        settings = self._settings.current
         prompt = ConversationPrompt(
             settings,
             self._registry,
             route,
             history,
             principal,
-            StandingInstructions(
-                house=settings.system_prompt if question.system is None else question.system,
-                person=preferences.instructions if preferences is not None else None,
-                project=project.instructions if project is not None else None,
-                assistant=question.assistant.instructions if question.assistant is not None else None,
-                spoken=options.spoken,
-            ).text,
+            instructions,
             question.sampling,
             self._vision,
             self._wants_picture(question),
             may_draw=any(isinstance(tool, ImageTool) for tool in tools),
-            memories=[each.text for each in recalled.head],
-            recalled=[each.text for each in recalled.near] if is_complete else (),
+            memories=memories,
+            recalled=near,
             skill=skill.text,
             remark=remark,
         )
-        return route, prompt, recalled.ids, skill.name
+        return _Prepared(route, prompt, tools, recalled.ids, skill.name)
 
     def _wants_picture(self, question: ChatQuestion) -> bool:
         """Return whether the question asks for a picture, and one can be stored with its answer."""
