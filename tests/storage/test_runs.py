@@ -8,11 +8,11 @@ import pytest
 from eclair.errors import Conflict, NotFound
 from eclair.schema.elicitations import CallInput, ElicitationAnswer
 from eclair.schema.events import RunFinished, RunWaiting, encode
-from eclair.schema.messages import Message
+from eclair.schema.messages import Conversation, Message
 from eclair.schema.principal import LOCAL_PRINCIPAL, Principal
 from eclair.storage.base import Storage
 from eclair.storage.conversations import ConversationEdit
-from eclair.storage.runs import EventChunk
+from eclair.storage.runs import EventChunk, LogPlace, RunRecord
 from eclair.storage.tool_permissions import ToolPermission
 from tests.storage.conftest import Opener
 from tests.storage.helpers import turn
@@ -101,6 +101,66 @@ async def test_a_log_is_read_from_the_chunk_on_that_is_asked_for(storage: Storag
     assert [chunk.last for chunk in await storage.runs.list_events(run.id, 2)] == [4, 6]
     assert [chunk.last for chunk in await storage.runs.list_events(run.id, 4)] == [6]
     assert await storage.runs.list_events(run.id, 6) == []
+
+
+async def test_what_is_new_behind_several_places_is_read_at_once(storage: Storage) -> None:
+    ids, runs = Ids(), list[RunRecord]()
+    for name in ("conv_a", "conv_b", "conv_c"):
+        await conversation(storage, name)
+        added, started = new_turn(storage, ids, name)
+        runs.append(await storage.runs.open_turn(replace(added, first=EventChunk(started.run, 1, b"1"))))
+    first, second, third = runs
+    await storage.runs.append_events([EventChunk(second.id, 4, b"2\n3\n4"), EventChunk(second.id, 6, b"5\n6")])
+    answer = (await messages_of(storage, "conv_c"))[-1]
+    await storage.runs.finish_run(third, replace(answer, status="finished"), None)
+    places = [LogPlace(second.id, 2), LogPlace("run_none", 0), LogPlace(first.id, 1), LogPlace(third.id, 0)]
+    found = await storage.runs.list_new_events([*places, LogPlace(second.id, 4)])
+    assert [[chunk.last for chunk in new.chunks] for new in found] == [[4, 6], [], [], [1], [6]]
+    assert [new.run and (new.run.id, new.run.status) for new in found] == [
+        (second.id, "running"),
+        None,
+        (first.id, "running"),
+        (third.id, "finished"),
+        (second.id, "running"),
+    ]
+    assert await storage.runs.list_new_events([]) == []
+
+
+@pytest.mark.parametrize("is_new", [True, False])
+async def test_of_many_turns_at_once_a_conversation_has_one(storage: Storage, other: Storage, *, is_new: bool) -> None:
+    ids, begun = Ids(), Conversation("conv_new", "local", "", 1, 1) if is_new else None
+    if not is_new:
+        await conversation(storage, "conv_new")
+    turns = [
+        (each, replace(new_turn(each, ids, "conv_new")[0], begins=begun)) for _ in range(8) for each in (storage, other)
+    ]
+    found = await asyncio.gather(*(each.runs.open_turn(turn) for each, turn in turns), return_exceptions=True)
+    opened = [run for run in found if isinstance(run, RunRecord)]
+    assert len(opened) == 1
+    assert all(isinstance(each, Conflict) for each in found if each is not opened[0])
+    assert [run.id for run in await storage.runs.list_running()] == [opened[0].id]
+    assert len(await messages_of(storage, "conv_new")) == 2
+
+
+async def test_a_turn_that_is_sent_several_times_at_once_is_one(storage: Storage, other: Storage) -> None:
+    begun = Conversation("conv_new", "local", "", 1, 1)
+    added = replace(new_turn(storage, Ids(), "conv_new")[0], begins=begun)
+    found = await asyncio.gather(*(each.runs.open_turn(added) for _ in range(5) for each in (storage, other)))
+    assert {run.id for run in found} == {added.run.id}
+    assert len(await messages_of(storage, "conv_new")) == 2
+
+
+async def test_turns_in_many_conversations_at_once_all_begin_and_end(storage: Storage, other: Storage) -> None:
+    ids = Ids()
+    names = [f"conv_{number}" for number in range(40)]
+
+    async def run(at: Storage, name: str) -> None:
+        await conversation(at, name)
+        await turn(at, ids, where=name)
+
+    await asyncio.gather(*(run(storage if number % 2 else other, name) for number, name in enumerate(names)))
+    assert await storage.runs.list_running() == []
+    assert [(await messages_of(storage, name))[-1].status for name in names] == ["finished"] * 40
 
 
 async def test_a_log_that_was_folded_away_leaves_the_message_and_the_number_of_its_events(opener: Opener) -> None:

@@ -31,6 +31,22 @@ class RunRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class LogPlace:
+    """A place in the log of a run: behind event number `after`."""
+
+    run: str
+    after: int
+
+
+@dataclass(frozen=True, slots=True)
+class NewEvents:
+    """Events behind a place, and the run as it was when they were read; None where it is gone."""
+
+    run: RunRecord | None
+    chunks: Sequence[EventChunk]
+
+
+@dataclass(frozen=True, slots=True)
 class TakenUpRun:
     """A run that waited and is this process' now: its owner, the turn's options, and the decisions on its calls."""
 
@@ -156,6 +172,10 @@ class RunStore(Protocol):
 
     async def list_events(self, run: str, after: int) -> list[EventChunk]:
         """List the chunks of a run's log from the one that contains event `after + 1`; none of a folded run."""
+        ...
+
+    async def list_new_events(self, places: Sequence[LogPlace]) -> list[NewEvents]:
+        """List what is new behind each of the places, as of one moment. Raises DataDamaged."""
         ...
 
     async def find_folded(self, run: str) -> FoldedRun | None:

@@ -1,9 +1,11 @@
-"""One PostgreSQL database: a few connections on an event loop of their own, writes that are serializable.
+"""One PostgreSQL database: a few connections on an event loop of their own.
 
-The loop runs in a thread of its own, so that the storage is opened and used as SQLite's is. A write that conflicts with
-another at the same moment is run again, as PostgreSQL asks; the functions that stores run change nothing but the
-database, so that they can be. So is one whose connection was lost before its commit began, as while the server
-restarts or a standby takes over, for RECONNECT_S at most.
+The loop runs in a thread of its own, so that the storage is opened and used as SQLite's is. Writes are serializable but
+for those of each answer, which lock rows: serializable ones that add to the same page of an index conflict, and ids
+that rise in time are all added to the last page. A write that conflicts with another at the same moment is run again,
+as PostgreSQL asks, for CONFLICTS_S at most; the functions that stores run change nothing but the database, so that they
+can be. So is one whose connection was lost before its commit began, as while the server restarts or a standby takes
+over, for RECONNECT_S at most.
 """
 
 from __future__ import annotations
@@ -16,8 +18,11 @@ import threading
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
 from importlib import resources
+from itertools import count
 from typing import Any, TypeVar, cast
 from urllib.parse import urlsplit
+
+import uvloop
 
 from eclair.errors import DataDamaged, EclairError, StoreError, StoreFull
 from eclair.storage.postgres.bridge import run_bridged
@@ -39,7 +44,9 @@ CONNECT_TIMEOUT_S = 10
 REPLY_TIMEOUT_S = 60.0
 UPDATE_TIMEOUT_S = 60.0
 """The time that an update of the tables waits for a backup or another update, or for whoever uses a table."""
-MAX_ATTEMPTS = 30
+CONFLICTS_S = 10.0
+MAX_RACES = 5
+"""Attempts of a concurrent write that finds added or deleted at once what it looked for before."""
 RECONNECT_S = 10.0
 RECONNECT_PAUSE_S = 0.2
 FIRST_PAUSE_S = 0.002
@@ -63,6 +70,8 @@ class NothingToErase:
 class PostgresDatabase:
     """Implements `Database`. `open` connects and migrates."""
 
+    row_lock = " FOR NO KEY UPDATE"
+
     def __init__(self, url: str) -> None:
         self.url = url
         self.name = describe_url(url)
@@ -74,7 +83,7 @@ class PostgresDatabase:
         """Set after each write; who tells others of it clears it."""
         self._idle: list[PostgresConnection] = []
         self._used: set[PostgresConnection] = set()
-        self._loop = asyncio.new_event_loop()
+        self._loop = uvloop.new_event_loop()
         self._free = asyncio.Semaphore(MAX_CONNECTIONS)
         self._thread = threading.Thread(target=self._loop.run_forever, name="eclair-postgres", daemon=True)
         self._thread.start()
@@ -98,12 +107,14 @@ class PostgresDatabase:
         """Run `work` as `read` does. Cancellation ends its statement."""
         return await self.run(self._read(work))
 
-    async def write(self, work: Work[T], *, is_synced: bool = False) -> T:
-        """Run `work` in a transaction as if no other were at work.
+    async def write(self, work: Work[T], *, is_synced: bool = False, is_concurrent: bool = False) -> T:
+        """Run `work` in a transaction as if no other were at work, unless it `is_concurrent`.
 
         Without `is_synced` a crash of the server may lose it, within a second.
         """
-        writing = asyncio.run_coroutine_threadsafe(self.write_here(work, is_synced=is_synced), self._loop)
+        writing = asyncio.run_coroutine_threadsafe(
+            self.write_here(work, is_synced=is_synced, is_concurrent=is_concurrent), self._loop
+        )
         return await asyncio.shield(asyncio.wrap_future(writing))  # a caller who leaves takes no write along
 
     async def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
@@ -185,9 +196,11 @@ class PostgresDatabase:
             async with self._connected() as connection:
                 await connection.raw.execute("SELECT pg_notify($1, $2)", channel, payload)
 
-    async def write_here(self, work: Work[T], *, is_synced: bool = False, is_news: bool = True) -> T:
+    async def write_here(
+        self, work: Work[T], *, is_synced: bool = False, is_concurrent: bool = False, is_news: bool = True
+    ) -> T:
         """Run `work` as `write` does, on the loop of the database. Others are told of it if `is_news`."""
-        begin = "BEGIN ISOLATION LEVEL SERIALIZABLE"
+        begin = f"BEGIN ISOLATION LEVEL {'READ COMMITTED' if is_concurrent else 'SERIALIZABLE'}"
         if not is_synced:
             begin += "; SET LOCAL synchronous_commit = off"
 
@@ -204,7 +217,7 @@ class PostgresDatabase:
                 self.written.set()
             return result
 
-        return await self._with_retries(attempt)
+        return await self._with_retries(attempt, MAX_RACES if is_concurrent else 0)
 
     async def _commit(self, connection: PostgresConnection) -> None:
         """Commit. Raises StoreError where nobody knows whether that was done."""
@@ -216,21 +229,22 @@ class PostgresDatabase:
                 f"{self.name} was lost while a change was being stored; look whether it is there, and try again."
             ) from error
 
-    async def _with_retries(self, attempt: Callable[[PostgresConnection], Awaitable[T]]) -> T:
+    async def _with_retries(self, attempt: Callable[[PostgresConnection], Awaitable[T]], max_races: int = 0) -> T:
         """Attempt again while there are conflicts, or no connection, within limits. Raises StoreError."""
         until = time.monotonic() + RECONNECT_S
         while True:
             try:
-                return await self._resolve_conflicts(attempt)
+                return await self._resolve_conflicts(attempt, max_races)
             except _ConnectionLost:
                 if time.monotonic() >= until:
                     raise
             await asyncio.sleep(RECONNECT_PAUSE_S)
 
-    async def _resolve_conflicts(self, attempt: Callable[[PostgresConnection], Awaitable[T]]) -> T:
+    async def _resolve_conflicts(self, attempt: Callable[[PostgresConnection], Awaitable[T]], max_races: int) -> T:
         import asyncpg  # pyright: ignore[reportMissingTypeStubs]
 
-        for number in range(MAX_ATTEMPTS):
+        until = time.monotonic() + CONFLICTS_S
+        for number in count():
             try:
                 with translated(self.name):
                     async with self._connected() as connection:
@@ -240,8 +254,13 @@ class PostgresDatabase:
                             connection.forget_statements()
                             raise
             except (asyncpg.SerializationError, asyncpg.DeadlockDetectedError, asyncpg.InvalidCachedStatementError):
-                most = min(MAX_PAUSE_S, FIRST_PAUSE_S * 2**number)
-                await asyncio.sleep(random.uniform(0, most))  # noqa: S311
+                if time.monotonic() >= until:
+                    break
+            except (asyncpg.UniqueViolationError, asyncpg.ForeignKeyViolationError):
+                if number >= max_races:
+                    raise
+            most = min(MAX_PAUSE_S, FIRST_PAUSE_S * 2 ** min(number, 10))
+            await asyncio.sleep(random.uniform(0, most))  # noqa: S311
         raise StoreError(f"{self.name} is so busy that a change could not be made; try again.")
 
     async def _migrate(self) -> None:

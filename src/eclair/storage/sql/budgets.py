@@ -1,4 +1,4 @@
-"""Budgets in SQL: a reservation is one conditional update in one transaction, so no two fit where one does."""
+"""Budgets in SQL: a reservation locks what its budgets have used, so no two fit where one does."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from eclair.schema.principal import Principal
 from eclair.storage.budgets import BudgetClaim, BudgetGrant, BudgetReservation, BudgetSum, BudgetUse
 from eclair.storage.sql.audit import append_act
 from eclair.storage.sql.connection import Connection
-from eclair.storage.sql.store import SQLStore, first_row, read, write
+from eclair.storage.sql.store import SQLStore, first_row, read, write, write_concurrent
 from eclair.storage.sql.stored_rows import DECODING_ERRORS, decode_rows, row_decoder
 
 _COLUMNS = "id, kind, subject, unit, currency, period, amount, each, soft, hard"
@@ -55,9 +55,14 @@ class SQLBudgetStore(SQLStore):
         )
         return BudgetSum(*row)
 
-    @write
+    @write_concurrent
     def reserve(self, db: Connection, reservation: BudgetReservation) -> BudgetGrant:
-        uses = tuple(_use(db, claim.budget, claim.holder, claim.start) for claim in reservation.claims)
+        places = [(claim.budget, claim.holder, claim.start) for claim in reservation.claims]
+        db.executemany(
+            "INSERT INTO budget_use (budget, holder, start) VALUES (?, ?, ?) ON CONFLICT DO NOTHING", sorted(places)
+        )
+        locked = {place: _use(db, *place, self.database.row_lock) for place in sorted(places)}  # always in this order
+        uses = tuple(locked[place] for place in places)
         tokens = _fitting_tokens(reservation, uses)
         if tokens is None:
             return BudgetGrant(None, uses)
@@ -69,10 +74,12 @@ class SQLBudgetStore(SQLStore):
             _reserve(db, reservation.id, claim, claim.need.amount_for(tokens))
         return BudgetGrant(tokens, uses)
 
-    @write
+    @write_concurrent
     def settle(self, db: Connection, id: str, spent: Mapping[str, int]) -> None:
+        if first_row(db, f"SELECT 1 FROM reservation WHERE id = ?{self.database.row_lock}", (id,)) is None:
+            return
         parts = list(db.execute("SELECT budget, holder, start, amount FROM reserved_part WHERE reservation = ?", (id,)))
-        for budget, holder, start, amount in parts:
+        for budget, holder, start, amount in sorted(parts):
             _settle(db, (budget, holder, start), amount, spent.get(budget, 0))
         db.execute("DELETE FROM reservation WHERE id = ?", (id,))
 
@@ -152,8 +159,8 @@ def _budget(row: Any) -> Budget:
     )
 
 
-def _use(db: Connection, budget: str, holder: str, start: str) -> BudgetUse:
-    row = first_row(db, f"SELECT used, reserved FROM budget_use WHERE {_PLACE}", (budget, holder, start))
+def _use(db: Connection, budget: str, holder: str, start: str, lock: str = "") -> BudgetUse:
+    row = first_row(db, f"SELECT used, reserved FROM budget_use WHERE {_PLACE}{lock}", (budget, holder, start))
     return BudgetUse() if row is None else BudgetUse(*row)
 
 
@@ -176,14 +183,7 @@ def _fitting_tokens(reservation: BudgetReservation, uses: Sequence[BudgetUse]) -
 
 def _reserve(db: Connection, reservation: str, claim: BudgetClaim, amount: int) -> None:
     place = (claim.budget, claim.holder, claim.start)
-    db.execute("INSERT INTO budget_use (budget, holder, start) VALUES (?, ?, ?) ON CONFLICT DO NOTHING", place)
-    db.execute(
-        "UPDATE budget_use SET reserved = reserved + ?1 WHERE budget = ?2 AND holder = ?3 AND start = ?4"
-        " AND (CAST(?5 AS BIGINT) IS NULL OR used + reserved + ?1 <= ?5)",
-        (amount, *place, claim.limit),
-    )
-    if not db.changes():
-        raise AssertionError("what was found to fit doesn't")
+    db.execute(f"UPDATE budget_use SET reserved = reserved + ? WHERE {_PLACE}", (amount, *place))
     db.execute(
         "INSERT INTO reserved_part (reservation, budget, holder, start, amount, base, rate)"
         " VALUES (?, ?, ?, ?, ?, ?, ?)",

@@ -72,6 +72,11 @@ class Database(Protocol):
     @property
     def chunk_vectors(self) -> ChunkVectors: ...
 
+    @property
+    def row_lock(self) -> str:
+        """The end of a SELECT whose rows nobody else may change within the transaction; empty if nobody can."""
+        ...
+
     async def read(self, work: Work[T]) -> T:
         """Run `work` on a connection that sees every finished write."""
         ...
@@ -80,8 +85,12 @@ class Database(Protocol):
         """Run `work`, which may take long, as `read` does. Cancellation ends it."""
         ...
 
-    def write(self, work: Work[T], *, is_synced: bool = False) -> Awaitable[T]:
-        """Run `work` in a transaction of its own. If `is_synced`, it survives a power cut once this returns."""
+    def write(self, work: Work[T], *, is_synced: bool = False, is_concurrent: bool = False) -> Awaitable[T]:
+        """Run `work` in a transaction of its own, as if no other were at work. If `is_synced`, it survives a power cut.
+
+        If `is_concurrent`, others may be at work: each statement sees what has been committed by then, and `work` locks
+        the rows by which it decides, with `row_lock` or by changing them.
+        """
         ...
 
 

@@ -50,6 +50,7 @@ from eclair.storage.sql.store import (
     search,
     snapshot,
     write,
+    write_concurrent,
 )
 from eclair.storage.sql.stored_rows import decode_list, decode_rows, row_decoder, skip_unreadable
 
@@ -68,7 +69,7 @@ _INACTIVE = f"updated < ? AND deleted IS NULL AND NOT pinned AND NOT {HELD}"
 class SQLConversationStore(SQLStore):
     """Implements `ConversationStore`."""
 
-    @write
+    @write_concurrent
     def add_conversation(self, db: Connection, principal: Principal, conversation: Conversation) -> Conversation:
         return find_or_add(db, principal, conversation)
 
@@ -420,10 +421,12 @@ class SQLConversationStore(SQLStore):
         return found, 0 <= limit < len(numbers)
 
 
-def find(db: Connection, principal: Principal, id: str) -> Conversation:
-    """Return a conversation of the principal. Raises NotFound."""
+def find(db: Connection, principal: Principal, id: str, lock: str = "") -> Conversation:
+    """Return a conversation of the principal, and lock its row if `lock` is that of the database. Raises NotFound."""
     row = first_row(
-        db, f"SELECT {_COLUMNS} FROM conversation WHERE id = ? AND owner = ? AND deleted IS NULL", (id, principal.id)
+        db,
+        f"SELECT {_COLUMNS} FROM conversation WHERE id = ? AND owner = ? AND deleted IS NULL{lock}",
+        (id, principal.id),
     )
     if row is None:
         raise NotFound(f"There is no conversation {id!r}.")
@@ -439,9 +442,9 @@ def list_newest(db: Connection, principal: Principal, limit: int) -> list[Conver
     return [_conversation(row) for row in rows]
 
 
-def find_or_add(db: Connection, principal: Principal, new: Conversation) -> Conversation:
-    """Return the stored conversation of that id, or `new` itself once it is added. Raises Conflict."""
-    row = first_row(db, f"SELECT deleted, {_COLUMNS} FROM conversation WHERE id = ?", (new.id,))
+def find_or_add(db: Connection, principal: Principal, new: Conversation, lock: str = "") -> Conversation:
+    """Return the stored conversation of that id, locked as `find` does, or `new` itself once added. Raises Conflict."""
+    row = first_row(db, f"SELECT deleted, {_COLUMNS} FROM conversation WHERE id = ?{lock}", (new.id,))
     if row is None:
         db.execute(
             f"INSERT INTO conversation ({_COLUMNS}, named)"
@@ -483,7 +486,12 @@ def refuse_while_running(db: Connection, which: str, values: tuple[Any, ...]) ->
     """Raise Conflict where one of the runs that `which` selects is at work."""
     busy = first_row(db, f"SELECT id FROM run WHERE status = 'running' AND {which} LIMIT 1", values)
     if busy is not None:
-        raise Conflict("This conversation is still answering; stop that answer or wait for it.", run=busy[0])
+        raise still_answering(busy[0])
+
+
+def still_answering(run: str) -> Conflict:
+    """Return the error that a run at work stands for."""
+    return Conflict("This conversation is still answering; stop that answer or wait for it.", run=run)
 
 
 @row_decoder

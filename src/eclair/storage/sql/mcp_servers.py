@@ -21,6 +21,11 @@ _COLUMNS = "id, owner, name, config, secrets, secret_names, created"
 _CONFIG = TypeAdapter(McpServerConfig)
 _LISTING = TypeAdapter(McpListing)
 _VISIBLE = "(owner IS NULL OR owner = ?1)"
+_HAS_ANY = (
+    f"SELECT 1 WHERE EXISTS (SELECT 1 FROM mcp_server WHERE {_VISIBLE}) OR EXISTS (SELECT 1 FROM mcp_listing)"
+    " OR EXISTS (SELECT 1 FROM mcp_switch WHERE owner = ?1)"
+)
+"""Selects something for who sees a server or a listing; most do not, and each answer asks for them."""
 
 
 class SQLMcpServerStore(SQLStore):
@@ -29,6 +34,8 @@ class SQLMcpServerStore(SQLStore):
     @read
     def list_mcp_servers(self, db: Connection, principal: Principal) -> McpChoices:
         note = self.database.damage.noting("MCP servers")
+        if first_row(db, _HAS_ANY, (principal.id,)) is None:
+            return McpChoices(())
         with snapshot(db):
             rows = db.execute(
                 f"SELECT {_COLUMNS} FROM mcp_server WHERE {_VISIBLE} ORDER BY created, id", (principal.id,)

@@ -36,20 +36,22 @@ def _message() -> TypeAdapter[Message]:
     return TypeAdapter(Message)
 
 
-def insert_message(db: Connection, index: TextIndex, message: Message) -> None:
-    """Insert a message and index its words.
+def insert_message(db: Connection, index: TextIndex, message: Message, known: str | None = None) -> None:
+    """Insert a message and index its words; `known` is a message that is in its conversation.
 
     Raises Conflict where its id is taken, NotFound for a parent outside the conversation.
     """
-    if first_row(db, "SELECT 1 FROM message WHERE id = ?", (message.id,)) is not None:
-        raise Conflict(f"The id {message.id!r} is taken; leave it out to be given one.")
-    if message.parent is not None:
+    if message.parent not in (None, known):
         require_message(db, message.conversation, message.parent)
     db.execute(
-        "INSERT INTO message (id, conversation, parent, text, body, rated) VALUES (?, ?, ?, ?, ?, ?)",
+        "INSERT INTO message (id, conversation, parent, text, body, rated) VALUES (?, ?, ?, ?, ?, ?)"
+        " ON CONFLICT (id) DO NOTHING",
         (message.id, message.conversation, message.parent, message.text, _json(message), _rated(message)),
     )
-    index.put_message(db, message.id, message.text)
+    if not db.changes():
+        raise Conflict(f"The id {message.id!r} is taken; leave it out to be given one.")
+    if message.text:
+        index.put_message(db, message.id, message.text)
 
 
 def update_message(db: Connection, index: TextIndex, message: Message) -> None:

@@ -14,7 +14,7 @@ from eclair.schema.principal import PersonRole, Principal
 from eclair.storage.people import CodePurpose, OneTimeCode, PrincipalFacts, SecondFactor
 from eclair.storage.sql.audit import append_act
 from eclair.storage.sql.connection import Connection
-from eclair.storage.sql.store import SQLStore, erase, first_row, overwrite, read, snapshot, write
+from eclair.storage.sql.store import SQLStore, erase, first_row, overwrite, read, snapshot, write, write_concurrent
 from eclair.storage.sql.stored_rows import decode_object, decode_rows, row_decoder
 
 PERSON_COLUMNS = "id, name, display_name, email, role, created, locked, seen"
@@ -119,7 +119,7 @@ class SQLPeopleStore(SQLStore):
         db.execute("DELETE FROM person WHERE id = ?", (id,))
         append_act(db, principal, "person.removed", id)
 
-    @write
+    @write_concurrent
     def mark_seen(self, db: Connection, id: str, day: str) -> None:
         db.execute("UPDATE person SET seen = ? WHERE id = ?", (day, id))
 

@@ -20,7 +20,17 @@ from eclair.storage.responses import (
 from eclair.storage.sql.api_items import find_item, insert_items, list_item_page, list_items
 from eclair.storage.sql.audit import append_act
 from eclair.storage.sql.connection import Connection
-from eclair.storage.sql.store import SQLStore, erase, first_row, paced, read, snapshot, write, write_synced
+from eclair.storage.sql.store import (
+    SQLStore,
+    erase,
+    first_row,
+    paced,
+    read,
+    snapshot,
+    write,
+    write_concurrent,
+    write_concurrent_synced,
+)
 from eclair.storage.sql.stored_rows import decode_object, decode_rows, row_decoder
 
 ERASED_PER_STEP = 100
@@ -39,7 +49,7 @@ _CHAIN = (
 class SQLResponseStore(SQLStore):
     """Implements `ResponseStore`."""
 
-    @write
+    @write_concurrent
     def add_response(
         self,
         db: Connection,
@@ -71,11 +81,11 @@ class SQLResponseStore(SQLStore):
             )
         self._add_to_conversation(db, principal.id, response)
 
-    @write
+    @write_concurrent
     def append_events(self, db: Connection, chunks: Sequence[ResponseEvents]) -> None:
-        _append(db, chunks)
+        _append(db, chunks, self.database.row_lock)
 
-    @write_synced
+    @write_concurrent_synced
     def finish_response(
         self,
         db: Connection,
@@ -83,11 +93,15 @@ class SQLResponseStore(SQLStore):
         outputs: Sequence[StoredItem],
         rest: ResponseEvents | None,
     ) -> bool:
-        row = first_row(db, "SELECT owner FROM api_response WHERE id = ? AND status = 'in_progress'", (response.id,))
+        row = first_row(
+            db,
+            f"SELECT owner FROM api_response WHERE id = ? AND status = 'in_progress'{self.database.row_lock}",
+            (response.id,),
+        )
         if row is None:
             return False
         if rest is not None:
-            _append(db, [rest])
+            _append(db, [rest], self.database.row_lock)
         db.execute(
             "UPDATE api_response SET status = ?, body = ?, used = max(used, ?) WHERE id = ?",
             (response.status, orjson.dumps(response.body).decode(), self.now(), response.id),
@@ -147,7 +161,7 @@ class SQLResponseStore(SQLStore):
         query = "SELECT 1 FROM api_response WHERE id = ? AND status = 'in_progress'"
         return first_row(db, query, (response,)) is not None
 
-    @write
+    @write_concurrent
     def request_cancel(self, db: Connection, response: str) -> None:
         db.execute(
             "UPDATE api_response SET cancel_requested = true WHERE id = ? AND status = 'in_progress'", (response,)
@@ -219,10 +233,11 @@ def _find(db: Connection, principal: Principal, id: str, since: int) -> StoredRe
     return _response(row)
 
 
-def _append(db: Connection, chunks: Sequence[ResponseEvents]) -> None:
+def _append(db: Connection, chunks: Sequence[ResponseEvents], lock: str) -> None:
+    """Add events to the logs of responses that are being written; `lock` is the database's lock of rows."""
     db.executemany(
         "INSERT INTO api_event (response, last, lines) SELECT ?1, ?2, ?3"
-        " WHERE EXISTS (SELECT 1 FROM api_response WHERE id = ?1 AND status = 'in_progress')",
+        f" FROM (SELECT id FROM api_response WHERE id = ?1 AND status = 'in_progress'{lock}) AS found",
         [(chunk.response, chunk.last, chunk.lines) for chunk in chunks],
     )
 

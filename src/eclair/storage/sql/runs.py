@@ -6,22 +6,41 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+import orjson
+
 from eclair.errors import Conflict, NotFound
 from eclair.schema.ids import Clock
 from eclair.schema.messages import CallDecision, Message, Status
 from eclair.schema.principal import Principal
-from eclair.storage.runs import EventChunk, FoldedRun, NewAnswer, NewTurn, RunRecord, TakenUpRun
+from eclair.storage.runs import (
+    EventChunk,
+    FoldedRun,
+    LogPlace,
+    NewAnswer,
+    NewEvents,
+    NewTurn,
+    RunRecord,
+    TakenUpRun,
+)
 from eclair.storage.sql import conversations
 from eclair.storage.sql.connection import Connection, Database
 from eclair.storage.sql.files import attach_files
 from eclair.storage.sql.messages import get_message, insert_message, update_message
-from eclair.storage.sql.store import SQLStore, first_row, read, write, write_synced
+from eclair.storage.sql.store import (
+    SQLStore,
+    first_row,
+    read,
+    write,
+    write_concurrent,
+    write_concurrent_synced,
+    write_synced,
+)
 from eclair.storage.sql.stored_rows import decode_rows, row_decoder
 from eclair.storage.sql.text_index import TextIndex
 from eclair.storage.sql.usage import add_answer
 
 _COLUMNS = "run.id, run.conversation, run.message, run.process, run.status"
-_AT_WORK = "SELECT 1 FROM run WHERE id = {} AND status = 'running' AND process = {}"
+_AT_WORK = "FROM run WHERE id = {} AND status = 'running' AND process = {}"
 """Selects a run if this process writes it: others may have deleted it, or ended it as that of a dead process."""
 _ANSWERED_CALL = (
     "SELECT 1 FROM elicitation AS asked WHERE asked.run = run.id AND NOT EXISTS"
@@ -37,28 +56,23 @@ class SQLRunStore(SQLStore):
         super().__init__(database, clock)
         self._process = process
 
-    @write
+    @write_concurrent
     def open_turn(self, db: Connection, turn: NewTurn) -> RunRecord:
+        lock = self.database.row_lock  # of two turns in one conversation, the second sees what the first did
         if turn.begins:
-            conversation = conversations.find_or_add(db, turn.principal, turn.begins)
+            conversation = conversations.find_or_add(db, turn.principal, turn.begins, lock)
         else:
-            conversation = conversations.find(db, turn.principal, turn.run.conversation)
-        if turn.question is not None:
-            repeated = first_row(
-                db,
-                f"SELECT {_COLUMNS} FROM run JOIN message ON message.id = run.message"
-                " WHERE message.parent = ? AND run.conversation = ? ORDER BY message.number LIMIT 1",
-                (turn.question.id, conversation.id),
-            )
-            if repeated is not None:
-                return _run(repeated)
-        conversations.refuse_while_running(db, "conversation = ?", (conversation.id,))
-        _refuse_while_waiting(db, conversation.id)
+            conversation = conversations.find(db, turn.principal, turn.run.conversation, lock)
+        if conversation is not turn.begins:
+            if turn.question is not None and (repeated := _find_repeated(db, conversation.id, turn.question.id)):
+                return repeated
+            _refuse_while_open(db, conversation.id)
         if turn.question is not None:
             insert_message(db, self.database.text_index, turn.question)
-            attach_files(db, turn.principal, turn.question.id, turn.question.needs)
+            if turn.question.needs:
+                attach_files(db, turn.principal, turn.question.id, turn.question.needs)
         for each in (NewAnswer(turn.answer, turn.run, turn.first), *turn.beside):
-            _insert_answer(db, self.database.text_index, each, turn.options)
+            _insert_answer(db, self.database.text_index, each, turn)
         db.execute(
             "UPDATE conversation SET leaf = ?, updated = max(updated, ?), title = iif(title = '', ?, title)"
             " WHERE id = ?",
@@ -66,22 +80,24 @@ class SQLRunStore(SQLStore):
         )
         return turn.run
 
-    @write
+    @write_concurrent
     def append_events(self, db: Connection, chunks: Sequence[EventChunk]) -> None:
+        found = _AT_WORK.format("?1", "?4") + self.database.row_lock
         db.executemany(
-            "INSERT INTO chunk (run, last, lines) SELECT ?1, ?2, ?3"
-            f" WHERE EXISTS ({_AT_WORK.format('?1', '?4')}) ON CONFLICT DO NOTHING",
+            f"INSERT INTO chunk (run, last, lines) SELECT ?1, ?2, ?3 FROM (SELECT id {found}) AS found WHERE true"
+            " ON CONFLICT DO NOTHING",
             [(chunk.run, chunk.last, chunk.lines.decode(), self._process) for chunk in chunks],
         )
 
-    @write_synced
+    @write_concurrent_synced
     def append_safely(self, db: Connection, chunk: EventChunk) -> bool:
-        if first_row(db, _AT_WORK.format("?", "?"), (chunk.run, self._process)) is None:
+        found = f"SELECT id {_AT_WORK.format('?', '?')}{self.database.row_lock}"
+        if first_row(db, found, (chunk.run, self._process)) is None:
             return False
         _append(db, [chunk] if chunk.lines else [])
         return True
 
-    @write_synced
+    @write_concurrent_synced
     def park_run(self, db: Connection, run: RunRecord, message: Message, rest: EventChunk) -> Principal | None:
         db.execute(
             "UPDATE run SET status = 'waiting', process = '', waiting_since = ? WHERE id = ? AND status = 'running'",
@@ -128,25 +144,30 @@ class SQLRunStore(SQLStore):
         require_run(db, principal, run)
         return _insert_decision(db, run, call, decision)
 
-    @write_synced
+    @write_concurrent_synced
     def finish_run(self, db: Connection, run: RunRecord, message: Message, rest: EventChunk | None) -> Principal | None:
         now = self.now()
-        owner = _owner(db, run)
         db.execute(
             "UPDATE run SET status = ?, ended = ? WHERE id = ? AND status = 'running'", (message.status, now, run.id)
         )
-        if not db.changes() or owner is None:  # another process ended it first, or it was deleted
-            return owner
+        if not db.changes():  # another process ended it first, or it was deleted
+            return _owner(db, run)
         if rest is not None:
             _append(db, [rest])
-        db.execute("DELETE FROM elicitation WHERE run = ?", (run.id,))
+        if message.calls:
+            db.execute("DELETE FROM elicitation WHERE run = ?", (run.id,))
         db.execute("DELETE FROM finish_request WHERE run = ?", (run.id,))
         update_message(db, self.database.text_index, message)
-        db.execute("UPDATE conversation SET updated = max(updated, ?) WHERE id = ?", (now, run.conversation))
+        row = first_row(
+            db,
+            "UPDATE conversation SET updated = max(updated, ?) WHERE id = ? RETURNING owner",
+            (now, run.conversation),
+        )
+        owner = Principal(row[0])  # a run goes with its conversation
         add_answer(db, owner, message, now)
         return owner
 
-    @write
+    @write_concurrent
     def request_stop(self, db: Connection, run: str) -> None:
         db.execute("UPDATE run SET stop_requested = true WHERE id = ? AND status = 'running'", (run,))
 
@@ -192,6 +213,27 @@ class SQLRunStore(SQLStore):
     def list_events(self, db: Connection, run: str, after: int) -> list[EventChunk]:
         rows = db.execute("SELECT last, lines FROM chunk WHERE run = ? AND last > ? ORDER BY last", (run, after))
         return [_chunk((run, *row)) for row in rows]
+
+    @read
+    def list_new_events(self, db: Connection, places: Sequence[LogPlace]) -> list[NewEvents]:
+        rows = db.execute(
+            f"SELECT asked.key, last, lines, {_COLUMNS} FROM json_each(?1) AS asked"
+            " JOIN json_each(?2) AS place ON place.key = asked.key JOIN run ON run.id = asked.value"
+            " LEFT JOIN chunk ON chunk.run = run.id AND chunk.last > CAST(place.value AS BIGINT)"
+            " ORDER BY asked.key, chunk.last",
+            (
+                orjson.dumps([place.run for place in places]).decode(),
+                orjson.dumps([place.after for place in places]).decode(),
+            ),
+        )
+        runs = dict[int, RunRecord]()
+        chunks: list[list[EventChunk]] = [[] for _ in places]
+        for key, last, lines, *columns in rows:
+            if key not in runs:
+                runs[key] = _run(columns)
+            if last is not None:
+                chunks[key].append(_chunk((runs[key].id, last, lines)))
+        return [NewEvents(runs.get(key), each) for key, each in enumerate(chunks)]
 
     @read
     def find_folded(self, db: Connection, run: str) -> FoldedRun | None:
@@ -263,21 +305,41 @@ def _insert_decision(db: Connection, run: str, call: str, decision: CallDecision
     return bool(db.changes())
 
 
-def _refuse_while_waiting(db: Connection, conversation: str) -> None:
-    waiting = first_row(db, "SELECT id FROM run WHERE conversation = ? AND status = 'waiting'", (conversation,))
-    if waiting is not None:
-        raise Conflict(
-            "An answer here waits for your decision on a call; allow or decline it, or stop the answer.",
-            run=waiting[0],
-        )
+def _find_repeated(db: Connection, conversation: str, question: str) -> RunRecord | None:
+    """Return the first run that answers a question of the conversation, as where it is sent again."""
+    row = first_row(
+        db,
+        f"SELECT {_COLUMNS} FROM run JOIN message ON message.id = run.message"
+        " WHERE message.parent = ? AND run.conversation = ? ORDER BY message.number LIMIT 1",
+        (question, conversation),
+    )
+    return None if row is None else _run(row)
 
 
-def _insert_answer(db: Connection, index: TextIndex, new: NewAnswer, options: str | None) -> None:
+def _refuse_while_open(db: Connection, conversation: str) -> None:
+    """Raise Conflict where an answer of the conversation is being written, or waits for a decision."""
+    found = first_row(
+        db,
+        "SELECT id, status FROM run WHERE conversation = ?1 AND status = 'running' UNION ALL"
+        " SELECT id, status FROM run WHERE conversation = ?1 AND status = 'waiting' LIMIT 1",
+        (conversation,),
+    )
+    if found is None:
+        return
+    run, status = found
+    if status == "running":
+        raise conversations.still_answering(run)
+    raise Conflict(
+        "An answer here waits for your decision on a call; allow or decline it, or stop the answer.", run=run
+    )
+
+
+def _insert_answer(db: Connection, index: TextIndex, new: NewAnswer, turn: NewTurn) -> None:
     run = new.run
-    insert_message(db, index, new.answer)
+    insert_message(db, index, new.answer, None if turn.question is None else turn.question.id)
     db.execute(
         "INSERT INTO run (id, conversation, message, process, status, options) VALUES (?, ?, ?, ?, ?, ?)",
-        (run.id, run.conversation, run.message, run.process, run.status, options),
+        (run.id, run.conversation, run.message, run.process, run.status, turn.options),
     )
     _append(db, [new.first])
 

@@ -68,7 +68,7 @@ def write(
     method: Callable[Concatenate[S, Connection, P], T],
 ) -> Callable[Concatenate[S, P], CoroutineType[Any, Any, T]]:
     """Make a coroutine of a method that writes; it is one transaction, committed when the coroutine returns."""
-    return _writing(method, is_synced=False)
+    return _writing(method)
 
 
 def write_synced(
@@ -78,12 +78,28 @@ def write_synced(
     return _writing(method, is_synced=True)
 
 
+def write_concurrent(
+    method: Callable[Concatenate[S, Connection, P], T],
+) -> Callable[Concatenate[S, P], CoroutineType[Any, Any, T]]:
+    """Make a coroutine as `write` does, of a method that locks the rows by which it decides; for what is done often."""
+    return _writing(method, is_concurrent=True)
+
+
+def write_concurrent_synced(
+    method: Callable[Concatenate[S, Connection, P], T],
+) -> Callable[Concatenate[S, P], CoroutineType[Any, Any, T]]:
+    """Make a coroutine as `write_concurrent` and `write_synced` do."""
+    return _writing(method, is_concurrent=True, is_synced=True)
+
+
 def _writing(
-    method: Callable[Concatenate[S, Connection, P], T], *, is_synced: bool
+    method: Callable[Concatenate[S, Connection, P], T], *, is_synced: bool = False, is_concurrent: bool = False
 ) -> Callable[Concatenate[S, P], CoroutineType[Any, Any, T]]:
     @functools.wraps(method)
     async def run(self: S, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        return await self.database.write(lambda db: method(self, db, *args, **kwargs), is_synced=is_synced)
+        return await self.database.write(
+            lambda db: method(self, db, *args, **kwargs), is_synced=is_synced, is_concurrent=is_concurrent
+        )
 
     return run
 

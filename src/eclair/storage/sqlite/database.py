@@ -73,6 +73,8 @@ class _Upkeep:
 class SQLiteDatabase:
     """An open database. `open` migrates it; `write`, `read` and `search` run a function on a connection."""
 
+    row_lock = ""
+
     def __init__(self, path: Path, writer: apsw.Connection, backups: Backups, *, was_killed: bool = False) -> None:
         self.path = path
         self._writer = writer
@@ -116,10 +118,10 @@ class SQLiteDatabase:
             _migrate(connection, path, backups, version)
         return cls(path, connection, backups, was_killed=was_killed)
 
-    async def write(self, work: SQLiteWork[T], *, is_synced: bool = False) -> T:
+    async def write(self, work: SQLiteWork[T], *, is_synced: bool = False, is_concurrent: bool = False) -> T:
         """Run `work` in a transaction that is committed when this returns, and survives a power cut if `is_synced`.
 
-        Raises what `work` raises.
+        One runs after another, those that may be concurrent too. Raises what `work` raises.
         """
         loop = asyncio.get_running_loop()
         job = _Job(work, loop, loop.create_future(), is_synced)
