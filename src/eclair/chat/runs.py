@@ -16,11 +16,11 @@ import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Protocol
 
+from eclair.chat.followed_logs import POLL_INTERVAL_S
 from eclair.chat.live_run import Batch, LiveRun, describe_loss
-from eclair.chat.stored_runs import POLL_INTERVAL_S, StoredRuns
+from eclair.chat.stored_runs import StoredRuns
 from eclair.errors import INTERNAL_ERROR, Conflict, Draining, EclairError, StoreError
 from eclair.network.gate import CURRENT_CONVERSATION, CURRENT_RUN
 from eclair.schema.events import (
@@ -94,7 +94,7 @@ class Runs:
         self._storage = storage
         self._clock = clock
         self._changes = changes or ChangeFeed(storage.processes)
-        self._stored = StoredRuns(storage, self._changes)
+        self._stored = StoredRuns(storage, self._changes, self._has, self._try_reap)
         self._idle = idle or IdleScheduler()
         self._live: dict[str, LiveRun] = {}
         self._unstored: set[LiveRun] = set()
@@ -221,9 +221,7 @@ class Runs:
                         yield batch
                         after = batch.last
             else:
-                async with aclosing(
-                    self._stored.follow(run, after, partial(self._has, run.id), self._try_reap)
-                ) as batches:
+                async with aclosing(self._stored.follow(run, after)) as batches:
                     async for batch in batches:
                         after = batch.last
                         yield batch

@@ -1,15 +1,13 @@
-"""Runs that no task of this process works on: read, followed and ended through the storage.
-
-However many wait for the same event of a run, one reads on for all of them.
-"""
+"""Runs that no task of this process works on: read, followed and ended through the storage."""
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import replace
-from functools import partial
 
+from eclair.chat.followed_logs import FollowedLogs
 from eclair.chat.live_run import Batch
 from eclair.errors import DataDamaged
 from eclair.generation.call_rounds import end_calls
@@ -25,14 +23,11 @@ from eclair.schema.events import (
     fold,
     unfold,
 )
-from eclair.schema.messages import OPEN, CallOutcome
+from eclair.schema.messages import CallOutcome
 from eclair.schema.principal import Principal
 from eclair.storage.base import Storage
 from eclair.storage.change_feed import ChangeFeed
-from eclair.storage.runs import EventChunk, FoldedRun, RunRecord
-from eclair.util.shared_calls import SharedCalls
-
-POLL_INTERVAL_S = 0.2
+from eclair.storage.runs import EventChunk, FoldedRun, LogPlace, RunRecord
 
 log = logging.getLogger(__name__)
 
@@ -40,10 +35,17 @@ log = logging.getLogger(__name__)
 class StoredRuns:
     """The logs of runs in the storage."""
 
-    def __init__(self, storage: Storage, changes: ChangeFeed) -> None:
+    def __init__(
+        self,
+        storage: Storage,
+        changes: ChangeFeed,
+        is_live: Callable[[str], bool],
+        reap: Callable[[str], Awaitable[bool]],
+    ) -> None:
         self._storage = storage
         self._changes = changes
-        self._shared = SharedCalls()
+        self._is_live = is_live
+        self._logs = FollowedLogs(storage, is_live, reap)
 
     async def list_events(self, run: RunRecord) -> list[Event]:
         """Return the events of a run. Raises DataDamaged."""
@@ -85,17 +87,21 @@ class StoredRuns:
                 rest.append(CallEnded(call.call, outcome, 0.0))
         await self.end(taken.run, events, [*rest, RunStopped()])
 
-    async def follow(
-        self, run: RunRecord, after: int, is_live: Callable[[], bool], reap: Callable[[str], Awaitable[bool]]
-    ) -> AsyncGenerator[Batch, None]:
+    async def follow(self, run: RunRecord, after: int) -> AsyncGenerator[Batch, None]:
         """Follow a run of another process, or one that has ended, through the storage; a damaged log interrupts it."""
+        with self._logs.followed():
+            async with contextlib.aclosing(self._read_on(run, after)) as batches:
+                async for batch in batches:
+                    yield batch
+
+    async def _read_on(self, run: RunRecord, after: int) -> AsyncGenerator[Batch, None]:
         seen = after
         ended = False
-        while not ended and not is_live():  # else it waited, and was taken up here
+        while not ended and not self._is_live(run.id):  # else it waited, and was taken up here
             shown = after
             try:
-                read = partial(self._read_on, run, after, is_live, reap)
-                ended, chunks = await self._shared.share((run.id, after), read)
+                added = await self._logs.next(LogPlace(run.id, after))
+                ended, chunks = added.has_ended, added.chunks
                 reset = ended and not chunks and after == seen > 0 and await self._was_lost(run, seen)
                 if reset:
                     after = 0
@@ -115,29 +121,9 @@ class StoredRuns:
                 yield Batch(chunk.last - len(new_lines) + 1, new_lines, reset)
                 after, reset = chunk.last, False
 
-    async def _read_on(
-        self, run: RunRecord, after: int, is_live: Callable[[], bool], reap: Callable[[str], Awaitable[bool]]
-    ) -> tuple[bool, list[EventChunk]]:
-        """Wait for events after number `after`; return whether the run has ended, and these.
-
-        Also returns once the run is one of this process. Raises DataDamaged.
-        """
-        while not is_live():
-            ended = run.status not in OPEN or not await self.is_open(run)  # asked before the log is read
-            chunks = await self._storage.runs.list_events(run.id, after)
-            if ended or chunks:
-                return ended, chunks
-            if not await reap(run.conversation):
-                await self._storage.processes.wait_for_write(POLL_INTERVAL_S)
-        return False, []
-
     async def is_running(self, run: RunRecord) -> bool:
         """Return whether a process works on the run."""
         return await self._storage.runs.get_status(run.id) == "running"
-
-    async def is_open(self, run: RunRecord) -> bool:
-        """Return whether the run has not ended."""
-        return await self._storage.runs.get_status(run.id) in OPEN
 
     async def _was_lost(self, run: RunRecord, seen: int) -> bool:
         """Return whether a follower saw event `seen` of an ended run before it was lost."""

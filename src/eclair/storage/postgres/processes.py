@@ -83,8 +83,8 @@ class PostgresProcessStore(SQLStore):
         if await self._read_check() < written:  # others count on
             raise StoreError(f"{self._database.name} does not keep what is written to it.")
 
-    async def wait_for_write(self, seconds: float) -> None:
-        await self._database.run(self._wait_here(seconds))
+    async def wait_for_write(self, seconds: float, version: int | None = None) -> None:
+        await self._database.run(self._wait_here(seconds, version))
 
     async def get_foreign_version(self) -> int:
         return self._foreign_writes
@@ -148,7 +148,9 @@ class PostgresProcessStore(SQLStore):
             self._renewed = now
             await asyncio.sleep(RENEWAL_S)
 
-    async def _wait_here(self, seconds: float) -> None:
+    async def _wait_here(self, seconds: float, version: int | None) -> None:
+        if version is not None and version != self._foreign_writes:
+            return
         heard = self._heard
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):

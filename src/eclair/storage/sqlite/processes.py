@@ -48,7 +48,7 @@ class SQLiteProcessStore(SQLStore):
         row = first_row(db, "SELECT written FROM health_check WHERE id = ?", (1,))
         return 0 if row is None else int(row[0])
 
-    async def wait_for_write(self, seconds: float) -> None:
+    async def wait_for_write(self, seconds: float, version: int | None = None) -> None:
         await asyncio.sleep(seconds)  # nobody tells
 
     @write  # on the writing connection, whose own writes do not count
