@@ -42,7 +42,7 @@ const shell: Plugin = {
       if (worker?.type !== "chunk" || page?.type !== "asset") throw new Error("the page has no worker");
       const html = page.source.toString();
       const named = [...html.matchAll(/(?:src|href)="(\.\/[^"]+)"/g)].map(([, path]) => path ?? "");
-      const turns = Object.values(bundle).find((file) => file.type === "chunk" && file.facadeModuleId?.endsWith("/chat/Turns.svelte"));
+      const turns = Object.values(bundle).find((file) => file.type === "chunk" && file.moduleIds.some((id) => id.endsWith("/chat/Turns.svelte")));
       if (turns?.type !== "chunk") throw new Error("the page has no turns");
       const shown = filesOf(bundle, turns.fileName).map((path) => `./${path}`);
       const needed = ["./", ...new Set([...named, ...shown].filter((path) => !path.startsWith("./icon-")))];
@@ -62,6 +62,9 @@ function filesOf(bundle: Rollup.OutputBundle, script: string): string[] {
   }
   return [...found];
 }
+
+/** Loaded by every chat once its first paint is there. */
+const MOUNTED = /\/(?:chat\/Announcements|compliance\/LiteracyOffer|speech\/(?:Microphone|VoiceConversation))\.svelte$|\/state\/mcpOffer\.ts$/;
 
 /** Writes a gzip version of each script and style next to it. */
 const packed: Plugin = {
@@ -130,11 +133,14 @@ export default defineConfig({
       output: {
         entryFileNames: ({ name }) => (name === "worker" ? "worker.js" : "assets/[name]-[hash].js"),
         // The chat begins with one script and one style: each further file is another round trip. The loader of lazy
-        // parts belongs to the frame as well, which must not load the chat with it.
+        // parts belongs to the frame as well, which must not load the chat with it. Two more of each follow, in place of
+        // forty small ones.
         codeSplitting: {
           groups: [
             { name: "later", test: /vite\/preload-helper/, priority: 1 },
             { name: "chat", test: /\/src\/main\.ts$/ },
+            { name: "mounted", test: MOUNTED },
+            { name: "turns", test: /\/chat\/Turns\.svelte$/ },
           ],
         },
       },
