@@ -20,8 +20,12 @@ from eclair.server.lazy_routes import ROUTE_MODULES
 _CONTEXT = multiprocessing.get_context("forkserver")
 _COMMANDS = [f"eclair.cli.{module.name}" for module in iter_modules(cli.__path__) if module.name != "__main__"]
 _ROUTES = [f"eclair.server.{module}" for modules in ROUTE_MODULES.values() for module in modules]
-_LATER = ["eclair.app", "eclair.server.app", "eclair.images.backends.scripted_backend", *_ROUTES]
-"""What a command imports while it runs."""
+_LATER = [
+    *("eclair.app", "eclair.server.app", "eclair.compliance.texts", "eclair.images.backends.scripted_backend"),
+    *_ROUTES,
+    *("pydantic.v1.main", "uvicorn.lifespan.off"),
+]
+"""What a command imports while it runs, FastAPI and uvicorn among it."""
 _CONTEXT.set_forkserver_preload([__name__, *_COMMANDS, *_LATER])
 
 

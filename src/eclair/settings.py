@@ -13,6 +13,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, get_type_hints
 from urllib.parse import urlsplit
@@ -760,17 +761,18 @@ def describe(loaded: LoadedSettings) -> list[SettingDescription]:
     return rows
 
 
-_TYPES: dict[str, TypeAdapter[Any]] = {}
+@cache
+def _types() -> dict[str, Any]:
+    """Return the type of each setting, with its limits."""
+    hints = get_type_hints(Settings, include_extras=True)
+    return {
+        spec.name: Annotated[hints[spec.name], Field(**spec.metadata.get("limits", {}))] for spec in fields(Settings)
+    }
 
 
+@cache
 def _adapter(name: str) -> TypeAdapter[Any]:
-    if not _TYPES:
-        hints = get_type_hints(Settings, include_extras=True)
-        for spec in fields(Settings):
-            limits = spec.metadata.get("limits", {})
-            kind: Any = Annotated[hints[spec.name], Field(**limits)]
-            _TYPES[spec.name] = TypeAdapter(kind)
-    return _TYPES[name]
+    return TypeAdapter(_types()[name])  # all of them would take 50 ms of each start
 
 
 def _parse(name: str, value: Any, origin: SettingOrigin, file: Path) -> Any:
