@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,7 +20,7 @@ from eclair.storage.base import RepairReport
 from eclair.storage.lost import list_lost
 from eclair.storage.open import open_storage, repair_database
 from eclair.storage.sqlite.database import migrations
-from eclair.storage.sqlite.salvage.shapes import list_shapes
+from eclair.storage.sqlite.salvage.shapes import TableShape, list_shapes
 from tests.cli.test_cli import Eclair, sentence
 from tests.damaged import PAGE_BYTES, find_pages, overwrite_page
 from tests.images.support import SMALL
@@ -93,9 +94,15 @@ def edit(folder: Path, *statements: str) -> None:
     db.close()
 
 
+@cache
+def known_shapes() -> dict[str, TableShape]:
+    """The shapes of the tables by name; each look runs every migration."""
+    return {shape.name: shape for shape in list_shapes(migrations())}
+
+
 def readable(path: Path) -> dict[str, dict[Any, tuple[Any, ...]]]:
     """The rows that SQLite can read and that have the types of their table, by table and key."""
-    shapes = {shape.name: shape for shape in list_shapes(migrations())}
+    shapes = known_shapes()
     found: dict[str, dict[Any, tuple[Any, ...]]] = {table: {} for table in TABLES}
     try:
         db = apsw.Connection(f"file:{path}?mode=ro", flags=apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI)
