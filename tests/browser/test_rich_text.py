@@ -73,11 +73,32 @@ def test_markdown_looks_as_it_will_and_stays_as_it_was_written(page: Page) -> No
     expect(versions(page)).to_have_count(2)
 
 
-def test_formulas_and_diagrams_are_shown_below_their_text(page: Page) -> None:
+def test_formulas_and_diagrams_are_shown(page: Page) -> None:
     open_block(page, "So $x^2$ it is.\n\n$$\ny^2\n$$\n\n```mermaid\nflowchart LR\n  A --> B\n```")
-    expect(field(page).locator(".katex")).to_have_count(1)
-    expect(field(page).get_by_text("$x^2$")).to_be_visible()
+    expect(field(page).locator(".katex")).to_have_count(2)
     expect(field(page).locator(".diagram img")).to_be_visible()
+
+
+def test_formulas_within_words_are_text_where_the_cursor_is(page: Page) -> None:
+    open_block(page, "# One\n\nThe area $a^2$ and \\(b\\) of it")
+    text = field(page)
+    expect(text.locator(".formula .katex")).to_have_count(2)
+    text.locator(".formula .katex-base").first.click()
+    expect(text.locator(".formula")).to_have_count(1)
+    page.keyboard.type("c")
+    expect(text).to_contain_text("$a^2c$")
+    page.keyboard.press("Home")
+    expect(text.locator(".formula .katex").first).to_contain_text("a2c")
+    page.keyboard.press("End")
+    for _ in "\\) of it":
+        page.keyboard.press("ArrowLeft")
+    expect(text.locator(".formula")).to_have_count(1)
+    page.keyboard.type("d")
+    save(page, "# One\n\nThe area $a^2c$ and \\(bd\\) of it")
+    page.keyboard.press("ControlOrMeta+a")
+    expect(text.locator(".formula")).to_have_count(2)
+    page.keyboard.press("Delete")
+    expect(text.locator(".formula")).to_have_count(0)
 
 
 def test_what_is_typed_as_markdown_becomes_what_it_means(page: Page) -> None:

@@ -11,6 +11,7 @@ import { type Command as CommandName, FORMAT_KEYS, type FormatState, type LinkRe
 import type { Selected } from "../patches.ts";
 import { copied, forCell, pastedCode, pastedHtml, pastedText } from "./clipboard.ts";
 import { commandOf, formatsOf, linkAt, setLink } from "./commands.ts";
+import { typesetFormulas } from "./formulas.ts";
 import { frontMatterFirst } from "./frontMatter.ts";
 import { keys, typedMarkdown } from "./keys.ts";
 import { documentOf, parse, type Parsed } from "./parse.ts";
@@ -63,7 +64,7 @@ export class RichTextEditor {
     this.#view = new EditorView(host, {
       state: EditorState.create({
         doc: this.#source.doc,
-        plugins: [typedMarkdown, ...keys({ ...formats, "Mod-s": save }), history(), gapCursor(), tableEditing(), regularTables, frontMatterFirst],
+        plugins: [typedMarkdown, ...keys({ ...formats, "Mod-s": save }), history(), gapCursor(), tableEditing(), regularTables, frontMatterFirst, typesetFormulas],
       }),
       attributes: { role: "textbox", "aria-multiline": "true", "aria-label": options.label, dir: "auto", spellcheck: "true", class: "rich" },
       editable: () => this.#isWritable,
