@@ -56,8 +56,13 @@ class PostgresConnection:
         return iter(rows)
 
     def executemany(self, statement: str, values: Iterable[Sequence[Any]], /) -> None:
-        """Run a statement once for each of the values, sent together. `changes` doesn't count these."""
-        wait_for(self._prepare(statement).executemany([[*map(storable, each)] for each in values]))
+        """Run a statement once for each of the values, sent together.
+
+        `changes` doesn't count these, and `total_changes` counts each as a row, since the server doesn't say.
+        """
+        rows = [[*map(storable, each)] for each in values]
+        wait_for(self._prepare(statement).executemany(rows))
+        self._total_changes += len(rows)
 
     def changes(self) -> int:
         return self._changes

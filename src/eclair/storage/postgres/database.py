@@ -194,7 +194,9 @@ class PostgresDatabase:
         """Tell all who listen to a channel, on the loop of the database. Raises StoreError."""
         with translated(self.name):
             async with self._connected() as connection:
-                await connection.raw.execute("SELECT pg_notify($1, $2)", channel, payload)
+                await connection.raw.execute(
+                    "SELECT set_config('synchronous_commit', 'off', true), pg_notify($1, $2)", channel, payload
+                )
 
     async def write_here(
         self, work: Work[T], *, is_synced: bool = False, is_concurrent: bool = False, is_news: bool = True
