@@ -1,11 +1,11 @@
 """One PostgreSQL database: a few connections on an event loop of their own.
 
 The loop runs in a thread of its own, so that the storage is opened and used as SQLite's is. Writes are serializable but
-for those of each answer, which lock rows: serializable ones that add to the same page of an index conflict, and ids
-that rise in time are all added to the last page. A write that conflicts with another at the same moment is run again,
-as PostgreSQL asks, for CONFLICTS_S at most; the functions that stores run change nothing but the database, so that they
-can be. So is one whose connection was lost before its commit began, as while the server restarts or a standby takes
-over, for RECONNECT_S at most.
+for those of answers and of reading, which lock rows: serializable ones that add to the same page of an index conflict,
+and ids that rise in time are all added to the last page. A write that conflicts with another at the same moment is run
+again, as PostgreSQL asks, for CONFLICTS_S at most; the functions that stores run change nothing but the database, so
+that they can be. So is one whose connection was lost before its commit began, as while the server restarts or a standby
+takes over, for RECONNECT_S at most.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ from eclair.storage.sql.document_rows import (
     stored_page,
 )
 from eclair.storage.sql.search_scope import INSIDE, scope_values
-from eclair.storage.sql.store import SQLStore, first_row, read, write
+from eclair.storage.sql.store import SQLStore, first_row, read, write_concurrent
 from eclair.storage.sql.stored_rows import decode_list, row_decoder
 from eclair.storage.sql.text_index import TextIndex
 from eclair.text.search_terms import index_forms, parse_query
@@ -95,9 +95,9 @@ class SQLChunkStore(SQLStore):
         row = first_row(db, f"SELECT {_OWNER} FROM document WHERE sha256 = ?", (sha256,))
         return "" if row is None else row[0]
 
-    @write
+    @write_concurrent
     def add_vectors(self, db: Connection, embedder: str, chunks: Sequence[Chunk], vectors: NDArray[float32]) -> bool:
-        number = find_number(db, chunks[0].document)
+        number = find_number(db, chunks[0].document, self.database.row_lock)
         if number is None:
             return False
         now = find_state(db, chunks[0].document)

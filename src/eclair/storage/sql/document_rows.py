@@ -76,14 +76,15 @@ def find_state(db: Connection, sha256: str) -> DocumentState:
     return document_state(row)
 
 
-def find_number(db: Connection, sha256: str) -> int | None:
-    row = first_row(db, "SELECT number FROM document WHERE sha256 = ?", (sha256,))
+def find_number(db: Connection, sha256: str, lock: str = "") -> int | None:
+    """Return the number of a document's row, and lock that if `lock` is the lock of the database."""
+    row = first_row(db, f"SELECT number FROM document WHERE sha256 = ?{lock}", (sha256,))
     return None if row is None else row[0]
 
 
-def require_number(db: Connection, sha256: str) -> int:
-    """Return the number of a document's row. Raises NotFound."""
-    number = find_number(db, sha256)
+def require_number(db: Connection, sha256: str, lock: str = "") -> int:
+    """Return the number of a document's row, locked as `find_number` does. Raises NotFound."""
+    number = find_number(db, sha256, lock)
     if number is None:
         raise _missing(sha256)
     return number

@@ -32,7 +32,7 @@ from eclair.storage.sql.encoding import (
     unpacked_text,
 )
 from eclair.storage.sql.job_rows import end_reading, forget_jobs, note_progress, require_claim
-from eclair.storage.sql.store import SQLStore, read, write
+from eclair.storage.sql.store import SQLStore, read, write, write_concurrent
 from eclair.storage.sql.stored_rows import decode_rows
 
 MAX_ROWS_PER_ERASURE = 200
@@ -103,7 +103,7 @@ class SQLDocumentStore(SQLStore):
         db.execute("UPDATE file SET document = ? WHERE document = ?", (new, old))
         return find_state(db, sha256)
 
-    @write
+    @write_concurrent
     def mark_reading(self, db: Connection, sha256: str, pages: int | None) -> None:
         db.execute(
             "UPDATE document SET state = 'reading', pages = coalesce(?, pages), fault = NULL WHERE number = ?",
@@ -139,7 +139,7 @@ class SQLDocumentStore(SQLStore):
         indexed = await asyncio.to_thread(lambda: [indexed_chunk(chunk) for chunk in chunks])
         return await self._add_pages(sha256, pages, indexed, finished, job)
 
-    @write
+    @write_concurrent
     def _add_pages(
         self,
         db: Connection,
@@ -149,14 +149,14 @@ class SQLDocumentStore(SQLStore):
         finished: bool,
         job: Job | None,
     ) -> DocumentState:
+        number = require_number(db, sha256, self.database.row_lock)
         before = find_state(db, sha256)
         if job is not None:
-            require_claim(db, self._process, job)
+            require_claim(db, self._process, job, self.database.row_lock)
             if pages:
                 note_progress(db, job)
         if finished:
             end_reading(db, sha256)
-        number = require_number(db, sha256)
         start = before.characters
         for count, page in enumerate(pages, before.pages_read + 1):
             if page.number != count:

@@ -32,9 +32,12 @@ def claim_job(db: Connection, process: str, kind: str, subject: str) -> Job | No
     return None if row is None else Job(kind, subject, *row)
 
 
-def require_claim(db: Connection, process: str, job: Job) -> None:
-    """Raise Conflict where a claim has passed to another process, as after an outage, or its subject is gone."""
-    held = "SELECT 1 FROM job WHERE kind = ? AND subject = ? AND process = ?"
+def require_claim(db: Connection, process: str, job: Job, lock: str = "") -> None:
+    """Raise Conflict where a claim has passed to another process, as after an outage, or its subject is gone.
+
+    It can't pass within the transaction if `lock` is the lock of the database.
+    """
+    held = f"SELECT 1 FROM job WHERE kind = ? AND subject = ? AND process = ?{lock}"
     if first_row(db, held, (job.kind, job.subject, process)) is None:
         raise Conflict("Another process has taken over this work.")
 

@@ -1,15 +1,15 @@
 """Background work in SQL.
 
 Which documents wait is told by their own rows, so no job can be lost or left over; the table `job` has the claims on
-them, and the failures that are to be waited for. A claim is one serializable transaction, so two processes never get
-the same.
+them, and the failures that are to be waited for. A claim is one statement that adds its row or takes a free one, so two
+processes never get the same.
 """
 
 from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import AsyncGenerator, Collection, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Sequence
 from typing import Any, cast
 
 from eclair.errors import StoreError
@@ -18,12 +18,14 @@ from eclair.storage.chunks import SearchScope
 from eclair.storage.sql.chunks import find_unembedded
 from eclair.storage.sql.connection import Connection, Database
 from eclair.storage.sql.job_rows import NOW, claim_job, free
-from eclair.storage.sql.store import SQLStore, first_row, read, write
+from eclair.storage.sql.store import SQLStore, first_row, read, write, write_concurrent
 
 _WAITING = "state IN ('queued', 'reading') AND sha256 IS NOT NULL"
 _FREE_TO_EMBED = f" AND {free('embed', 'sha256')}"
 _HAS_FILE = "coalesce(sha256, '') <> ''"
 """`sha256 IS NOT NULL`, for which SQLite would take the index of hashes, which has nearly all rows."""
+MAX_RACES = 10
+"""Attempts to claim what is found free, while others are faster each time."""
 _MINE = "kind = ? AND subject = ? AND process = ?"
 
 log = logging.getLogger(__name__)
@@ -37,7 +39,7 @@ class SQLJobStore(SQLStore):
         self._process = process
         self._left: list[Job] = []
 
-    @write
+    @write_concurrent
     def _claim(self, db: Connection, kind: ClaimKind, subject: str) -> Job | None:
         return claim_job(db, self._process, kind, subject)
 
@@ -62,17 +64,28 @@ class SQLJobStore(SQLStore):
             await self.put_back(self._left[-1])
             self._left.pop()
 
-    @write
+    @write_concurrent
     def claim_reading(self, db: Connection, *, min_priority: int = 0) -> Job | None:
-        sha256 = _find_unread(db, min_priority)
-        return None if sha256 is None else claim_job(db, self._process, "read", sha256)
+        return self._claim_found(db, "read", lambda: _find_unread(db, min_priority))
 
-    @write
+    @write_concurrent
     def claim_embedding(
         self, db: Connection, embedder: str, asked: SearchScope | None = None, without: Collection[str] = ()
     ) -> Job | None:
-        found = find_unembedded(db, embedder, asked, without, _FREE_TO_EMBED)
-        return None if found is None else claim_job(db, self._process, "embed", found.sha256)
+        def find() -> str | None:
+            found = find_unembedded(db, embedder, asked, without, _FREE_TO_EMBED)
+            return None if found is None else found.sha256
+
+        return self._claim_found(db, "embed", find)
+
+    def _claim_found(self, db: Connection, kind: WorkKind, find: Callable[[], str | None]) -> Job | None:
+        """Claim what `find` returns, or what it returns then if another process was faster; None for nothing."""
+        for _ in range(MAX_RACES):
+            subject = find()
+            job = None if subject is None else claim_job(db, self._process, kind, subject)
+            if subject is None or job is not None:
+                return job
+        return None
 
     @read
     def has_unread(self, db: Connection) -> bool:
@@ -82,18 +95,18 @@ class SQLJobStore(SQLStore):
     def has_unembedded(self, db: Connection, embedder: str, without: Collection[str] = ()) -> bool:
         return find_unembedded(db, embedder, None, without, _FREE_TO_EMBED) is not None
 
-    @write
+    @write_concurrent
     def finish(self, db: Connection, job: Job) -> None:
         db.execute(f"DELETE FROM job WHERE {_MINE}", (job.kind, job.subject, self._process))
 
-    @write
+    @write_concurrent
     def put_back(self, db: Connection, job: Job, delay_s: float = 0) -> None:
         db.execute(
             f"UPDATE job SET process = NULL, attempts = attempts - 1, due = {NOW} + ? WHERE {_MINE}",
             (int(delay_s * 1000), job.kind, job.subject, self._process),
         )
 
-    @write
+    @write_concurrent
     def fail(self, db: Connection, job: Job, fault: str, delay_s: float) -> None:
         db.execute(
             f"UPDATE job SET process = NULL, fault = ?, due = {NOW} + ? WHERE {_MINE}",
