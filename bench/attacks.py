@@ -112,6 +112,8 @@ async def main() -> None:
     await asyncio.to_thread(escapes, goals)
     await children(goals)
     await asyncio.to_thread(held, goals, "injections that did something", "tests/generation/test_injections.py")
+    await asyncio.to_thread(held, goals, "acts that foreign text brought about", "tests/chat/test_injected_acts.py")
+    await asyncio.to_thread(held, goals, "tools that it had called", "tests/chat/test_injected_tools.py")
     await asyncio.to_thread(held, goals, "erased texts that were found on the disk", "tests/server/test_erasure.py")
     await asyncio.to_thread(held, goals, "routes that strangers reach", "tests/server/test_access.py")
     await asyncio.to_thread(patterns, goals)

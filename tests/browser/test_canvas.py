@@ -319,9 +319,11 @@ def test_a_component_runs_and_says_what_it_lacks(page: Page, watches: list[Watch
     watches[-1].forgive("recharts")
     source = (
         'import { useState } from "react";\n'
+        'import { useMemo } from "preact/hooks";\n'
         "export default function Counter() {\n"
         "  const [count, setCount] = useState<number>(0);\n"
-        "  return <button onClick={() => setCount(count + 1)}>Pressed {count}</button>;\n}"
+        "  const label = useMemo(() => `Pressed ${count}`, [count]);\n"
+        "  return <button onClick={() => setCount(count + 1)}>{label}</button>;\n}"
     )
     open_block(page, source, "tsx")
     button = pane(page).frame_locator("iframe").get_by_role("button", name="Pressed 0")

@@ -5,7 +5,7 @@ import hooks from "preact-files/hooks/dist/hooks.umd.js?raw";
 import compat from "preact-files/compat/dist/compat.umd.js?raw";
 
 /** What a component may import. */
-const MODULES = `{"react": preactCompat, "preact": preact, "preact-files/hooks": preactHooks, "react-dom": preactCompat, "react-dom/client": {
+const MODULES = `{"react": preactCompat, "preact": preact, "preact/hooks": preactHooks, "react-dom": preactCompat, "react-dom/client": {
   createRoot: (at) => ({ render: (what) => preactCompat.render(what, at) }) } }`;
 
 const STYLE = "body{margin:0;padding:1rem;font:16px/1.5 system-ui,sans-serif;background:#fff;color:#1d1d1d}";
