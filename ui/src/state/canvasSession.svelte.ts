@@ -154,7 +154,7 @@ export class CanvasSession {
     const { shown } = this;
     if (shown === null) return;
     await this.save(); // while nothing can be typed
-    if (this.shown !== shown) return;
+    if (this.shown !== shown || this.isChanged) return; // what could not be saved stays
     const { author, model, name } = shown.version;
     this.shown = null;
     if (this.conflict === shown.version.number) this.conflict = null;
