@@ -8,9 +8,11 @@ from dataclasses import replace
 
 import pytest
 
+from eclair.chat import followed_logs
 from eclair.chat.followed_logs import FollowedLogs, LogAddition
 from eclair.errors import DataDamaged, StoreError
 from eclair.storage.base import Storage
+from eclair.storage.postgres.processes import PostgresProcessStore
 from eclair.storage.runs import EventChunk, LogPlace, NewEvents, RunRecord
 from tests.storage.conftest import Opener
 from tests.support import Ids, conversation, messages_of, new_turn
@@ -42,7 +44,7 @@ def spied(storage: Storage, monkeypatch: pytest.MonkeyPatch, before: Callable[[S
     return reads
 
 
-def followed_logs(storage: Storage) -> FollowedLogs:
+def followed_logs_of(storage: Storage) -> FollowedLogs:
     async def reap(conversation: str) -> bool:
         raise AssertionError(f"{conversation} is written by a process that lives")
 
@@ -64,11 +66,11 @@ async def test_many_followers_of_many_runs_take_a_few_reads(
 ) -> None:
     runs = await open_runs(other, 20)
     reads = spied(storage, monkeypatch, lambda _: None)
-    logs = followed_logs(storage)
+    logs = followed_logs_of(storage)
 
     async def follow(run: RunRecord) -> list[int]:
         after, seen = 0, list[int]()
-        with logs.followed():
+        with logs.followed(run.id):
             while True:
                 added = await logs.next(LogPlace(run.id, after))
                 seen += [chunk.last for chunk in added.chunks]
@@ -99,9 +101,9 @@ async def test_a_damaged_log_fails_its_own_followers_only(
             raise DataDamaged("It is damaged.")
 
     spied(storage, monkeypatch, refuse)
-    logs = followed_logs(storage)
+    logs = followed_logs_of(storage)
     async with asyncio.timeout(TIMEOUT_S):
-        with logs.followed():
+        with logs.followed(good.id):
             found = await asyncio.gather(
                 logs.next(LogPlace(bad.id, 0)), logs.next(LogPlace(good.id, 0)), return_exceptions=True
             )
@@ -118,9 +120,9 @@ async def test_reading_goes_on_after_a_fault(storage: Storage, other: Storage, m
             raise faults.pop()
 
     spied(storage, monkeypatch, fail)
-    logs = followed_logs(storage)
+    logs = followed_logs_of(storage)
     async with asyncio.timeout(TIMEOUT_S):
-        with logs.followed():
+        with logs.followed(run.id):
             with pytest.raises(StoreError, match="is gone"):
                 await logs.next(LogPlace(run.id, 0))
             assert [chunk.last for chunk in (await logs.next(LogPlace(run.id, 0))).chunks] == [1]
@@ -128,9 +130,9 @@ async def test_reading_goes_on_after_a_fault(storage: Storage, other: Storage, m
 
 async def test_a_follower_who_leaves_takes_nobody_along(storage: Storage, other: Storage) -> None:
     (run,) = await open_runs(other, 1)
-    logs, place = followed_logs(storage), LogPlace(run.id, 1)
+    logs, place = followed_logs_of(storage), LogPlace(run.id, 1)
     async with asyncio.timeout(TIMEOUT_S):
-        with logs.followed():
+        with logs.followed(run.id):
             leaving, staying = (asyncio.create_task(logs.next(place)) for _ in range(2))
             await until(lambda: place in logs.places)
             leaving.cancel()
@@ -138,6 +140,47 @@ async def test_a_follower_who_leaves_takes_nobody_along(storage: Storage, other:
             await other.runs.append_events([EventChunk(run.id, 2, b"2")])
             assert [chunk.last for chunk in (await staying).chunks] == [2]
             assert logs.places == frozenset()
+
+
+async def test_a_place_that_was_left_is_read_at_once_when_somebody_comes_back(
+    storage: Storage, other: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, kept = await open_runs(other, 2)
+    monkeypatch.setattr(followed_logs, "POLL_INTERVAL_S", 2.0 * TIMEOUT_S)
+    logs = followed_logs_of(storage)
+    async with asyncio.timeout(TIMEOUT_S):
+        with logs.followed(kept.id):
+            staying = asyncio.create_task(logs.next(LogPlace(kept.id, 1)))
+            with logs.followed(run.id):
+                assert [chunk.last for chunk in (await logs.next(LogPlace(run.id, 0))).chunks] == [1]
+            await other.runs.append_events([EventChunk(run.id, 2, b"2"), EventChunk(kept.id, 2, b"2")])
+            if isinstance(storage.processes, PostgresProcessStore):  # else nobody tells
+                await staying
+            with logs.followed(run.id):
+                assert [chunk.last for chunk in (await logs.next(LogPlace(run.id, 1))).chunks] == [2]
+            staying.cancel()
+
+
+async def test_a_run_that_cannot_be_reaped_fails_its_own_followers_only(storage: Storage, opener: Opener) -> None:
+    dying = opener()
+    bad, good = await open_runs(dying, 2)
+    await dying.close()
+
+    async def reap(conversation: str) -> bool:
+        if conversation == bad.conversation:
+            raise RuntimeError("That one never ends.")
+        answer = (await messages_of(storage, conversation))[-1]
+        await storage.runs.finish_run(good, replace(answer, status="interrupted"), EventChunk(good.id, 2, b"2"))
+        return True
+
+    logs = FollowedLogs(storage, lambda _: False, reap)
+    async with asyncio.timeout(TIMEOUT_S):
+        with logs.followed(bad.id), logs.followed(good.id):
+            found = await asyncio.gather(
+                logs.next(LogPlace(bad.id, 1)), logs.next(LogPlace(good.id, 1)), return_exceptions=True
+            )
+    assert isinstance(found[0], RuntimeError)
+    assert found[1] == LogAddition(True, [EventChunk(good.id, 2, b"2")])
 
 
 async def test_the_run_of_a_dead_process_is_reaped(storage: Storage, opener: Opener) -> None:
@@ -152,7 +195,7 @@ async def test_the_run_of_a_dead_process_is_reaped(storage: Storage, opener: Ope
 
     logs = FollowedLogs(storage, lambda _: False, reap)
     async with asyncio.timeout(TIMEOUT_S):
-        with logs.followed():
+        with logs.followed(run.id):
             following = asyncio.create_task(logs.next(LogPlace(run.id, 1)))
             assert await reaped.get() == run.conversation
             following.cancel()

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Generator, Sequence
 from dataclasses import dataclass
 
@@ -20,6 +22,9 @@ from eclair.util.tasks import cancel_and_wait
 POLL_INTERVAL_S = 0.2
 READ_INTERVAL_S = 0.02
 """Least time between two reads, so that one answers several notices."""
+
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +44,8 @@ class FollowedLogs:
         self._storage = storage
         self._is_live = is_live
         self._reap = reap
-        self._followers = 0
+        self._followers = Counter[str]()
+        """By run; those who are between two events as well."""
         self._reader: asyncio.Task[None] | None = None
         self._waiting: dict[LogPlace, set[asyncio.Future[LogAddition]]] = {}
         self._read_to: dict[str, int] = {}
@@ -53,19 +59,21 @@ class FollowedLogs:
         return frozenset(self._waiting)
 
     @contextlib.contextmanager
-    def followed(self) -> Generator[None]:
-        """Read on within the block, as long as there is any."""
-        self._followers += 1
+    def followed(self, run: str) -> Generator[None]:
+        """Read on within the block, in which a run is followed, as long as there is any such."""
+        self._followers[run] += 1
         if self._reader is None:
             self._reader = asyncio.create_task(self._read_on(), name="read the logs of other processes")
         try:
             yield
         finally:
-            self._followers -= 1
+            self._followers[run] -= 1
+            if not self._followers[run]:
+                del self._followers[run]
+                self._read_to.pop(run, None)
             if not self._followers:
                 self._reader.cancel()
                 self._reader = None
-                self._read_to.clear()
 
     async def next(self, place: LogPlace) -> LogAddition:
         """Wait for events behind a place of a log, or its end; nothing is added where the run becomes this process'.
@@ -85,29 +93,30 @@ class FollowedLogs:
                 del self._waiting[place]
 
     async def _read_on(self) -> None:
-        processes = self._storage.processes
         while True:
             began = time.monotonic()
             self._is_due.clear()
             try:
-                version = await processes.get_foreign_version()
-                open_runs = await self._read([*self._waiting])
-                await self._reap_dead(open_runs)
+                version = await self._storage.processes.get_foreign_version()
+                await self._reap_dead(await self._read([*self._waiting]))
+                await self._wait(version)
+                pause_s = READ_INTERVAL_S
             except Exception as error:
                 self._fail([*self._waiting], error)
-                version = None
-            await self._wait(version)
-            await asyncio.sleep(began + READ_INTERVAL_S - time.monotonic())
+                pause_s = POLL_INTERVAL_S
+            await asyncio.sleep(began + pause_s - time.monotonic())
 
-    async def _wait(self, version: int | None) -> None:
+    async def _wait(self, version: int) -> None:
         """Wait until others may have written since that version, or somebody follows from another place."""
         written = asyncio.create_task(self._storage.processes.wait_for_write(POLL_INTERVAL_S, version))
         due = asyncio.create_task(self._is_due.wait())
         try:
             await asyncio.wait([written, due], return_when=asyncio.FIRST_COMPLETED)
         finally:
-            await cancel_and_wait(written)
             await cancel_and_wait(due)
+            await cancel_and_wait(written)
+        if not written.cancelled():
+            written.result()
 
     async def _read(self, places: Sequence[LogPlace]) -> list[RunRecord]:
         """Read what was added behind these places; return the runs that go on without news."""
@@ -135,10 +144,12 @@ class FollowedLogs:
         return None
 
     def _fail(self, places: Sequence[LogPlace], error: Exception) -> None:
-        for place in places:
-            for waiting in self._waiting.get(place, ()):
-                if not waiting.done():
-                    waiting.set_exception(error)
+        """Raise an error where somebody waits behind one of the places; log it where nobody does."""
+        left = [each for place in places for each in self._waiting.get(place, ()) if not each.done()]
+        for waiting in left:
+            waiting.set_exception(error)
+        if not left:
+            log.warning("the logs of other processes can't be read: %s", error)
 
     async def _reap_dead(self, runs: Sequence[RunRecord]) -> None:
         """End those of the runs whose process has died."""
@@ -148,5 +159,12 @@ class FollowedLogs:
         for process in {run.process for run in runs if run.status == "running"}:
             if not await self._storage.processes.is_alive(process):
                 for conversation in {run.conversation for run in runs if run.process == process}:
-                    if await self._reap(conversation):
-                        self._is_due.set()
+                    await self._reap_conversation(conversation, runs)
+
+    async def _reap_conversation(self, conversation: str, runs: Sequence[RunRecord]) -> None:
+        try:
+            if await self._reap(conversation):
+                self._is_due.set()
+        except Exception as error:
+            ids = {run.id for run in runs if run.conversation == conversation}
+            self._fail([place for place in self._waiting if place.run in ids], error)

@@ -23,11 +23,13 @@ from eclair.schema.events import (
     fold,
     unfold,
 )
-from eclair.schema.messages import CallOutcome
+from eclair.schema.messages import CallOutcome, Message
 from eclair.schema.principal import Principal
 from eclair.storage.base import Storage
 from eclair.storage.change_feed import ChangeFeed
 from eclair.storage.runs import EventChunk, FoldedRun, LogPlace, RunRecord
+
+DAMAGED_LOG = "The log of this answer is damaged; its text is in the conversation."
 
 log = logging.getLogger(__name__)
 
@@ -53,17 +55,18 @@ class StoredRuns:
         try:
             return [decode(line) for chunk in chunks for line in chunk.lines.split(b"\n")]
         except ValueError as error:
-            raise DataDamaged("The log of this answer is damaged; its text is in the conversation.") from error
+            raise DataDamaged(DAMAGED_LOG) from error
 
     async def interrupt(self, run: RunRecord) -> bool:
         """Mark a run of a dead process as interrupted; its text so far is kept. False for a damaged log."""
+        end = RunInterrupted()
         try:
             events = await self.list_events(run)
+            rest = [*end_calls(_fold(events).calls, end), end]
         except DataDamaged as error:
             log.error("run %s: %s", run.id, error.message)
             return False
-        end = RunInterrupted()
-        await self.end(run, events, [*end_calls(fold(events).calls, end), end])
+        await self.end(run, events, rest)
         return True
 
     async def end(self, run: RunRecord, events: Sequence[Event], rest: Sequence[Event]) -> None:
@@ -79,7 +82,7 @@ class StoredRuns:
             return
         events = await self.list_events(taken.run)
         rest: list[Event] = [RunResumed()]
-        for call in fold(events).calls:
+        for call in _fold(events).calls:
             if call.outcome is None and call.has_begun:  # its server asked something
                 rest.append(CallEnded(call.call, "late" if outcome == "declined" else outcome, 0.0))
             elif call.outcome is None:
@@ -89,7 +92,7 @@ class StoredRuns:
 
     async def follow(self, run: RunRecord, after: int) -> AsyncGenerator[Batch, None]:
         """Follow a run of another process, or one that has ended, through the storage; a damaged log interrupts it."""
-        with self._logs.followed():
+        with self._logs.followed(run.id):
             async with contextlib.aclosing(self._read_on(run, after)) as batches:
                 async for batch in batches:
                     yield batch
@@ -137,6 +140,14 @@ class StoredRuns:
         """Tell followers of the owner's conversations that a run has ended."""
         if owner is not None:
             self._changes.publish(owner, run.conversation, "finished")
+
+
+def _fold(events: Sequence[Event]) -> Message:
+    """Return the message of a log. Raises DataDamaged for one without its beginning."""
+    try:
+        return fold(events)
+    except ValueError as error:
+        raise DataDamaged(DAMAGED_LOG) from error
 
 
 def _replay(folded: FoldedRun, seen: int) -> Batch | None:
