@@ -150,6 +150,40 @@ async def test_a_turn_that_is_sent_several_times_at_once_is_one(storage: Storage
     assert len(await messages_of(storage, "conv_new")) == 2
 
 
+async def test_an_answer_that_begins_below_a_deleted_message_is_refused_or_keeps_it(
+    storage: Storage, other: Storage
+) -> None:
+    ids = Ids()
+    for number in range(12):
+        name = f"conv_{number}"
+        await conversation(storage, name)
+        await turn(storage, ids, where=name)
+        below = (await messages_of(storage, name))[-1].id
+        await turn(storage, ids, where=name)  # another branch, which is the one that is shown
+        question = (await messages_of(storage, name))[0].id
+        begun, deleted = await asyncio.gather(
+            storage.runs.open_turn(new_turn(storage, ids, name, parent=below)[0]),
+            other.conversations.delete_message(LOCAL_PRINCIPAL, name, question),
+            return_exceptions=True,
+        )
+        if isinstance(begun, RunRecord):
+            assert isinstance(deleted, Conflict)
+        else:
+            assert isinstance(begun, NotFound)
+            assert isinstance(deleted, Conversation)
+
+
+async def test_a_conversation_that_is_added_twice_at_once_is_one(storage: Storage, other: Storage) -> None:
+    for number in range(12):
+        new = Conversation(f"conv_{number}", "local", "", 1, 1)
+        was_added, added = await asyncio.gather(
+            storage.conversations.add_tree(LOCAL_PRINCIPAL, new, []),
+            other.conversations.add_conversation(LOCAL_PRINCIPAL, new),
+        )
+        assert was_added in (True, False)
+        assert added.id == new.id
+
+
 async def test_turns_in_many_conversations_at_once_all_begin_and_end(storage: Storage, other: Storage) -> None:
     ids = Ids()
     names = [f"conv_{number}" for number in range(40)]

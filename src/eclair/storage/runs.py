@@ -175,7 +175,7 @@ class RunStore(Protocol):
         ...
 
     async def list_new_events(self, places: Sequence[LogPlace]) -> list[NewEvents]:
-        """List what is new behind each of the places, as of one moment. Raises DataDamaged."""
+        """List what is new behind each of the places, with its run as of the same moment. Raises DataDamaged."""
         ...
 
     async def find_folded(self, run: str) -> FoldedRun | None:

@@ -1,11 +1,11 @@
 """One PostgreSQL database: a few connections on an event loop of their own.
 
-The loop runs in a thread of its own, so that the storage is opened and used as SQLite's is. Writes are serializable but
-for those of answers and of reading, which lock rows: serializable ones that add to the same page of an index conflict,
-and ids that rise in time are all added to the last page. A write that conflicts with another at the same moment is run
-again, as PostgreSQL asks, for CONFLICTS_S at most; the functions that stores run change nothing but the database, so
-that they can be. So is one whose connection was lost before its commit began, as while the server restarts or a standby
-takes over, for RECONNECT_S at most.
+The loop runs in a thread of its own, so that the storage is opened and used as SQLite's is. Writes are serializable,
+and those that are made often lock rows in place of that: serializable ones that add to the same page of an index
+conflict, and ids that rise in time are all added to the last page. A write that conflicts with another at the same
+moment is run again, as PostgreSQL asks, for CONFLICTS_S at most; the functions that stores run change nothing but the
+database, so that they can be. So is one whose connection was lost before its commit began, as while the server restarts
+or a standby takes over, for RECONNECT_S at most.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ UPDATE_TIMEOUT_S = 60.0
 """The time that an update of the tables waits for a backup or another update, or for whoever uses a table."""
 CONFLICTS_S = 10.0
 MAX_RACES = 5
-"""Attempts of a concurrent write that finds added or deleted at once what it looked for before."""
+"""Attempts of a write that adds what another added meanwhile, or needs what another deleted."""
 RECONNECT_S = 10.0
 RECONNECT_PAUSE_S = 0.2
 FIRST_PAUSE_S = 0.002
@@ -219,7 +219,7 @@ class PostgresDatabase:
                 self.written.set()
             return result
 
-        return await self._with_retries(attempt, MAX_RACES if is_concurrent else 0)
+        return await self._with_retries(attempt)
 
     async def _commit(self, connection: PostgresConnection) -> None:
         """Commit. Raises StoreError where nobody knows whether that was done."""
@@ -231,21 +231,21 @@ class PostgresDatabase:
                 f"{self.name} was lost while a change was being stored; look whether it is there, and try again."
             ) from error
 
-    async def _with_retries(self, attempt: Callable[[PostgresConnection], Awaitable[T]], max_races: int = 0) -> T:
+    async def _with_retries(self, attempt: Callable[[PostgresConnection], Awaitable[T]]) -> T:
         """Attempt again while there are conflicts, or no connection, within limits. Raises StoreError."""
         until = time.monotonic() + RECONNECT_S
         while True:
             try:
-                return await self._resolve_conflicts(attempt, max_races)
+                return await self._resolve_conflicts(attempt)
             except _ConnectionLost:
                 if time.monotonic() >= until:
                     raise
             await asyncio.sleep(RECONNECT_PAUSE_S)
 
-    async def _resolve_conflicts(self, attempt: Callable[[PostgresConnection], Awaitable[T]], max_races: int) -> T:
+    async def _resolve_conflicts(self, attempt: Callable[[PostgresConnection], Awaitable[T]]) -> T:
         import asyncpg  # pyright: ignore[reportMissingTypeStubs]
 
-        until = time.monotonic() + CONFLICTS_S
+        until, races = time.monotonic() + CONFLICTS_S, 0
         for number in count():
             try:
                 with translated(self.name):
@@ -259,7 +259,8 @@ class PostgresDatabase:
                 if time.monotonic() >= until:
                     break
             except (asyncpg.UniqueViolationError, asyncpg.ForeignKeyViolationError):
-                if number >= max_races:
+                races += 1
+                if races == MAX_RACES:
                     raise
             most = min(MAX_PAUSE_S, FIRST_PAUSE_S * 2 ** min(number, 10))
             await asyncio.sleep(random.uniform(0, most))  # noqa: S311

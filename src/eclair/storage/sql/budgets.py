@@ -87,18 +87,28 @@ class SQLBudgetStore(SQLStore):
     def list_processes(self, db: Connection) -> list[str]:
         return [process for (process,) in db.execute("SELECT DISTINCT process FROM reservation")]
 
-    @write
+    @write_concurrent
     def settle_dead(self, db: Connection, process: str) -> int:
-        left = list(db.execute("SELECT id, run FROM reservation WHERE process = ?", (process,)))
-        for id, run in left:
-            written = None if run is None else _written_tokens(db, run)
-            rows = db.execute(
-                "SELECT budget, holder, start, amount, base, rate FROM reserved_part WHERE reservation = ?", (id,)
+        left = dict(
+            db.execute(
+                f"SELECT id, run FROM reservation WHERE process = ? ORDER BY id{self.database.row_lock}", (process,)
             )
-            for budget, holder, start, amount, base, rate in list(rows):
-                spent = amount if written is None else min(amount, NeedRate(base, rate).amount_for(written))
-                _settle(db, (budget, holder, start), amount, spent)
-            db.execute("DELETE FROM reservation WHERE id = ?", (id,))
+        )
+        written = {id: None if run is None else _written_tokens(db, run) for id, run in left.items()}
+        rows = [
+            row
+            for id in left
+            for row in db.execute(
+                "SELECT budget, holder, start, amount, base, rate, reservation FROM reserved_part"
+                " WHERE reservation = ?",
+                (id,),
+            )
+        ]
+        for budget, holder, start, amount, base, rate, id in sorted(rows):
+            tokens = written[id]
+            spent = amount if tokens is None else min(amount, NeedRate(base, rate).amount_for(tokens))
+            _settle(db, (budget, holder, start), amount, spent)
+        db.executemany("DELETE FROM reservation WHERE id = ?", [(id,) for id in left])
         return len(left)
 
     @write

@@ -237,7 +237,7 @@ class SQLConversationStore(SQLStore):
 
     @erase
     def delete_message(self, db: Connection, principal: Principal, id: str, message: str) -> Conversation:
-        kept = find(db, principal, id)
+        kept = find(db, principal, id, self.database.row_lock)  # so that no answer begins below what is deleted
         require_message(db, id, message)
         refuse_while_running(db, "conversation = ?", (id,))
         (parent,) = first_row(db, "SELECT parent FROM message WHERE id = ?", (message,))

@@ -24,7 +24,7 @@ _WAITING = "state IN ('queued', 'reading') AND sha256 IS NOT NULL"
 _FREE_TO_EMBED = f" AND {free('embed', 'sha256')}"
 _HAS_FILE = "coalesce(sha256, '') <> ''"
 """`sha256 IS NOT NULL`, for which SQLite would take the index of hashes, which has nearly all rows."""
-MAX_RACES = 10
+MAX_CLAIMS = 10
 """Attempts to claim what is found free, while others are faster each time."""
 _MINE = "kind = ? AND subject = ? AND process = ?"
 
@@ -80,7 +80,7 @@ class SQLJobStore(SQLStore):
 
     def _claim_found(self, db: Connection, kind: WorkKind, find: Callable[[], str | None]) -> Job | None:
         """Claim what `find` returns, or what it returns then if another process was faster; None for nothing."""
-        for _ in range(MAX_RACES):
+        for _ in range(MAX_CLAIMS):
             subject = find()
             job = None if subject is None else claim_job(db, self._process, kind, subject)
             if subject is None or job is not None:

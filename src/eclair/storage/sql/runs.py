@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
-
-import orjson
 
 from eclair.errors import Conflict, NotFound
 from eclair.schema.ids import Clock
@@ -41,7 +39,9 @@ from eclair.storage.sql.usage import add_answer
 
 _COLUMNS = "run.id, run.conversation, run.message, run.process, run.status"
 _AT_WORK = "FROM run WHERE id = {} AND status = 'running' AND process = {}"
-"""Selects a run if this process writes it: others may have deleted it, or ended it as that of a dead process."""
+"""The run, if this process writes it: others may have deleted it, or ended it as that of a dead process."""
+MAX_PLACES = 64
+"""Places whose events one statement reads."""
 _ANSWERED_CALL = (
     "SELECT 1 FROM elicitation AS asked WHERE asked.run = run.id AND NOT EXISTS"
     " (SELECT 1 FROM elicitation WHERE run = asked.run AND call = asked.call AND action IS NULL)"
@@ -154,7 +154,7 @@ class SQLRunStore(SQLStore):
             return _owner(db, run)
         if rest is not None:
             _append(db, [rest])
-        if message.calls:
+        if message.calls or message.status == "interrupted":  # of whose log the end may be lost
             db.execute("DELETE FROM elicitation WHERE run = ?", (run.id,))
         db.execute("DELETE FROM finish_request WHERE run = ?", (run.id,))
         update_message(db, self.database.text_index, message)
@@ -178,11 +178,12 @@ class SQLRunStore(SQLStore):
         )
         return [id for (id,) in rows]
 
-    @write
+    @write_concurrent
     def request_finish(self, db: Connection, run: str, agent: str | None) -> None:
         db.execute(
-            "INSERT INTO finish_request (run, agent) SELECT id, CAST(?2 AS TEXT) FROM run"
-            " WHERE id = ?1 AND status = 'running' ON CONFLICT DO NOTHING",
+            "INSERT INTO finish_request (run, agent) SELECT id, CAST(?2 AS TEXT) FROM (SELECT id FROM run"
+            f" WHERE id = ?1 AND status = 'running'{self.database.row_lock}) AS found WHERE true"
+            " ON CONFLICT DO NOTHING",
             (run, agent or ""),
         )
 
@@ -216,24 +217,20 @@ class SQLRunStore(SQLStore):
 
     @read
     def list_new_events(self, db: Connection, places: Sequence[LogPlace]) -> list[NewEvents]:
-        rows = db.execute(
-            f"SELECT asked.key, last, lines, {_COLUMNS} FROM json_each(?1) AS asked"
-            " JOIN json_each(?2) AS place ON place.key = asked.key JOIN run ON run.id = asked.value"
-            " LEFT JOIN chunk ON chunk.run = run.id AND chunk.last > CAST(place.value AS BIGINT)"
-            " ORDER BY asked.key, chunk.last",
-            (
-                orjson.dumps([place.run for place in places]).decode(),
-                orjson.dumps([place.after for place in places]).decode(),
-            ),
-        )
-        runs = dict[int, RunRecord]()
-        chunks: list[list[EventChunk]] = [[] for _ in places]
-        for key, last, lines, *columns in rows:
-            if key not in runs:
-                runs[key] = _run(columns)
-            if last is not None:
-                chunks[key].append(_chunk((runs[key].id, last, lines)))
-        return [NewEvents(runs.get(key), each) for key, each in enumerate(chunks)]
+        runs = dict[str, RunRecord]()
+        chunks: dict[LogPlace, list[EventChunk]] = {place: [] for place in places}
+        for part in _parts([*chunks]):
+            rows = db.execute(
+                new_events_query(len(part)),
+                [value for place in part for value in (place.after, place.after, place.run)],
+            )
+            for after, last, lines, *columns in rows:
+                run = _run(columns)
+                runs[run.id] = run
+                if last is not None:
+                    chunks[LogPlace(run.id, after)].append(_chunk((run.id, last, lines)))
+        in_order = {place: sorted(each, key=lambda chunk: chunk.last) for place, each in chunks.items()}
+        return [NewEvents(runs.get(place.run), in_order[place]) for place in places]
 
     @read
     def find_folded(self, db: Connection, run: str) -> FoldedRun | None:
@@ -303,6 +300,27 @@ def _insert_decision(db: Connection, run: str, call: str, decision: CallDecision
         "INSERT INTO call_decision (run, call, decision) VALUES (?, ?, ?) ON CONFLICT DO NOTHING", (run, call, decision)
     )
     return bool(db.changes())
+
+
+def new_events_query(count: int) -> str:
+    """Return the statement that selects what is new behind so many places; it takes `after`, `after`, `run` of each.
+
+    Each place is looked up by itself, since PostgreSQL reads all logs there are for a join with a list of places.
+    """
+    place = (
+        f"SELECT CAST(? AS BIGINT) AS after, last, lines, {_COLUMNS} FROM run"
+        " LEFT JOIN chunk ON chunk.run = run.id AND last > CAST(? AS BIGINT) WHERE run.id = ?"
+    )
+    return " UNION ALL ".join([place] * count)
+
+
+def _parts(places: Sequence[LogPlace]) -> Iterator[Sequence[LogPlace]]:
+    """Divide places into as many as a statement reads; of whole powers of two, so that statements are the same ones."""
+    at = 0
+    while at < len(places):
+        size = min(MAX_PLACES, 1 << (len(places) - at).bit_length() - 1)
+        yield places[at : at + size]
+        at += size
 
 
 def _find_repeated(db: Connection, conversation: str, question: str) -> RunRecord | None:
