@@ -258,6 +258,23 @@ async def test_the_last_round_keeps_the_tools_and_forbids_calls() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("budget", "code", "reason"),
+    [
+        (LoopBudget(rounds=2), "steps_limited", "as many rounds"),
+        (LoopBudget(seconds=0), "time_limited", "as long as"),
+        (LoopBudget(micros=1), "cost_limited", "cost more"),
+        (LoopBudget(tokens=1), "cost_limited", "more tokens"),
+        (USUAL_BUDGET, "calls_repeated", "again and again"),
+    ],
+)
+async def test_an_answer_says_at_which_limit_it_had_to_end(budget: LoopBudget, code: str, reason: str) -> None:
+    message, _ = await answered(Rounds([[echo("one")]] * 20, usage=TokenUsage(100, 10)), Echo(), budget=budget)
+    (remark,) = message.remarks
+    assert remark.code == code
+    assert reason in remark.message
+
+
 @pytest.mark.parametrize(("micros", "asked"), [(1, 2), (779, 2), (780, 3), (1039, 3), (1040, 4), (None, MAX_ROUNDS)])
 async def test_an_answer_costs_no_more_than_it_may(micros: int | None, asked: int) -> None:
     """Each round costs 260 millionths. A first call is made whatever the answer costs then."""

@@ -41,6 +41,14 @@ test("in another language the page's own sentence comes first", () => {
   assert.equal(describeNotice({ code: "history_trimmed", message: "x", language: null }), "Die ältesten Nachrichten fehlen. Auf Englisch: x");
 });
 
+test("each limit at which a model had to answer has a sentence of its own", () => {
+  const sentences = { stepsLimited: "Schritte.", timeLimited: "Zeit.", costLimited: "Kosten.", callsRepeated: "Wiederholt." };
+  setLanguage("de", { ...german, ...sentences });
+  const codes: NoticeCode[] = ["steps_limited", "time_limited", "cost_limited", "calls_repeated"];
+  const told = codes.map((code) => describeNotice({ code, message: "x", language: null }));
+  assert.deepEqual(told, Object.values(sentences).map((sentence) => `${sentence} Auf Englisch: x`));
+});
+
 test("a command line is a detail, in English too, and a button takes its place", () => {
   const report = { code: "model_missing", message: "It is not here; `eclair pull x` fetches it." };
   assert.deepEqual(describeReport(report), { sentence: en.problemModel, details: report.message });

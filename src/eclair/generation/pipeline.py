@@ -27,7 +27,7 @@ from eclair.generation.parts import Parts
 from eclair.generation.prompt import PreparedTurn
 from eclair.generation.sources import NO_LEAD, Lead, Note, PassageNumbers, Quote, QuoteMarkFilter, Retriever
 from eclair.generation.statistics import AnswerStatistics, Outcome
-from eclair.generation.tool_loop import LIMIT_SENTENCES, LoopLimit, ToolLoop
+from eclair.generation.tool_loop import LIMIT_NOTICES, LoopLimit, ToolLoop
 from eclair.generation.tools import Tool, ToolContext, offer_tools
 from eclair.generation.usage import CallState, UsageLedger, ask_uncounted
 from eclair.llm.base import (
@@ -218,7 +218,7 @@ class AnswerStream:
             yield self._quote_closest()
 
     async def _say_limit(self, limit: LoopLimit) -> AsyncGenerator[Event, None]:
-        yield Notice("steps_limited", LIMIT_SENTENCES[limit])
+        yield LIMIT_NOTICES[limit]
 
     async def _ask(self, *, is_last: bool) -> AsyncGenerator[Event, None]:
         """Ask the engine until one answer is complete; another model may take over before the first word."""

@@ -29,6 +29,7 @@ from eclair.schema.events import (
     CallElicited,
     CallEnded,
     Event,
+    Notice,
     PartDelta,
     SourceFound,
 )
@@ -59,11 +60,16 @@ LoopLimit = Literal["rounds", "time", "tokens", "repeated"]
 """Limits at which a model has to answer: `tokens` is that of money, too, `repeated` that of malformed and repeated
 calls."""
 
-LIMIT_SENTENCES: Mapping[LoopLimit, str] = {
-    "rounds": "The model had to answer here, after as many rounds of calls as it may make.",
-    "time": "The model had to answer here, as its calls had taken as long as they may.",
-    "tokens": "The model had to answer here, before the answer took more tokens, or cost more, than it may.",
-    "repeated": "The model had to answer here, as it made the same call, or one that can't be made, again and again.",
+LIMIT_NOTICES: Mapping[LoopLimit, Notice] = {
+    "rounds": Notice("steps_limited", "The model had to answer here, after as many rounds of calls as it may make."),
+    "time": Notice("time_limited", "The model had to answer here, as its calls had taken as long as they may."),
+    "tokens": Notice(
+        "cost_limited", "The model had to answer here, before the answer took more tokens, or cost more, than it may."
+    ),
+    "repeated": Notice(
+        "calls_repeated",
+        "The model had to answer here, as it made the same call, or one that can't be made, again and again.",
+    ),
 }
 
 

@@ -16,7 +16,7 @@ from eclair.generation.meter import Meter
 from eclair.generation.pipeline import AnswerPipeline, AnswerStream
 from eclair.generation.prompt import PreparedTurn, PromptBuilder
 from eclair.generation.sources import Note, PassageNumbers
-from eclair.generation.tool_loop import LoopBudget
+from eclair.generation.tool_loop import LIMIT_NOTICES, LoopBudget
 from eclair.generation.tools import Tool
 from eclair.llm.base import Engine, PromptMessage, TokenUsage, control_tokens
 from eclair.research.reading_notes import MAX_NOTES, parse_notes, quote_notes
@@ -323,7 +323,7 @@ class LoopAgent:
                 return [replace(event, step=self._named(event.step))]
             case StepProgressed():
                 return [replace(event, step=self._named(event.step))]
-            case Notice() if event.code != "steps_limited":  # its `ending` says so
+            case Notice() if event not in LIMIT_NOTICES.values():  # its `ending` says so
                 return [event]
             case _:
                 pass

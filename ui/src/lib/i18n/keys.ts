@@ -638,6 +638,9 @@ export interface Placeholders {
   readonly answeredBy: never;
   readonly partlyRead: never;
   readonly stepsLimited: never;
+  readonly timeLimited: never;
+  readonly costLimited: never;
+  readonly callsRepeated: never;
   readonly skimmed: never;
   readonly readAll: never;
   readonly answerNow: never;
