@@ -12,7 +12,7 @@ from playwright.sync_api import Page, expect
 
 from eclair.settings import Settings
 from tests.browser import axe
-from tests.browser.conftest import Opening
+from tests.browser.conftest import Opening, Watch
 from tests.browser.served import Served
 from tests.browser.test_chat import answer, composer, finished, send
 from tests.python.conftest import lend_tools
@@ -113,13 +113,62 @@ def test_output_comes_while_code_runs_and_an_error_is_folded_below_its_line(page
     page.get_by_role("button", name="Stop", exact=True).click()
     finished(page)
     expect(output).to_have_count(0)
+    expect(python.get_by_text("Code · stopped", exact=True)).to_be_visible()
     send(page, call("x = 1\nx / 0"))
     finished(page)
     python = answer(page).get_by_role("region", name="Python")
+    expect(python.get_by_text("Code", exact=True)).to_be_visible()
     fault = python.get_by_text("Error in line 2 · ZeroDivisionError: division by zero")
     expect(fault).to_be_visible()
     fault.press("Enter")
     expect(python.get_by_role("group", name="Error in line 2")).to_contain_text("Traceback")
+
+
+def test_a_call_that_a_crash_ended_says_that_it_is_not_known(
+    opening: Opening, mortal: Served, watches: list[Watch]
+) -> None:
+    context = opening(mortal, viewport={"width": 390, "height": 844}, reduced_motion="reduce")
+    context.add_init_script(path=axe.AXE)
+    page = context.new_page()
+    page.goto("/")
+    watches[0].forgive("ERR_CONNECTION_REFUSED", "ERR_INCOMPLETE_CHUNKED_ENCODING", "ERR_CONNECTION_RESET", "ERR_EMPTY")
+    send(page, call("import time\nprint('Reading')\ntime.sleep(60)"))
+    python = answer(page).get_by_role("region", name="Python")
+    expect(python.get_by_role("group", name="Output")).to_have_text("Reading", timeout=FIRST_CHART_MS)
+    mortal.kill()
+    mortal.start()
+    finished(page, "Éclair was restarted while writing this answer.")
+    said = python.get_by_role("status").filter(has_text="This may or may not have been done; please check.")
+    expect(said).to_be_visible()
+    axe.check(page)
+    page.reload()
+    expect(said).to_be_visible()
+    expect(python.get_by_text("Code", exact=True)).to_be_visible()
+
+
+def test_a_call_that_cannot_be_made_says_why_in_one_sentence(look: Callable[..., Page]) -> None:
+    page = look(390, 844, locale="de")
+    page.goto("/")
+    page.get_by_role("textbox", name="Ihre Nachricht", exact=True).fill('script: tool=run_python{"program":"print(1)"}')
+    page.keyboard.press("Enter")
+    python = page.get_by_role("article", name="Éclair").get_by_role("region", name="Python")
+    folded = python.get_by_text("Eingabe · fehlgeschlagen", exact=True)
+    expect(folded).to_be_visible()
+    expect(python.get_by_text("Auf Englisch: The arguments are not right. code: Field required.")).to_be_visible()
+    for theme in ("light", "dark"):
+        page.emulate_media(color_scheme=theme)
+        axe.check(page)
+    folded.press("Enter")
+    expect(python.get_by_role("group", name="Eingabe")).to_have_text('{"program":"print(1)"}')
+
+
+def test_code_that_is_written_again_is_not_run_again_and_says_so(page: Page) -> None:
+    send(page, "\n".join([call("print(6*7)")] * 2))
+    finished(page)
+    first, again = answer(page).get_by_role("region", name="Python").all()
+    expect(first.get_by_role("group", name="Output")).to_have_text("42")
+    expect(again.get_by_text("This is the same code as above. It was not run again.")).to_be_visible()
+    expect(again.get_by_role("group", name="Output")).to_have_count(0)
 
 
 def test_an_answer_that_wanted_pandas_leads_to_it(page: Page) -> None:

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "vitest";
-import type { Call } from "../src/api/events.ts";
-import { callSummary } from "../src/lib/callSummary.ts";
+import type { Call, CallOutcome } from "../src/api/events.ts";
+import { callOutcome, callSummary } from "../src/lib/callSummary.ts";
 
 function call(tool: string, summary = "As the server says it"): Call {
   return {
@@ -58,4 +58,9 @@ test("arguments that are no object leave the server's sentence", () => {
   }
   const long = callSummary(call("search_web"), JSON.stringify({ query: "x".repeat(500) }));
   assert.ok(long.length < 200 && long.includes("…"));
+});
+
+test("how a call ended is said unless it is done, under way, or not known", () => {
+  const outcomes: (CallOutcome | null)[] = ["failed", "late", "declined", "stopped", "done", "unknown", null];
+  assert.deepEqual(outcomes.map(callOutcome), ["failed", "timed out", "declined", "stopped", null, null, null]);
 });

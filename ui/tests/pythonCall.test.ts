@@ -1,4 +1,4 @@
-// Files that a result of a tool names.
+// What a result of `run_python` says, and the files that a result names.
 
 import assert from "node:assert/strict";
 import { test } from "vitest";
@@ -20,4 +20,46 @@ test("what nobody could read isn't offered for the next message", () => {
   for (const name of ["chart.png", "report.docx", "all.zip", "notes"]) assert.equal(isAttachable({ ...file, name }), true, name);
   for (const name of ["model.pkl", "all.tar", "all.tar.gz", "x.SQLITE3", "x.npz"]) assert.equal(isAttachable({ ...file, name }), false, name);
   assert.equal(isAttachable({ ...file, size: 0 }), false);
+});
+
+const LATE = "The call took longer than 180 seconds and was stopped.";
+const NOTHING = { output: "", error: "", sentence: "", line: null, lost: false, repeated: false, wants: null, files: [] };
+
+test("a result is output, a traceback or both", () => {
+  assert.deepEqual(pythonResult("Output:\n76\n\nFiles made: none"), { ...NOTHING, output: "76" });
+  assert.deepEqual(pythonResult("Output:\n(nothing)\n\nFiles made: none"), NOTHING);
+  const error = "Traceback (most recent call last):\nZeroDivisionError: division by zero";
+  const both = `Output:\n1\n\nError in line 2:\n${error}\n\nFiles made: none`;
+  assert.deepEqual(pythonResult(both), { ...NOTHING, output: "1", error, line: 2 });
+  assert.deepEqual(pythonResult(`Error:\n${error}\n\nFiles made: none`), { ...NOTHING, error });
+});
+
+test("a call that wasn't run, or didn't end, says why in one sentence", () => {
+  const sentences = [
+    LATE,
+    "The disk that holds /data/eclair.db is full; free some space and try again.",
+    "There is no room for sums.csv; the limit is 100 MB.",
+    "The arguments are not right. code: Field required. Call again with JSON that fits the tool's parameters.",
+    "This call isn't allowed here.",
+    "No further calls can be made now; answer from what you know.",
+  ];
+  for (const sentence of sentences) assert.deepEqual(pythonResult(`Error: ${sentence}`), { ...NOTHING, sentence });
+});
+
+test("an error of the interpreter that has neither line nor traceback is a sentence", () => {
+  const sentence = "TimeoutError: stopped after 120 seconds";
+  assert.deepEqual(pythonResult(`Error:\n${sentence}\n\nFiles made: none`), { ...NOTHING, sentence });
+  assert.deepEqual(pythonResult(`Output:\n1\n\nError:\n${sentence}\n\nFiles made: none`), { ...NOTHING, output: "1", sentence });
+});
+
+test("what another result says is kept as it is", () => {
+  const sentence = "The person declined this call.";
+  assert.deepEqual(pythonResult(sentence), { ...NOTHING, sentence });
+  assert.deepEqual(pythonResult(""), NOTHING);
+});
+
+test("a call that was made before says so beside its result", () => {
+  const before = "You made this call before, with the same arguments. Its result was:\n";
+  assert.deepEqual(pythonResult(`${before}Output:\n76\n\nFiles made: none`), { ...NOTHING, repeated: true, output: "76" });
+  assert.deepEqual(pythonResult(`${before}Error: ${LATE}`), { ...NOTHING, repeated: true, sentence: LATE });
 });

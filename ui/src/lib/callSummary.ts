@@ -1,6 +1,6 @@
-// Sentences that say what a call of a tool does, in the person's language.
+// Sentences that say what a call of a tool does and how it ended, in the person's language.
 
-import type { Call } from "../api/events.ts";
+import type { Call, CallOutcome } from "../api/events.ts";
 import { t } from "./i18n/translate.ts";
 
 const MAX_VALUE_CHARS = 160;
@@ -52,6 +52,24 @@ export function callSummary(call: Call, input: string): string {
     }
     default:
       return summaryOfServer(call, given);
+  }
+}
+
+/** Says how a call ended in a word or two; null for one that is done or under way, and for `unknown`, which UnknownCall says. */
+export function callOutcome(outcome: CallOutcome | null): string | null {
+  switch (outcome) {
+    case "failed":
+      return t("outcomeFailed");
+    case "late":
+      return t("outcomeLate");
+    case "declined":
+      return t("callDeclined");
+    case "stopped":
+      return t("callStopped");
+    case "done":
+    case "unknown":
+    case null:
+      return null;
   }
 }
 

@@ -11,16 +11,22 @@ export interface MadeFile {
 
 export interface PythonResult {
   readonly output: string;
+  /** A traceback. */
   readonly error: string;
+  /** A sentence in English that came instead: why nothing was run, or why it was stopped. */
+  readonly sentence: string;
   /** The line of the error. */
   readonly line: number | null;
   /** Variables of earlier code were gone. */
   readonly lost: boolean;
+  /** The same call was made before: this is its result. */
+  readonly repeated: boolean;
   /** The data tool that was missing. */
   readonly wants: string | null;
   readonly files: readonly MadeFile[];
 }
 
+const REPEATED = "You made this call before, with the same arguments. Its result was:\n";
 const FILES = "\n\nFiles made:";
 const FILE = /^- (.+) \(([^ ()]+), version (\d+), (\d+) bytes\)(?:: (.*))?$/;
 /** Files that nothing here reads: archives that are not unpacked, databases, and formats of programs. */
@@ -39,7 +45,9 @@ export function pythonCode(text: string): string {
 }
 
 /** A result, out of the text that the model read. */
-export function pythonResult(text: string): PythonResult {
+export function pythonResult(given: string): PythonResult {
+  const repeated = given.startsWith(REPEATED);
+  const text = repeated ? given.slice(REPEATED.length) : given;
   const end = `\n\n${text}`.lastIndexOf(FILES);
   const body = end < 0 ? text : text.slice(0, Math.max(0, end - 2));
   const files = end < 0 ? [] : text.slice(end).split("\n").flatMap(madeFile);
@@ -47,14 +55,18 @@ export function pythonResult(text: string): PythonResult {
   const failed = at >= 0 && /^\s*Error(?: in line \d+)?:\n/.test(body.slice(at));
   const output = /(?:^|\n\n)Output:\n/.exec(failed ? body.slice(0, at) : body);
   const before = failed ? body.slice(0, at) : body;
-  const error = failed ? body.slice(at).trimStart() : "";
-  const [head = "", ...rest] = error.split("\n");
-  const told = rest.join("\n").split("\n\nNote: ");
+  const fault = failed ? body.slice(at).trimStart() : "";
+  const [head = "", ...rest] = fault.split("\n");
+  const [error = ""] = rest.join("\n").split("\n\nNote: ");
+  const line = Number(/line (\d+)/.exec(head)?.[1] ?? 0) || null;
+  const isSentence = line === null && !error.includes("\n");
   return {
     output: output === null ? "" : before.slice(output.index + output[0].length).replace(/^\(nothing\)$/, ""),
-    error: told[0] ?? "",
-    line: Number(/line (\d+)/.exec(head)?.[1] ?? 0) || null,
+    error: isSentence ? "" : error,
+    sentence: failed || output !== null ? (isSentence ? error : "") : body.replace(/^Error: /, ""),
+    line,
     lost: body.startsWith("Note: The variables of earlier calls are gone"),
+    repeated,
     wants: /\n\nNote: (\S+) is not installed here\./.exec(body)?.[1] ?? null,
     files,
   };

@@ -873,6 +873,7 @@ export interface Placeholders {
   readonly pythonOutput: never;
   readonly pythonLine: "line";
   readonly pythonLost: never;
+  readonly pythonRepeated: never;
   readonly pythonWants: "name";
   readonly pythonFiles: never;
   readonly madeFileUse: "name";
