@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import assert_never
 
 from eclair.cli._agents import describe_agent_end
+from eclair.cli._calls import describe_call_end, describe_result
 from eclair.cli._format import format_cost, format_energy
 from eclair.cli._terminal import Terminal
 from eclair.cli._waiting import WaitingLine
@@ -49,7 +50,7 @@ from eclair.schema.events import (
     StepStarted,
     UsageCounted,
 )
-from eclair.schema.messages import Citation, Doubt, PartKind, Passage, Usage
+from eclair.schema.messages import CallOutcome, Citation, Doubt, Passage, Usage
 from eclair.util.humanize import format_duration
 
 
@@ -58,7 +59,7 @@ class Printer:
 
     def __init__(self, terminal: Terminal) -> None:
         self._terminal = terminal
-        self._kinds: dict[int, PartKind] = {}
+        self._parts: dict[int, PartStarted] = {}
         self._waiting = WaitingLine(terminal)
         self._model = ""
         self._usage: Usage | None = None
@@ -70,6 +71,7 @@ class Printer:
         self._agents = set[str]()
         self._calls: dict[str, str] = {}
         """Summaries of the calls, by their ids."""
+        self._outcomes: dict[str, CallOutcome] = {}
 
     def show(self, event: Event) -> None:
         terminal = self._terminal
@@ -102,17 +104,21 @@ class Printer:
                 share = "" if progress.share is None else f"{progress.share:.0%} "
                 last_line = progress.text.rpartition("\n")[2]
                 terminal.status(f"{share}{last_line}".strip() + f" · {self._calls[call]}")
-            case CallEnded():
+            case CallEnded(call=call, outcome=outcome):
                 terminal.status("")
+                self._outcomes[call] = outcome
+                if said := describe_call_end(self._calls[call], event):
+                    (terminal.note if outcome == "done" else terminal.aside)(said)
             case CallDecided() | CallBegan() | CallElicited() | CallAnswered() | RunWaiting() | RunResumed():
-                pass
-            case PartDelta(index=index) if self._kinds[index] == "tool_result":
                 pass
             case PartDelta(index=index, text=text):
                 self._texts[index].append(text)
-                (terminal.write if self._kinds[index] == "text" else terminal.write_dim)(text)
-            case PartFinished():
+                part = self._parts[index]
+                if part.kind != "tool_result" and not self._is_agents(part):
+                    (terminal.write if part.kind == "text" else terminal.write_dim)(text)
+            case PartFinished(index=index):
                 terminal.end_line()
+                self._show_result(index)
             case Notice(code=code, message=message):
                 (terminal.note if code.startswith("routed_") else terminal.warn)(message)
             case MemoriesUsed(memories=memories):
@@ -140,13 +146,24 @@ class Printer:
     def _open(self, event: PartStarted) -> None:
         self._waiting.end()
         self._terminal.end_line()
-        is_agents = event.kind == "tool_call" and (event.id or "").partition(".")[0] in self._agents
-        self._kinds[event.index] = "tool_result" if is_agents else event.kind
+        self._parts[event.index] = event
         self._texts[event.index] = []
-        if event.kind == "tool_call" and not is_agents:
+        if event.kind == "tool_call" and not self._is_agents(event):
             self._terminal.write_dim(f"{event.name} ")
         if event.kind == "picture":
             self._terminal.write_dim(f"Image {event.id} by {event.name}: ")
+
+    def _is_agents(self, part: PartStarted) -> bool:
+        """Return whether a part is a call of a sub-agent, or the result of one, which the terminal doesn't show."""
+        return part.kind in ("tool_call", "tool_result") and (part.id or "").partition(".")[0] in self._agents
+
+    def _show_result(self, index: int) -> None:
+        part = self._parts[index]
+        if part.kind != "tool_result" or self._is_agents(part):
+            return
+        outcome = self._outcomes.get(part.id or "")
+        if said := describe_result(part.name or "", "".join(self._texts[index]), outcome):
+            self._terminal.aside(said)
 
     def _end(self, note: str | None) -> None:
         self._waiting.end()

@@ -128,7 +128,8 @@ class Terminal:
 
     def aside(self, text: str) -> None:
         """Write a line about the answer to standard error, dim on a terminal."""
-        self.warn(text if self._plain else self._dim(_CONTROL_CHARACTERS.sub("", text), True))
+        text = _CONTROL_CHARACTERS.sub("", text)
+        self.warn(text if self._plain else self._dim(text, True))
 
     def warn(self, text: str) -> None:
         """Write a line to standard error."""

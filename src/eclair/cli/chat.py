@@ -18,7 +18,9 @@ from eclair.chat.tree import NewMessage, Regenerate, Resume
 from eclair.chat.turn_options import TurnOptions
 from eclair.cli._arguments import load_settings, sampling_options
 from eclair.cli._call_prompts import CallPrompts, RunReplies
+from eclair.cli._calls import list_made_files
 from eclair.cli._logging import log_if_debugging
+from eclair.cli._made_files import write_made_file
 from eclair.cli._printer import Printer, exit_code
 from eclair.cli._prompt import InteractiveLines, LineReader, completions, open_lines
 from eclair.cli._signals import hide_typing, on_interrupt, run_async
@@ -46,7 +48,7 @@ COMMANDS = {
     "/think": "think before each answer from now on, with the strongest model",
     "/auto": "flash or think, as each question asks for",
     "/web": "with on, auto or off, set web search from now on",
-    "/save": "write the images of the last answer here, or into the folder given",
+    "/save": "write the images of the last answer, and the files that it made, here or into the folder given",
     "/history": "show the conversation",
     "/new": "begin another conversation",
     "/help": "list the commands",
@@ -277,14 +279,20 @@ class Chat:
 
     async def _save(self, given: str) -> None:
         folder = await asyncio.to_thread(_folder, given or ".")
-        parts = (await self._branch())[-1].parts
+        last = (await self._branch())[-1]
+        parts, conversation = last.parts, last.conversation
         image_ids = [part.id for part in parts if part.kind == "picture" and part.id is not None]
-        if not image_ids:
-            raise InvalidInput("The last answer has no image.")
+        made = list_made_files(parts)
+        if not image_ids and not made:
+            raise InvalidInput("The last answer has no images, and made no files.")
         for id in image_ids:
             picture = await self._app.gallery.get_image(LOCAL_PRINCIPAL, id)
             path = folder / image_file_name(picture)
             self._terminal.line(str(await write_image(self._app.gallery, picture, path, self._terminal.umask)))
+        for file in made:
+            _, data = await self._app.python.read_file(LOCAL_PRINCIPAL, conversation, file.name, file.version)
+            written = await asyncio.to_thread(write_made_file, folder, file.name, data, self._terminal.umask)
+            self._terminal.line(str(written))
 
     async def _start_new(self) -> None:
         self._conversation = None

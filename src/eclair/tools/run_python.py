@@ -52,7 +52,8 @@ _CALL_PLAIN = (
     "name=… names its SVG file. They are there without an import or a definition."
 )
 _CALL_DATA = "pandas, numpy and matplotlib are there. Call plt.show() to show a chart; give it a title."
-_MADE = "Files made:"
+MADE_FILES_MARK = "Files made:"
+"""The line of a result after which it lists the files."""
 _MADE_FILE = re.compile(r" \(([\w.+/-]{1,100}), version (\d{1,9}), (\d{1,15}) bytes\)(?:: |$)")
 _CALL_AGAIN = "Write the whole program again, without that mistake."
 
@@ -139,7 +140,7 @@ class MadeFile:
 def read_made_files(result: str) -> list[MadeFile]:
     """Return the files that a result names, as `describe_run` wrote them; none of any other text."""
     made: list[MadeFile] = []
-    _, mark, listed = result.rpartition(_MADE)
+    _, mark, listed = result.rpartition(MADE_FILES_MARK)
     for line in listed.splitlines() if mark else ():
         if line.startswith("- ") and (found := _MADE_FILE.search(line)) is not None:
             made.append(MadeFile(line[2 : found.start()], found[1], int(found[2]), int(found[3]), line[found.end() :]))
@@ -167,5 +168,5 @@ def describe_run(found: PythonRun, names: Sequence[str] = ()) -> str:
         f"- {file.name} ({file.media}, version {file.version}, {file.size} bytes){f': {file.alt}' if file.alt else ''}"
         for file in found.files
     ]
-    parts.append("\n".join([_MADE, *files]) if files else f"{_MADE} none")
+    parts.append("\n".join([MADE_FILES_MARK, *files]) if files else f"{MADE_FILES_MARK} none")
     return "\n\n".join(parts)

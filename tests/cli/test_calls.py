@@ -1,0 +1,100 @@
+"""The terminal says how the calls of an answer ended: what they sent, printed and made, and why they failed."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import orjson
+import pytest
+
+from eclair.cli._printer import Printer
+from eclair.cli._terminal import Terminal
+from eclair.schema.events import CallAsked, CallEnded
+from eclair.schema.messages import CallOutcome
+from tests.cli.test_cli import Eclair, Screen
+
+
+class Tty(io.StringIO):
+    """A stream that says it is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def script(tool: str, **arguments: object) -> str:
+    """Return the line that makes the scripted model call a tool."""
+    given = orjson.dumps(arguments).decode().replace(" ", "\\u0020")
+    return f"script: tool={tool}{given}\n"
+
+
+def test_a_call_that_failed_says_why(tmp_path: Path) -> None:
+    done = Eclair(tmp_path)("chat", stdin=script("scripted_read", text="tea", fail=True))
+    assert done.stderr.splitlines()[:2] == ["Write “tea” · failed", "The scripted tool fails, as it was told to."]
+    assert done.stdout.startswith("The quiet people")
+    assert done.returncode == 0
+    wrong = Eclair(tmp_path)("chat", stdin=script("scripted_read", wait="long"))
+    assert wrong.stderr.startswith("The model made a call that can't be made · failed\nThe arguments are not right.")
+    assert Eclair(tmp_path)("chat", stdin=script("scripted_read", text="tea")).stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("outcome", "sent", "said"),
+    [
+        ("done", 0, ""),
+        ("done", 312, "Search the web · 312 bytes left this machine"),
+        ("failed", 312, "Search the web · failed · 312 bytes left this machine"),
+        ("late", 0, "Search the web · timed out"),
+        ("declined", 0, "Search the web · declined"),
+        ("stopped", 0, "Search the web · stopped"),
+        ("unknown", 0, "Search the web · may or may not have been done; please check"),
+    ],
+)
+def test_the_end_of_a_call_is_a_line(outcome: CallOutcome, sent: int, said: str) -> None:
+    shown = Tty()
+    printer = Printer(Terminal(Tty(), shown, plain=False, colors=False))
+    printer.show(CallAsked("call_1", "search_web", "outbound", "Search the web"))
+    printer.show(CallEnded("call_1", outcome, 1.0, sent))
+    assert shown.getvalue().splitlines()[1:] == ([said] if said else [])
+
+
+def test_a_call_that_nobody_allowed_is_declined(tmp_path: Path) -> None:
+    run = Eclair(tmp_path)
+    for typed in ("", "n\n", "never\n"):
+        done = run("chat", stdin=script("scripted_write", text="tea") + typed)
+        assert "Write “tea” · declined\n" in done.stderr
+        assert "The person declined" not in done.stderr
+
+
+def test_python_shows_its_output_its_error_and_its_files_which_are_saved(tmp_path: Path) -> None:
+    run, folder = Eclair(tmp_path / "home"), tmp_path / "made"
+    folder.mkdir()
+    (folder / "a.csv").write_text("mine")
+    code = "open('a.csv', 'w').write('x,y')\nopen('b.txt', 'w').write('é')\nprint('two files')"
+    made = run("chat", stdin=script("run_python", code=code) + f"/save {folder}\n")
+    assert made.stderr == "Output:\ntwo files\nFiles made: a.csv (3 bytes), b.txt (2 bytes)\n"
+    assert made.stdout.splitlines()[-2:] == [f"{folder}/a-2.csv", f"{folder}/b.txt"]
+    kept = {path.name: path.read_text() for path in folder.iterdir()}
+    assert kept == {"a.csv": "mine", "a-2.csv": "x,y", "b.txt": "é"}
+    broken = run("chat", stdin=script("run_python", code="print('before')\n1 / 0"))
+    assert broken.stderr.startswith("Run 2 lines of Python · failed\nOutput:\nbefore\n\nError in line 2:\n")
+    assert broken.stderr.endswith("ZeroDivisionError: division by zero\n")
+    silent = run("chat", stdin=script("run_python", code="x = 1") + "/save\n")
+    assert silent.stderr == "The last answer has no images, and made no files.\n"
+    unable = run("chat", stdin=script("run_python", code="import torch"))
+    assert "Note:" not in unable.stderr
+
+
+def test_a_result_cannot_steer_the_terminal(tmp_path: Path) -> None:
+    screen = Screen(tmp_path, "chat", NO_COLOR="1")
+    try:
+        screen.until("/help lists commands")
+        screen.type(script("run_python", code="print('a\x1b[31mred')").replace("\n", "\r"))
+        screen.until("a[31mred")
+        screen.until("words · scripted")
+    finally:
+        screen.close()
+
+
+def test_help_says_what_is_saved(tmp_path: Path) -> None:
+    assert "the files that it made" in Eclair(tmp_path)("chat", stdin="/help\n").stdout
