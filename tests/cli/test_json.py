@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from eclair.cli._json import model_json, offer_json, server_json
 from eclair.cli.mcp import mcp_server_json
+from eclair.cli.schedules import schedule_json
 from eclair.llm.local.profile import FileStamp, Speed, Tuning, TuningChoice, tuning_json
 from eclair.llm.servers.jurisdiction import ServerLocation
 from eclair.llm.servers.service import Server
@@ -12,6 +13,7 @@ from eclair.models.catalog import starter_entry
 from eclair.models.offers import Offer
 from eclair.schema.mcp_servers import McpServerConfig
 from eclair.schema.models import Model
+from eclair.schema.schedules import Occurrence, Schedule, ScheduledQuestion
 
 
 def test_a_model() -> None:
@@ -106,3 +108,45 @@ def test_an_mcp_server() -> None:
         *("state", "on", "tools", "client_id", "signed_in", "signed_in_as"),
     }
     assert row["tools"] is None
+
+
+def test_a_schedule() -> None:
+    last = Occurrence(
+        id="occ", schedule="s", due=1, status="done", conversation="c", question="q", began=1, process="p"
+    )
+    asks = ScheduledQuestion(text="What is new?")
+    row = schedule_json(
+        Schedule(
+            id="s", owner="o", name="News", asks=asks, cron="0 7 * * *", zone="UTC", created=1, changed=1, last=last
+        )
+    )
+    assert set(row) == {
+        "id",
+        "name",
+        "asks",
+        "cron",
+        "zone",
+        "created",
+        "changed",
+        "state",
+        "next_due",
+        "keeps",
+        "mail",
+        "failures",
+        "reason",
+        "conversation",
+        "last",
+    }
+    assert set(row["asks"]) == {"text", "model", "web", "project", "assistant", "libraries", "feeds", "tools"}
+    assert set(row["last"]) == {
+        "id",
+        "due",
+        "status",
+        "conversation",
+        "began",
+        "ended",
+        "run",
+        "fault",
+        "is_missed",
+        "is_manual",
+    }

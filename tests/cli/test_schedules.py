@@ -1,10 +1,17 @@
-"""`eclair schedules`: added, listed, run and removed at the terminal; the doctor counts them."""
+"""`eclair schedules`: added, listed, changed, switched, run and removed at the terminal; the doctor counts them."""
 
 from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import orjson
 import pytest
 
+from eclair.schema.principal import LOCAL_PRINCIPAL
+from eclair.storage.libraries import Library
+from eclair.storage.open import open_storage
 from tests.cli.test_transfer import Eclair, run
 
 __all__ = ["run"]
@@ -40,6 +47,71 @@ def test_a_schedule_is_added_listed_run_and_removed(run: Eclair) -> None:
     assert "Schedules" not in run("doctor").stdout
 
 
+FEEDS = ("https://example.org/news.xml", "https://example.org/science.xml")
+
+
+def the_schedule(run: Eclair) -> dict[str, Any]:
+    (listed,) = orjson.loads(run("schedules", "--json").stdout)
+    return dict(listed)
+
+
+async def test_feeds_are_summarised_every_weekday_and_all_of_that_is_changed(run: Eclair, tmp_path: Path) -> None:
+    outlines = "".join(f'<outline type="rss" text="Feed" xmlUrl="{url}"/>' for url in FEEDS)
+    (tmp_path / "feeds.opml").write_text(f'<opml version="2.0"><body>{outlines}</body></opml>')
+    assert run("feeds", "import", str(tmp_path / "feeds.opml")).returncode == 0
+    feeds = {each["url"]: each["id"] for each in orjson.loads(run("feeds", "--json").stdout)}
+    assert run("projects", "add", "Press").returncode == 0
+    storage = open_storage(run.folder)
+    await storage.libraries.add_library(LOCAL_PRINCIPAL, Library("lib_a", LOCAL_PRINCIPAL.id, "Background", 1))
+    await storage.close()
+    asked = ("add", "Summarise these feeds.", "--every", "weekday", "--zone", "UTC", "--mail", "answer")
+    named = ("--feed", FEEDS[0], "--feed", feeds[FEEDS[1]], "--library", "Background", "--project", "Press")
+    added = run("schedules", *asked, *named)
+    assert (added.returncode, added.stderr) == (
+        0,
+        "No mail is sent yet: set smtp_host, smtp_from and smtp_to (`eclair config`).\n",
+    )
+    first = the_schedule(run)
+    id, asks = first["id"], first["asks"]
+    assert (first["cron"], first["mail"], first["keeps"]) == ("0 7 * * 1-5", "answer", "new")
+    assert (asks["feeds"], asks["libraries"]) == ([feeds[url] for url in FEEDS], ["lib_a"])
+    assert asks["project"].startswith("proj_")
+
+    edited = run(
+        "schedules", "edit", id, "--at", "6:30", "--feed", FEEDS[1], "--mail", "off", "--same", "--name", "News"
+    )
+    assert edited.stdout.startswith("Changed. News is on: next 20")
+    changed = the_schedule(run)
+    assert (changed["cron"], changed["mail"], changed["keeps"]) == ("30 6 * * 1-5", "off", "same")
+    assert changed["asks"] == {**asks, "feeds": [feeds[FEEDS[1]]]}
+    emptied = ("--feed", "", "--library", "", "--project", "", "--model", "scripted", "--web", "auto", "--new")
+    assert run("schedules", "edit", id, "--question", "What is new?", "--every", "month", *emptied).returncode == 0
+    changed = the_schedule(run)
+    asks |= {"text": "What is new?", "feeds": [], "libraries": [], "project": None, "model": "scripted", "web": "auto"}
+    assert (changed["asks"], changed["cron"], changed["keeps"]) == (asks, "30 6 1 * *", "new")
+    assert run("schedules", "edit", id, "--web", "default", "--model", "", "--cron", "0 8 * * *").returncode == 0
+    assert the_schedule(run)["asks"] == {**asks, "model": None, "web": None}
+    unchanged = run("schedules", "edit", id)
+    assert (unchanged.returncode, unchanged.stderr.startswith("Nothing is to be changed")) == (2, True)
+
+
+async def test_a_paused_schedule_says_why_and_is_switched_on_again(run: Eclair) -> None:
+    assert run("schedules", "add", "What is new?", "--name", "News").returncode == 0
+    id = the_schedule(run)["id"]
+    assert run("schedules", "off", id).stdout == "News is off.\n"
+    assert (the_schedule(run)["state"], the_schedule(run)["next_due"]) == ("off", None)
+    storage = open_storage(run.folder)
+    (stored,) = await storage.schedules.list_schedules(LOCAL_PRINCIPAL)
+    paused = replace(stored, state="paused", failures=3, reason="failures")
+    await storage.schedules.edit_schedule(LOCAL_PRINCIPAL, paused)
+    await storage.close()
+    assert f"{id}  paused (after three failures)" in run("schedules").stdout
+    assert run("schedules", "edit", id, "--at", "09:00").stdout == "Changed. News is paused (after three failures).\n"
+    assert run("schedules", "on", id).stdout.startswith("News is on: next 20")
+    listed = the_schedule(run)
+    assert (listed["state"], listed["failures"], listed["reason"]) == ("on", 0, None)
+
+
 @pytest.mark.parametrize(
     ("given", "said"),
     [
@@ -47,6 +119,12 @@ def test_a_schedule_is_added_listed_run_and_removed(run: Eclair) -> None:
         (["add", "x", "--cron", "* * *"], "five fields"),
         (["add", "x", "--zone", "Mars/Olympus"], "zone"),
         (["add", "x", "--assistant", "nobody"], "There is no assistant 'nobody'"),
+        (["add", "x", "--project", "nothing"], "There is no project 'nothing'"),
+        (["add", "x", "--library", "nothing"], "There is no library 'nothing'"),
+        (["add", "x", "--feed", "https://example.org/gone"], "`eclair feeds` lists them"),
+        (["add", "x", "--cron", "0 8 * * *", "--at", "07:00"], "Give either --cron, or --every and --at."),
+        (["edit", "sched_gone", "--at", "07:00"], "There is no schedule 'sched_gone'"),
+        (["on", "sched_gone"], "There is no schedule 'sched_gone'"),
         (["remove", "sched_gone"], "There is no schedule 'sched_gone'"),
         (["run", "sched_gone"], "no such schedule"),
     ],

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import asdict
 from datetime import datetime
@@ -15,12 +15,13 @@ from typing import Any
 import orjson
 
 from eclair.cli._arguments import load_settings
+from eclair.cli._feeds import find_feed
 from eclair.cli._logging import log_if_debugging
 from eclair.cli._progress import ProgressCounter
 from eclair.cli._signals import run_async
 from eclair.cli._terminal import Terminal
 from eclair.cli.models import print_table
-from eclair.errors import EclairError, InvalidInput, NotFound, UserError
+from eclair.errors import EclairError, InvalidInput, UserError
 from eclair.live_settings import LiveSettings
 from eclair.network.client import OutboundGate, WebClient
 from eclair.network.egress_log import EgressLog
@@ -108,7 +109,7 @@ async def _add(settings: Settings, urls: list[str], terminal: Terminal) -> int:
 
 async def _remove(settings: Settings, which: str, terminal: Terminal) -> int:
     async with _opened(settings) as feeds:
-        listed = _find(await feeds.list_feeds(LOCAL_PRINCIPAL), which)
+        listed = find_feed(await feeds.list_feeds(LOCAL_PRINCIPAL), which)
         terminal.status("Removing…")
         await feeds.delete(LOCAL_PRINCIPAL, listed.feed.id)
     terminal.line(f"Removed {listed.feed.title or listed.feed.url} with {_entries(listed.entries)}.")
@@ -120,7 +121,7 @@ async def _refresh(settings: Settings, which: list[str], terminal: Terminal) -> 
     failed = of = 0
     async with _opened(settings) as feeds:
         listed = await feeds.list_feeds(LOCAL_PRINCIPAL)
-        ids = [_find(listed, each).feed.id for each in which]
+        ids = [find_feed(listed, each).feed.id for each in which]
         feeds.start(after=0)
         async with aclosing(feeds.refresh(LOCAL_PRINCIPAL, ids)) as steps:
             async for step in steps:
@@ -185,14 +186,6 @@ async def _starter(settings: Settings, arguments: argparse.Namespace, terminal: 
 def _report_import(imported: ImportedFeeds, terminal: Terminal) -> None:
     known = f"; {imported.already_listed:,} were listed already" if imported.already_listed else ""
     terminal.line(f"Added {len(imported.added):,} feeds{known}. `eclair feeds refresh` fetches them, or a server does.")
-
-
-def _find(listed: Iterable[FeedSummary], which: str) -> FeedSummary:
-    """Find a feed by id or address. Raises NotFound."""
-    for each in listed:
-        if which in (each.feed.id, each.feed.url):
-            return each
-    raise NotFound(f"There is no feed {which!r}; `eclair feeds` lists them.")
 
 
 def _entries(count: int) -> str:
