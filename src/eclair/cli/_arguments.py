@@ -256,13 +256,18 @@ def _add_transfer(command: _Command) -> None:
     export.add_argument("--reviewer", metavar="NAME", help="who reviewed the conversation and answers for it")
     export.set_defaults(module="export")
 
-    canvas = command("canvas", "list canvases, print the text of one, or export it as a file")
+    canvas = command("canvas", "list canvases and their versions, print the text of one, or export it as a file")
     canvas.add_argument("--json", action="store_true", help="print the list as JSON")
     canvas.set_defaults(module="canvas", action="list")
     canvases = canvas.add_subparsers(metavar="ACTION", parser_class=_Parser)
     listing = canvases.add_parser("list", help="list canvases", description="List canvases, the latest first.")
-    listing.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print the list as JSON")
     listing.set_defaults(action="list")
+    past = "list the versions of a canvas"
+    versions = canvases.add_parser("versions", help=past, description=_sentence(past))
+    versions.set_defaults(action="versions")
+    versions.add_argument("which", metavar="CANVAS", help="which one")
+    for each in (listing, versions):
+        each.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print the list as JSON")
     show = canvases.add_parser("show", help="print the text of a canvas", description="Print the text of a canvas.")
     show.set_defaults(action="show")
     show.add_argument("which", metavar="CANVAS", help="which one")

@@ -1,4 +1,4 @@
-"""`eclair canvas`: lists canvases, prints one, or exports it as a file."""
+"""`eclair canvas`: lists canvases and their versions, prints one, or exports it as a file."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from eclair.cli._terminal import Terminal
 from eclair.cli.export import output_path, single_chunk, write_new
 from eclair.cli.models import print_table
 from eclair.provenance.service import Provenance
-from eclair.schema.canvases import Canvas
+from eclair.schema.canvases import Canvas, CanvasVersion
 from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.settings import Settings
 from eclair.storage.open import open_storage_for_reading
@@ -25,6 +25,7 @@ from eclair.transfer.canvas_export import load_canvas, render_canvas
 from eclair.util.humanize import format_size
 
 COLUMNS = ("CHANGED", "LANGUAGE", "VERSION", "TITLE", "CANVAS")
+VERSION_COLUMNS = ("VERSION", "WRITTEN", "BY", "FROM", "NAME")
 
 
 def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
@@ -38,6 +39,11 @@ async def _run(settings: Settings, arguments: argparse.Namespace, terminal: Term
     try:
         if arguments.action == "list":
             _list(await storage.canvases.list_canvases(LOCAL_PRINCIPAL), terminal, as_json=arguments.json)
+            return 0
+        if arguments.action == "versions":
+            canvas = await storage.canvases.get_canvas(LOCAL_PRINCIPAL, arguments.which)
+            versions = await storage.canvases.list_versions(LOCAL_PRINCIPAL, canvas.id)
+            _list_versions(canvas, versions, terminal, as_json=arguments.json)
             return 0
         exported = await load_canvas(storage, LOCAL_PRINCIPAL, arguments.which, arguments.version)
         if arguments.action == "show":
@@ -60,6 +66,20 @@ def _list(canvases: Sequence[Canvas], terminal: Terminal, *, as_json: bool) -> N
         print_table([COLUMNS, *map(_cells, canvases)], terminal)
     else:
         terminal.line("There are no canvases.")
+
+
+def _list_versions(canvas: Canvas, versions: Sequence[CanvasVersion], terminal: Terminal, *, as_json: bool) -> None:
+    if as_json:
+        terminal.write_bytes(orjson.dumps(versions, option=orjson.OPT_INDENT_2) + b"\n")
+    else:
+        print_table([VERSION_COLUMNS, *(_version_cells(each, canvas.current) for each in versions)], terminal)
+
+
+def _version_cells(version: CanvasVersion, current: int) -> tuple[str, ...]:
+    number = f"{version.number} (current)" if version.number == current else str(version.number)
+    written = datetime.fromtimestamp(version.created / 1000).isoformat(" ", "minutes")
+    author = "you" if version.author == "person" else version.model or "AI"
+    return number, written, author, "" if version.parent is None else str(version.parent), version.name
 
 
 def _cells(canvas: Canvas) -> tuple[str, ...]:

@@ -1,0 +1,88 @@
+"""`eclair canvas`: canvases and their versions are listed, printed and exported at the terminal."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+
+import orjson
+import pytest
+
+from eclair.schema.canvases import Canvas, CanvasVersion, NewCanvasVersion
+from eclair.schema.principal import LOCAL_PRINCIPAL
+from eclair.storage.open import open_storage
+from tests.cli.test_cli import Eclair
+from tests.support import conversation
+
+JUNE = 1_780_000_000_000
+LETTER = Canvas("canv_a", "conv_a", "Letter", "markdown", JUNE, JUNE)
+SCRIPT = Canvas("canv_b", "conv_a", "Sums", "python", 5, 5)
+
+
+@pytest.fixture
+async def run(tmp_path: Path) -> Eclair:
+    """Return the command with a letter of two versions, the second by a person, and with a program."""
+    run = Eclair(tmp_path / "home")
+    run.folder.mkdir()
+    storage = open_storage(run.folder)
+    await conversation(storage)
+    canvases = storage.canvases
+    first = CanvasVersion(1, None, "model", "scripted", "Draft", JUNE)
+    await canvases.add_canvas(LOCAL_PRINCIPAL, LETTER, [(first, "# Hello\n\nDear Ada,")])
+    await canvases.add_canvas(LOCAL_PRINCIPAL, SCRIPT, [(CanvasVersion(1, None, "person", None, "", 5), "1 + 1\n")])
+    await canvases.add_version(LOCAL_PRINCIPAL, "canv_a", NewCanvasVersion(1, "# Hello\n\nDear Grace,", "person"))
+    await storage.close()
+    return run
+
+
+def test_there_are_none_at_first(tmp_path: Path) -> None:
+    run = Eclair(tmp_path)
+    assert run("chat", stdin="hello\n").returncode == 0
+    assert run("canvas").stdout == "There are no canvases.\n"
+    missing = run("canvas", "show", "canv_gone")
+    assert (missing.returncode, "There is no canvas 'canv_gone'" in missing.stderr) == (2, True)
+
+
+def test_canvases_and_versions_are_listed(run: Eclair) -> None:
+    head, letter, script = (line.split() for line in run("canvas").stdout.splitlines())
+    assert head == ["CHANGED", "LANGUAGE", "VERSION", "TITLE", "CANVAS"]
+    assert letter[1:] == ["markdown", "2", "Letter", "canv_a"]
+    assert script[1:] == ["python", "1", "Sums", "canv_b"]
+    listed = orjson.loads(run("canvas", "list", "--json").stdout)
+    assert [(each["id"], each["current"]) for each in listed] == [("canv_a", 2), ("canv_b", 1)]
+    head, first, second = (line.split() for line in run("canvas", "versions", "canv_a").stdout.splitlines())
+    assert head == ["VERSION", "WRITTEN", "BY", "FROM", "NAME"]
+    assert (first[0], first[3:]) == ("1", ["scripted", "Draft"])
+    assert (second[:2], second[4:]) == (["2", "(current)"], ["you", "1"])
+    versions = orjson.loads(run("canvas", "versions", "canv_a", "--json").stdout)
+    assert [(each["number"], each["author"], each["model"]) for each in versions] == [
+        (1, "model", "scripted"),
+        (2, "person", None),
+    ]
+    assert run("canvas", "versions", "canv_gone").returncode == 2
+
+
+def test_a_text_is_printed_in_any_version(run: Eclair) -> None:
+    assert run("canvas", "show", "canv_a").stdout == "# Hello\n\nDear Grace,\n"
+    assert run("canvas", "show", "canv_a", "--version", "1").stdout == "# Hello\n\nDear Ada,\n"
+    assert run("canvas", "show", "canv_b").stdout == "1 + 1\n"
+    assert run("canvas", "show", "canv_a", "--version", "3").returncode == 2
+
+
+def test_a_canvas_is_exported_and_replaces_nothing(run: Eclair, tmp_path: Path) -> None:
+    exported = run("canvas", "export", "canv_b", "-o", str(tmp_path))
+    assert exported.stdout == f"Exported to {tmp_path / 'Sums.py'} (6 bytes)\n"
+    assert (tmp_path / "Sums.py").read_text() == "1 + 1\n"
+    again = run("canvas", "export", "canv_b", "-o", str(tmp_path))
+    assert (again.returncode, "already exists" in again.stderr) == (2, True)
+    document = tmp_path / "letter.docx"
+    assert run("canvas", "export", "canv_a", "--format", "docx", "-o", str(document)).returncode == 0
+    with zipfile.ZipFile(document) as file:
+        assert "Dear Grace," in file.read("word/document.xml").decode()
+    marked = tmp_path / "letter.md"
+    run("canvas", "export", "canv_a", "--format", "markdown", "--version", "1", "-o", str(marked))
+    assert "Dear Ada," in marked.read_text()
+    assert "scripted" in marked.read_text().partition("# Hello")[0]
+    table = run("canvas", "export", "canv_b", "--format", "xlsx", "-o", str(tmp_path / "sums.xlsx"))
+    assert table.returncode == 2
+    assert not (tmp_path / "sums.xlsx").exists()
