@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from pathlib import Path
@@ -36,7 +36,7 @@ from eclair.schema.events import (
 from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.storage.base import Storage
 from eclair.storage.open import open_storage
-from eclair.storage.runs import EventChunk, RunRecord
+from eclair.storage.runs import EventChunk, LogPlace, NewEvents, RunRecord
 from tests.support import Ids, Server, Told, check_log, conversation, messages_of, new_turn, parse, text_of
 
 
@@ -472,14 +472,14 @@ async def test_however_many_follow_elsewhere_the_log_is_read_once_for_all(
     runs: Runs, storage: Storage, other: Storage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reads = 0
-    list_events = other.runs.list_events
+    list_new_events = other.runs.list_new_events
 
-    async def count(run: str, after: int) -> list[EventChunk]:
+    async def count(places: Sequence[LogPlace]) -> list[NewEvents]:
         nonlocal reads
         reads += 1
-        return await list_events(run, after)
+        return await list_new_events(places)
 
-    monkeypatch.setattr(other.runs, "list_events", count)
+    monkeypatch.setattr(other.runs, "list_new_events", count)
     run, work = await opened(runs, storage)
     second = Runs(other)
     seen = await other.runs.get_run(LOCAL_PRINCIPAL, run.id)
@@ -544,7 +544,7 @@ async def test_a_run_of_a_process_that_died_is_not_called_running(tmp_path: Path
 async def test_a_run_of_a_process_that_died_is_read_while_nothing_can_be_stored(
     tmp_path: Path, other: Storage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("eclair.chat.stored_runs.POLL_INTERVAL_S", 0.02)
+    monkeypatch.setattr("eclair.chat.followed_logs.POLL_INTERVAL_S", 0.02)
     dying = open_storage(tmp_path / "store")
     await conversation(dying)
     run, _ = await _half(dying)
