@@ -25,7 +25,7 @@ _LATER = [
     *_ROUTES,
     *("pydantic.v1.main", "uvicorn.lifespan.off"),
 ]
-"""What a command imports while it runs, FastAPI and uvicorn among it."""
+"""Modules that a command imports while it runs, FastAPI's and uvicorn's among them."""
 _CONTEXT.set_forkserver_preload([__name__, *_COMMANDS, *_LATER])
 
 

@@ -1,4 +1,4 @@
-// What a result of `run_python` says, and the files that a result names.
+// Results of `run_python`, and the files that they name.
 
 import assert from "node:assert/strict";
 import { test } from "vitest";

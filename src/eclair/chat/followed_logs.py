@@ -1,4 +1,4 @@
-"""Logs of runs that other processes write, read on for all who follow them: what is new of all of them in one read.
+"""Reads the logs of runs that other processes write, for all who follow them: whatever is new, in one read.
 
 A read follows each notice of a write, and each follower who comes to a place that nobody has read to.
 """
@@ -22,7 +22,6 @@ from eclair.util.tasks import cancel_and_wait
 POLL_INTERVAL_S = 0.2
 READ_INTERVAL_S = 0.02
 """Least time between two reads, so that one answers several notices."""
-
 
 log = logging.getLogger(__name__)
 

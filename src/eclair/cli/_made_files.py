@@ -19,8 +19,9 @@ def write_made_file(folder: Path, name: str, data: bytes, umask: int) -> Path:
     Raises UserError.
     """
     plain = Path(_NO_NAME.sub("-", name).lstrip(".") or "file")
-    for number in itertools.count(1):
-        path = folder / (plain if number == 1 else plain.with_stem(f"{plain.stem}-{number}"))
+    numbered = (plain.with_stem(f"{plain.stem}-{number}") for number in itertools.count(2))
+    path = folder / plain
+    while True:
         try:
             with path.open("xb") as file:
                 try:
@@ -32,8 +33,8 @@ def write_made_file(folder: Path, name: str, data: bytes, umask: int) -> Path:
             with contextlib.suppress(PermissionError):  # on a memory stick: its file system has no modes
                 path.chmod(0o666 & ~umask)
         except FileExistsError:
+            path = folder / next(numbered)
             continue
         except OSError as error:
             raise UserError(f"{path} cannot be written: {error.strerror}.") from error
         return path
-    raise AssertionError

@@ -1,4 +1,4 @@
-"""What is new in logs is found by the index, however many logs are kept."""
+"""New events are found by the index, however many logs are kept."""
 
 from __future__ import annotations
 

@@ -70,7 +70,7 @@ export class CanvasSession {
     return this.text !== this.savedText;
   }
 
-  /** What was typed would be lost with the page: it can't be sent at once. */
+  /** Whether closing the page would lose what was typed, since it can't be sent at once. */
   get isAtRisk(): boolean {
     return this.isChanged && (this.isSaving || this.problem !== "");
   }

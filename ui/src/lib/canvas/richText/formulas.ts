@@ -9,7 +9,7 @@ import { html, lex } from "../../markdown/render.ts";
 import { schema } from "./schema.ts";
 
 interface Formula {
-  /** Where it begins in its block. */
+  /** The offset of its beginning in its block. */
   readonly at: number;
   readonly text: string;
 }
