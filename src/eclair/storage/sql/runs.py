@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
+
+import orjson
 
 from eclair.errors import Conflict, NotFound
 from eclair.schema.ids import Clock
@@ -40,8 +42,15 @@ from eclair.storage.sql.usage import add_answer
 _COLUMNS = "run.id, run.conversation, run.message, run.process, run.status"
 _AT_WORK = "FROM run WHERE id = {} AND status = 'running' AND process = {}"
 """The run, if this process writes it: others may have deleted it, or ended it as that of a dead process."""
-MAX_PLACES = 64
-"""Places whose events one statement reads."""
+NEW_EVENTS = (
+    "SELECT asked.key, (SELECT string_agg(CAST(json_array(last, lines) AS TEXT), ',' ORDER BY last) FROM chunk"
+    f" WHERE chunk.run = run.id AND last > CAST(place.value AS BIGINT)), {_COLUMNS} FROM json_each(?1) AS asked"
+    " JOIN json_each(?2) AS place ON place.key = asked.key JOIN run ON run.id = asked.value"
+)
+"""Selects what is new behind places, by a list of runs and one of numbers of events.
+
+The chunks of each are selected for themselves, by the index: for a join, PostgreSQL reads all logs that are kept.
+"""
 _ANSWERED_CALL = (
     "SELECT 1 FROM elicitation AS asked WHERE asked.run = run.id AND NOT EXISTS"
     " (SELECT 1 FROM elicitation WHERE run = asked.run AND call = asked.call AND action IS NULL)"
@@ -217,20 +226,14 @@ class SQLRunStore(SQLStore):
 
     @read
     def list_new_events(self, db: Connection, places: Sequence[LogPlace]) -> list[NewEvents]:
-        runs = dict[str, RunRecord]()
-        chunks: dict[LogPlace, list[EventChunk]] = {place: [] for place in places}
-        for part in _parts([*chunks]):
-            rows = db.execute(
-                new_events_query(len(part)),
-                [value for place in part for value in (place.after, place.after, place.run)],
-            )
-            for after, last, lines, *columns in rows:
-                run = _run(columns)
-                runs[run.id] = run
-                if last is not None:
-                    chunks[LogPlace(run.id, after)].append(_chunk((run.id, last, lines)))
-        in_order = {place: sorted(each, key=lambda chunk: chunk.last) for place, each in chunks.items()}
-        return [NewEvents(runs.get(place.run), in_order[place]) for place in places]
+        found = [NewEvents(None, ()) for _ in places]
+        runs, numbers = [place.run for place in places], [place.after for place in places]
+        rows = db.execute(NEW_EVENTS, (orjson.dumps(runs).decode(), orjson.dumps(numbers).decode()))
+        for key, added, *columns in rows:
+            run = _run(columns)
+            chunks = [] if added is None else [_chunk((run.id, *each)) for each in orjson.loads(f"[{added}]")]
+            found[key] = NewEvents(run, chunks)
+        return found
 
     @read
     def find_folded(self, db: Connection, run: str) -> FoldedRun | None:
@@ -300,27 +303,6 @@ def _insert_decision(db: Connection, run: str, call: str, decision: CallDecision
         "INSERT INTO call_decision (run, call, decision) VALUES (?, ?, ?) ON CONFLICT DO NOTHING", (run, call, decision)
     )
     return bool(db.changes())
-
-
-def new_events_query(count: int) -> str:
-    """Return the statement that selects what is new behind so many places; it takes `after`, `after`, `run` of each.
-
-    Each place is looked up by itself, since PostgreSQL reads all logs there are for a join with a list of places.
-    """
-    place = (
-        f"SELECT CAST(? AS BIGINT) AS after, last, lines, {_COLUMNS} FROM run"
-        " LEFT JOIN chunk ON chunk.run = run.id AND last > CAST(? AS BIGINT) WHERE run.id = ?"
-    )
-    return " UNION ALL ".join([place] * count)
-
-
-def _parts(places: Sequence[LogPlace]) -> Iterator[Sequence[LogPlace]]:
-    """Divide places into as many as a statement reads; of whole powers of two, so that statements are the same ones."""
-    at = 0
-    while at < len(places):
-        size = min(MAX_PLACES, 1 << (len(places) - at).bit_length() - 1)
-        yield places[at : at + size]
-        at += size
 
 
 def _find_repeated(db: Connection, conversation: str, question: str) -> RunRecord | None:

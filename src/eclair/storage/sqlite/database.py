@@ -14,6 +14,7 @@ import contextlib
 import functools
 import os
 import queue
+import re
 import threading
 import time
 from collections.abc import Callable, Generator
@@ -36,6 +37,9 @@ from eclair.storage.sqlite.erasure import LogEraser
 from eclair.storage.sqlite.text_index import SQLiteTextIndex
 
 T = TypeVar("T")
+
+_DAMAGED_JSON = re.compile("malformed JSON|JSON cannot hold BLOB values")
+"""Errors of SQL that a damaged value causes."""
 SQLiteWork = Callable[[apsw.Connection], T]
 
 BUSY_TIMEOUT_MS = 5000
@@ -197,7 +201,7 @@ class SQLiteDatabase:
                 try:
                     yield
                 except apsw.SQLError as error:
-                    if "malformed JSON" not in str(error) and has_known_schema(connection):
+                    if not _DAMAGED_JSON.search(str(error)) and has_known_schema(connection):
                         raise
                     raise apsw.CorruptError(str(error)) from error
         except DataDamaged as error:
