@@ -32,6 +32,7 @@ LAYERS = (
     "images",
     "documents",
     "python",
+    "office",
     "speech",
     "calculation",
     "capacity",

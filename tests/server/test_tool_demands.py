@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import AsyncGenerator
 from typing import Any
 
+import openpyxl
 import orjson
 import pytest_asyncio
 
 from eclair.settings import Settings
+from tests.documents.files import xlsx
 from tests.llm.servers import Speaking
 from tests.llm.standin import Call
 from tests.server.test_documents import add, reading, ready
@@ -128,6 +131,31 @@ async def test_a_chart_is_drawn_of_a_table(told: tuple[Server, Told]) -> None:
     answer = await server.say(await server.begin(), "make a bar chart of the total revenue by region", files=[file])
     assert "chart.svg (image/svg+xml" in results(answer)[0]
     assert "Revenue by region" in results(answer)[0]
+
+
+async def test_a_table_becomes_a_workbook(told: tuple[Server, Told]) -> None:
+    server, model = told
+    file = await attach(server, SALES, "sales.csv")
+    model.writes = ["import csv\nwrite_workbook('sales.xlsx', list(csv.DictReader(open('sales.csv'))))"]
+    id = await server.begin()
+    answer = await server.say(id, "Convert the table to XLSX.", files=[file])
+    assert "write_workbook(name, rows)" in model.bodies[0]["messages"][-2]["content"]
+    assert "- sales.xlsx (" in results(answer)[0]
+    data = (await server.get(f"/api/conversations/{id}/workspace/sales.xlsx")).raw
+    (sheet,) = openpyxl.load_workbook(io.BytesIO(data)).worksheets
+    assert [*sheet.iter_rows(values_only=True)][:2] == [("region", "quarter", "revenue"), ("North", 1, 120)]
+
+
+async def test_a_workbook_is_shown_to_the_model_and_read_by_code(told: tuple[Server, Told]) -> None:
+    server, model = told
+    book = xlsx({"Sales": [("region", "revenue"), ("North", 120), ("South", 80), ("West", 60)], "Notes": [("a", "b")]})
+    file = (await ready(server, await add(server, book, "sales.xlsx")))["id"]
+    model.writes = ["print(sum(row[1] for row in read_workbook('sales.xlsx')[1:]))"]
+    answer = await server.say(await server.begin(), "Convert the workbook to CSV.", files=[file])
+    asked = model.bodies[0]["messages"][-2]["content"]
+    assert "sales.xlsx, which begins:\nsheet 'Sales':\n['region', 'revenue']\n['North', 120]\n" in asked
+    assert "built-in read_workbook(name), which returns a list of rows" in asked
+    assert results(answer)[0].startswith("Output:\n260\n")
 
 
 async def test_words_are_counted_by_code(told: tuple[Server, Told]) -> None:

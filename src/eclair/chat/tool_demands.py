@@ -11,13 +11,14 @@ from pathlib import PurePosixPath
 from eclair.documents.table_question import read_question
 from eclair.generation.demanded_calls import GivesWayTo, ToolDemand
 from eclair.generation.tools import Tool
-from eclair.python.python_service import FilePreview
+from eclair.python.python_service import WORKBOOK_SUFFIX, FilePreview
 from eclair.schema.messages import Attachment, Message
 from eclair.text.intent.calculation import (
     asks_for_chart,
     asks_for_file,
     asks_to_count_text,
     calculation_kind,
+    names_workbook,
     written_days,
 )
 from eclair.text.intent.whole_document import wants_whole_document
@@ -31,8 +32,8 @@ from eclair.tools.run_python import PythonTool
 
 TABLES = frozenset({".csv", ".tsv"})
 TEXTS = frozenset({*TABLES, ".txt", ".md", ".json", ".xml", ".html", ".log"})
-WORKBOOKS = frozenset({".xlsx", ".ods"})
-"""Files that only the data tools can read."""
+WORKBOOKS = frozenset({WORKBOOK_SUFFIX, ".ods"})
+"""Workbooks; only the data tools can read those of other suffixes than `WORKBOOK_SUFFIX`."""
 
 Preview = Callable[[Sequence[Attachment]], Awaitable[list[FilePreview]]]
 
@@ -45,9 +46,15 @@ async def find_demand(
     python = next((tool for tool in tools if isinstance(tool, PythonTool)), None)
     if python is not None:
         files = [file for message in asked for file in message.files]
-        readable = [file for file in files if _suffix(file) in TEXTS or (python.has_data_tools and _is_workbook(file))]
+        suffixes = TEXTS | (WORKBOOKS if python.has_data_tools else {WORKBOOK_SUFFIX})
+        readable = [file for file in files if _suffix(file) in suffixes]
         if readable and (gives_way_to := _needs_code(question, readable)) is not None:
-            return python.demand(await preview(readable), control_tokens, gives_way_to=gives_way_to)
+            return python.demand(
+                await preview(readable),
+                control_tokens,
+                makes_workbook=names_workbook(question),
+                gives_way_to=gives_way_to,
+            )
     match calculation_kind(question):
         case None:
             return None

@@ -9,9 +9,10 @@ import errno
 import itertools
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import PurePosixPath
+from typing import Any
 
 from pydantic_monty import (
     AbstractOS,
@@ -26,7 +27,9 @@ from pydantic_monty import (
     StatResult,
 )
 
-from eclair.python.plain_charts import PRELUDE, chart_functions, describe_chart, drop_matplotlib
+from eclair.python import plain_charts, plain_workbooks
+from eclair.python.plain_charts import chart_functions, describe_chart, drop_matplotlib
+from eclair.python.plain_workbooks import workbook_functions
 from eclair.python.printed_output import OutputReporter, SendPrinted
 from eclair.python.python_protocol import (
     MAX_STATE_BYTES,
@@ -74,7 +77,7 @@ class _Interpreter:
     def run(self, request: RunCode) -> Iterator[CodeResult]:
         self._files.receive(request)
         session = self._session or self._open(request.state)
-        run = self._feed(session, request.code)
+        run = self._feed(session, request)
         for change in self._files.changes():
             if isinstance(change, FileWritten) and change.name.endswith(".svg"):
                 change = replace(change, alt=describe_chart(change.data))
@@ -89,6 +92,15 @@ class _Interpreter:
         )
         self._files.write(name, svg.encode())
 
+    def _functions(self, model: str) -> dict[str, Callable[..., Any]]:
+        """Return what the preludes call."""
+        workbooks = workbook_functions(
+            lambda name: self._files.read(_name(FOLDER / name)),
+            lambda name, data: self._files.write(_name(FOLDER / name), data),
+            model,
+        )
+        return {**chart_functions(self._save_chart), **workbooks}
+
     def _open(self, state: bytes | None) -> MontySession:
         pool = Monty(max_processes=1, request_timeout=TIMEOUT_S).__enter__()
         self._session = pool.checkout(
@@ -101,19 +113,19 @@ class _Interpreter:
         ).__enter__()
         if state is not None:
             self._session.load_session(state)
-        self._session.feed_run(PRELUDE)
+        self._session.feed_run(plain_charts.PRELUDE + plain_workbooks.PRELUDE)
         return self._session
 
-    def _feed(self, session: MontySession, code: str) -> CodeRun:
+    def _feed(self, session: MontySession, request: RunCode) -> CodeRun:
         printed = CollectString(max_bytes=MAX_OUTPUT_BYTES)
         try:
             with OutputReporter(lambda: printed.output, self._send):
                 value = session.feed_run(
-                    drop_matplotlib(code),
+                    drop_matplotlib(request.code),
                     print_callback=printed,
                     os=_Files(self._files),
                     cwd=str(FOLDER),
-                    external_lookup=chart_functions(self._save_chart),
+                    external_lookup=self._functions(request.model),
                 )
             shown = "" if value is None else f"{value!r}\n"
         except (MontyRuntimeError, MontySyntaxError) as error:

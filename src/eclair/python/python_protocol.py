@@ -49,6 +49,7 @@ class RunCode:
     `inputs` are all files to read; `kept` replaces or adds files of the workspace, and `removed` are gone from it.
     `given` files can be read from now on, and are none of the workspace.
     `state` restores a fresh session of Monty; `tools` is the folder of the data tools for the other interpreter.
+    `model` wrote the code; it is empty if none did.
     """
 
     code: str
@@ -58,6 +59,7 @@ class RunCode:
     state: bytes | None = None
     tools: str = ""
     given: tuple[KeptFile, ...] = ()
+    model: str = ""
 
 
 @dataclass(frozen=True, slots=True)

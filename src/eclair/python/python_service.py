@@ -48,8 +48,20 @@ MAX_GIVEN = 8
 """Conversations whose given files are kept."""
 PREVIEW_BYTES, PREVIEW_LINES, PREVIEW_LINE_CHARS = 4096, 4, 160
 """Of a file's beginning, which a model is shown."""
+MAX_PREVIEWS = 64
+"""Of workbooks, which are kept since they have to be opened for that."""
+WORKBOOK_SUFFIX = ".xlsx"
+"""Suffix of workbooks that code reads without the data tools, too."""
 NO_SPACE = os.strerror(errno.ENOSPC)
 _PLAIN_TEXT = {".csv": "text/csv", ".md": "text/markdown", ".json": "application/json", ".svg": "image/svg+xml"}
+
+
+_READ_WORKBOOK = """
+for sheet, rows in read_workbook({name!r}, None).items():
+    print(f"sheet {{sheet!r}}:")
+    for row in rows[:3]:
+        print(row)
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +85,7 @@ class PythonRun:
 
 @dataclass(frozen=True, slots=True)
 class FilePreview:
-    """A file that code can read, with its first lines if it is a text."""
+    """A file that code can read, with its first lines if it is a text, or its first rows if it is a workbook."""
 
     name: str
     lines: tuple[str, ...]
@@ -89,6 +101,7 @@ class PythonService:
         self._sessions = PythonSessions(tools.folder)
         self._locks: dict[str, asyncio.Lock] = {}
         self._given = LruCache[str, Mapping[str, Mapping[str, bytes]]](MAX_GIVEN)
+        self._workbooks = LruCache[str, tuple[str, ...]](MAX_PREVIEWS)
 
     @property
     def interpreter(self) -> Interpreter:
@@ -101,12 +114,18 @@ class PythonService:
         return DATA_MODULES if self.tools.is_ready else MONTY_MODULES
 
     async def run(
-        self, principal: Principal, conversation: str, code: str, report: ReportPrinted | None = None
+        self,
+        principal: Principal,
+        conversation: str,
+        code: str,
+        report: ReportPrinted | None = None,
+        *,
+        model: str = "",
     ) -> PythonRun:
         """Run code in the session of a conversation; what it wrote is stored before this returns.
 
-        `report` is told of what it prints while it runs. Raises NotFound, InvalidInput, TooLarge where files have no
-        room, and StoreError when the disk is full.
+        `report` is told of what it prints while it runs; `model` wrote it, if any did. Raises NotFound, InvalidInput,
+        TooLarge where files have no room, and StoreError when the disk is full.
         """
         if len(code) > MAX_CODE_CHARS:
             raise InvalidInput(f"The code has {len(code):,} characters; the limit is {MAX_CODE_CHARS:,}.")
@@ -118,7 +137,8 @@ class PythonService:
                 inputs = await self._find_inputs(principal, conversation, {file.name for file in stored})
                 async with self._open_inputs(inputs) as attached:
                     request = await self._request(principal, conversation, code, session, stored, state)
-                    result = await self._ask(conversation, session, replace(request, inputs=attached), report)
+                    request = replace(request, inputs=attached, model=model)
+                    result = await self._ask(conversation, session, request, report)
             return await self._keep(principal, conversation, session, result, lost=lost, began=began)
 
     def give_files(self, conversation: str, folder: str, files: Mapping[str, bytes]) -> None:
@@ -138,11 +158,13 @@ class PythonService:
         code: str,
         inputs: Mapping[str, str] = MappingProxyType({}),
         report: ReportPrinted | None = None,
+        *,
+        model: str = "",
     ) -> tuple[PythonRun, tuple[FileWritten, ...]]:
         """Run code in a session that belongs to no conversation; return the results and the files that it wrote.
 
-        `inputs` are files that it can read: their names, each with that of its bytes. `report` is as in `run`.
-        Nothing is stored, and a session that isn't used for 15 minutes is gone. Raises InvalidInput.
+        `inputs` are files that it can read: their names, each with that of its bytes. `report` and `model` are as in
+        `run`. Nothing is stored, and a session that isn't used for 15 minutes is gone. Raises InvalidInput.
         """
         if len(code) > MAX_CODE_CHARS:
             raise InvalidInput(f"The code has {len(code):,} characters; the limit is {MAX_CODE_CHARS:,}.")
@@ -150,7 +172,7 @@ class PythonService:
         async with self._locks.setdefault(key, asyncio.Lock()):
             session = self._sessions.find(key) or await self._sessions.open(key, self.interpreter)
             async with self._sessions.using(session), self._open_inputs(inputs) as attached:
-                request = RunCode(code, attached, tools=str(self.tools.folder))
+                request = RunCode(code, attached, tools=str(self.tools.folder), model=model)
                 result = await self._ask(key, session, request, report)
         now = int(time.time() * 1000)
         files = [
@@ -181,8 +203,20 @@ class PythonService:
         shown: list[FilePreview] = []
         for name, sha256 in texts:
             with contextlib.suppress(NotFound):  # it was deleted meanwhile
-                shown.append(FilePreview(name, _first_lines(await self._files.read_head(sha256, PREVIEW_BYTES))))
+                shown.append(FilePreview(name, await self._preview(name, sha256)))
         return [*shown, *(FilePreview(name, ()) for name in sorted(made))]
+
+    async def _preview(self, name: str, sha256: str) -> tuple[str, ...]:
+        """Return the first lines of a text, or the first rows of a workbook as code without data tools reads them."""
+        if PurePosixPath(name).suffix.casefold() != WORKBOOK_SUFFIX or self.interpreter != "monty":
+            return _first_lines(await self._files.read_head(sha256, PREVIEW_BYTES))
+        if (lines := self._workbooks.get(sha256)) is None:
+            key = f"preview {sha256}"
+            found, _ = await self.run_in_container(key, _READ_WORKBOOK.format(name=name), {name: sha256})
+            await self._sessions.end(key)
+            lines = _first_lines(found.output.encode())
+            self._workbooks.put(sha256, lines)
+        return lines
 
     async def _named(self, principal: Principal, attached: Sequence[Attachment]) -> dict[str, str]:
         """Return the names of files in the workspace, each with the hash of its bytes."""

@@ -66,9 +66,15 @@ class ConversationSkills:
         return instructions(await self.service.read_files(self.principal, self._find(name).id))
 
     async def run(
-        self, name: str, script: str, arguments: Sequence[str], report: ReportPrinted | None = None
+        self,
+        name: str,
+        script: str,
+        arguments: Sequence[str],
+        report: ReportPrinted | None = None,
+        *,
+        model: str = "",
     ) -> PythonRun:
-        """Run a script of a skill in the sandbox. `report` is told of what it prints while it runs.
+        """Run a script of a skill in the sandbox. `report` is told of what it prints while it runs; `model` calls it.
 
         Raises NotFound, and what Python raises.
         """
@@ -84,7 +90,7 @@ class ConversationSkills:
             code = _RUN.format(path=whole, arguments=list(arguments), folder=str(PurePosixPath(whole).parent))
         else:
             code = _plain_code(_text(skill, files, path), [whole, *arguments])
-        return await python.run(self.principal, self.sandbox.conversation, code, report)
+        return await python.run(self.principal, self.sandbox.conversation, code, report, model=model)
 
     async def list_names(self) -> Sequence[str]:
         """List the names of the conversation's files that a script can read."""

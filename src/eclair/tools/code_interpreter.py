@@ -41,7 +41,8 @@ class CodeInterpreterTool(PythonTool):
 
     async def run(self, arguments: PythonArguments, context: ToolContext) -> AsyncGenerator[Event | ToolResult, None]:
         """Run the code. Raises what the service raises."""
-        run = partial(self._service.run_in_container, self._key, arguments.code, self._inputs)
+        code, model = arguments.code, context.model.id
+        run = partial(self._service.run_in_container, self._key, code, self._inputs, model=model)
         async with contextlib.aclosing(report_printed(context.call, run)) as reports:
             async for each in reports:
                 if isinstance(each, CallProgressed):

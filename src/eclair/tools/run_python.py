@@ -15,7 +15,7 @@ from eclair.generation.tools import LocalTool, ToolContext, ToolResult, define_f
 from eclair.generation.untrusted import neutralize, neutralize_line
 from eclair.llm.base import JSON, PromptMessage
 from eclair.python.python_protocol import MAX_CODE_CHARS, TIMEOUT_S, shorten
-from eclair.python.python_service import FilePreview, PythonRun, PythonService
+from eclair.python.python_service import WORKBOOK_SUFFIX, FilePreview, PythonRun, PythonService
 from eclair.schema.events import CallProgressed, Event
 from eclair.schema.messages import CallAccess, Passage
 from eclair.schema.models import Model
@@ -35,8 +35,10 @@ _DESCRIPTION = (
     "attached are in the working directory under their names; the person sees the files that you write there. "
 )
 _PLAIN = (
-    "Only Python's own modules are there: {modules}. There is no pandas, numpy or matplotlib; bar_chart(labels, "
-    "values, title), line_chart(…) and pie_chart(…) draw and show a chart."
+    "Only Python's own modules are there: {modules}. There is no pandas, numpy, matplotlib or openpyxl; "
+    "bar_chart(labels, values, title), line_chart(…) and pie_chart(…) draw and show a chart, "
+    "write_workbook('table.xlsx', rows) writes an XLSX file, or several sheets with {{sheet: rows}}, and "
+    "read_workbook(name, sheet_name=0) returns the rows of one."
 )
 _DATA = "These are there too: {modules}. Call plt.show() to show a chart; give it a title."
 
@@ -44,13 +46,16 @@ _CALL_WORDS = """\
 These files are in the working directory:
 {files}
 
-To work this out, first write a short Python program, without comments. It reads the files with open and prints what \
-the question asks for. What it makes goes into new files. {modules}"""
+To work this out, first write a short Python program, without comments. It reads the files with {reading} and \
+prints what the question asks for. What it makes goes into new files. {modules}"""
 _CALL_PLAIN = (
     "There are csv, json, re, math, datetime and collections, and no pandas or numpy. To draw a chart, call the "
     "built-in bar_chart(labels, values, title), line_chart(labels, values, title) or pie_chart(labels, values, title); "
-    "name=… names its SVG file. They are there without an import or a definition."
+    "name=… names its SVG file. {workbooks}They are there without an import or a definition."
 )
+_CALL_WORKBOOKS = "To write an XLSX file, call the built-in write_workbook(name, rows). "
+_READ_TEXTS = "open"
+_READ_WORKBOOKS = "open, and XLSX files with the built-in read_workbook(name), which returns a list of rows,"
 _CALL_DATA = "pandas, numpy and matplotlib are there. Call plt.show() to show a chart; give it a title."
 MADE_FILES_MARK = "Files made:"
 """The line of a result after which it lists the files."""
@@ -90,14 +95,23 @@ class PythonTool(LocalTool):
         return self._service.interpreter == "wasi"
 
     def demand(
-        self, files: Sequence[FilePreview], control_tokens: tuple[str, ...], *, gives_way_to: GivesWayTo = "nothing"
+        self,
+        files: Sequence[FilePreview],
+        control_tokens: tuple[str, ...],
+        *,
+        makes_workbook: bool = False,
+        gives_way_to: GivesWayTo = "nothing",
     ) -> ToolDemand:
-        """Demand a program that works on the files."""
+        """Demand a program that works on the files. Unless it `makes_workbook`, it isn't told how."""
         shown = "\n".join(_described_file(file, control_tokens) for file in files)
-        modules = _CALL_DATA if self.has_data_tools else _CALL_PLAIN
-        return ToolDemand(
-            self, _CALL_WORDS.format(files=shown, modules=modules), _CALL_AGAIN, gives_way_to=gives_way_to
-        )
+        has_workbook = any(file.name.casefold().endswith(WORKBOOK_SUFFIX) for file in files)
+        if self.has_data_tools:
+            reading, modules = _READ_TEXTS, _CALL_DATA
+        else:
+            reading = _READ_WORKBOOKS if has_workbook else _READ_TEXTS
+            modules = _CALL_PLAIN.format(workbooks=_CALL_WORKBOOKS if makes_workbook else "")
+        words = _CALL_WORDS.format(files=shown, reading=reading, modules=modules)
+        return ToolDemand(self, words, _CALL_AGAIN, gives_way_to=gives_way_to)
 
     def summary(self, arguments: PythonArguments) -> str:
         """See `Tool.summary`."""
@@ -106,7 +120,7 @@ class PythonTool(LocalTool):
 
     async def run(self, arguments: PythonArguments, context: ToolContext) -> AsyncGenerator[Event | ToolResult, None]:
         """Run the code. Raises what the service raises."""
-        run = partial(self._service.run, self._principal, self._conversation, arguments.code)
+        run = partial(self._service.run, self._principal, self._conversation, arguments.code, model=context.model.id)
         async with contextlib.aclosing(report_printed(context.call, run)) as reports:
             async for each in reports:
                 yield each if isinstance(each, CallProgressed) else await self._result(each)

@@ -67,7 +67,8 @@ class RunSkillScriptTool(LocalTool):
         self, arguments: SkillScriptArguments, context: ToolContext
     ) -> AsyncGenerator[Event | ToolResult, None]:
         """Run the script. Raises what `ConversationSkills.run` raises."""
-        run = partial(self._skills.run, arguments.skill, arguments.script, arguments.arguments)
+        model = context.model.id
+        run = partial(self._skills.run, arguments.skill, arguments.script, arguments.arguments, model=model)
         async with contextlib.aclosing(report_printed(context.call, run)) as reports:
             async for each in reports:
                 yield each if isinstance(each, CallProgressed) else await self._result(each)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from eclair.transfer.canvas_view import ExportedCanvas, Slide, SlideLine, TableRows, list_slides
-from eclair.transfer.office_package import (
+from eclair.office.package import (
     OFFICE,
     RELATIONSHIPS,
     clean,
@@ -16,6 +15,8 @@ from eclair.transfer.office_package import (
     relations,
     write_package,
 )
+from eclair.transfer.canvas_view import ExportedCanvas, Slide, SlideLine, TableRows, list_slides
+from eclair.transfer.export_view import to_datetime
 
 WIDTH_EMU, HEIGHT_EMU = 12_192_000, 6_858_000
 MARGIN_EMU = 838_200
@@ -50,7 +51,7 @@ def _parts(canvas: ExportedCanvas, slides: list[Slide]) -> Iterator[tuple[str, s
         ),
     )
     yield "_rels/.rels", package_relations("ppt/presentation.xml")
-    yield "docProps/core.xml", core_properties(canvas.heading, canvas.at, canvas.notice)
+    yield "docProps/core.xml", core_properties(canvas.heading, to_datetime(canvas.at), canvas.notice)
     yield "docProps/custom.xml", custom_properties(made_by_ai=bool(canvas.models))
     ids = "".join(f'<p:sldId id="{255 + number}" r:id="slide{number}"/>' for number in numbers)
     yield (

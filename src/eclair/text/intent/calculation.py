@@ -38,6 +38,7 @@ _CODE = re.compile(
 _FILE_NAME = re.compile(
     r"(?<![\w-])[\w-]{1,80}+\.(?:csv|tsv|json|svg|png|txt|md|html?|xml|ya?ml|xlsx)\b", re.IGNORECASE
 )
+_WORKBOOK = re.compile(r"\b(?:xlsx|excel)\b")
 _FORMAT = re.compile(r"\b(?:csv|tsv|json|xml|yaml|svg|xlsx|excel)\b")
 
 
@@ -76,6 +77,11 @@ def asks_for_file(question: str, names: Sequence[str]) -> bool:
     return any(found.casefold() not in known for found in _FILE_NAME.findall(head)) or any(
         found not in suffixes for found in _FORMAT.findall(_FILE_NAME.sub(" ", fold_text(head)))
     )
+
+
+def names_workbook(question: str) -> bool:
+    """Return whether a question names a workbook, or the program for them."""
+    return _WORKBOOK.search(fold_text(question[:MAX_CHARS])) is not None
 
 
 def asks_to_count_text(question: str) -> bool:

@@ -11,6 +11,15 @@ from collections.abc import Iterator
 from functools import cache
 from importlib import resources
 
+from eclair.office.package import (
+    RELATIONSHIPS,
+    content_types,
+    core_properties,
+    custom_properties,
+    package_relations,
+    relations,
+    write_package,
+)
 from eclair.schema.messages import Citation, Message
 from eclair.transfer.canvas_view import ExportedCanvas
 from eclair.transfer.export_view import (
@@ -19,6 +28,7 @@ from eclair.transfer.export_view import (
     format_time,
     image_caption,
     speaker_label,
+    to_datetime,
 )
 from eclair.transfer.exporters.docx_body import (
     DocxParts,
@@ -40,15 +50,6 @@ from eclair.transfer.footnotes import (
     doubtful_sentences,
     insert_marks,
     safe_url,
-)
-from eclair.transfer.office_package import (
-    RELATIONSHIPS,
-    content_types,
-    core_properties,
-    custom_properties,
-    package_relations,
-    relations,
-    write_package,
 )
 
 _NAMESPACES = (
@@ -158,7 +159,7 @@ def _files(
     )
     yield "[Content_Types].xml", content_types(_TYPES)
     yield "_rels/.rels", package_relations("word/document.xml")
-    yield "docProps/core.xml", core_properties(title, at, notice)
+    yield "docProps/core.xml", core_properties(title, to_datetime(at), notice)
     yield "docProps/custom.xml", custom_properties(made_by_ai=notice is not None)
     yield "word/document.xml", f"<w:document {_NAMESPACES}><w:body>{body}{page}</w:body></w:document>"
     yield "word/footer1.xml", f"<w:ftr {_NAMESPACES}>{paragraph(text_run(notice or ''), 'Footer')}</w:ftr>"

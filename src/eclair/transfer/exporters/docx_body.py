@@ -13,10 +13,10 @@ from typing import Literal
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
+from eclair.office.package import clean
 from eclair.transfer.exporters.docx_formula import block_formula, inline_formula
 from eclair.transfer.footnotes import MARK_SENTINEL
 from eclair.transfer.markdown_tokens import make_parser
-from eclair.transfer.office_package import clean
 
 MAX_IMAGE_WIDTH_EMU = 5_760_000
 """The width of the text on a page, 16 cm."""

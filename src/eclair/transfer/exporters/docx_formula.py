@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final, cast
 
+from eclair.office.package import clean
 from eclair.transfer.exporters.tex_formula import MathNode, read_formula
-from eclair.transfer.office_package import clean
 
 MATH_NAMESPACE = "http://schemas.openxmlformats.org/officeDocument/2006/math"
 MAX_COLUMNS = 255

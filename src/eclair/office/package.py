@@ -1,4 +1,4 @@
-"""Parts that office documents share: the package, its relations and its properties."""
+"""The package that an office document is: its parts, their relations and its properties."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import io
 import re
 import zipfile
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from html import escape
 
 from eclair.provenance.text_marks import MADE_BY_AI
-from eclair.transfer.export_view import to_datetime
 
 OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006"
 PACKAGE = "http://schemas.openxmlformats.org/package/2006"
@@ -79,9 +79,8 @@ def package_relations(document: str) -> str:
     )
 
 
-def core_properties(title: str, at: int, notice: str | None) -> str:
-    """Write title and time, and the notice that AI made the text, unless a person did."""
-    made = f"{to_datetime(at):%Y-%m-%dT%H:%M:%SZ}"
+def core_properties(title: str, at: datetime, notice: str | None) -> str:
+    """Write title and time (in UTC), and the notice that AI made the text, unless a person did."""
     marked = (
         f"<cp:keywords>AI-generated</cp:keywords><dc:description>{clean(notice)}</dc:description>" if notice else ""
     )
@@ -90,7 +89,7 @@ def core_properties(title: str, at: int, notice: str | None) -> str:
         'xmlns:dc="http://purl.org/dc/elements/1.1/" xmlns:dcterms="http://purl.org/dc/terms/" '
         'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance">'
         f"<dc:title>{clean(title)}</dc:title><dc:creator>Éclair</dc:creator>{marked}"
-        f'<dcterms:created xsi:type="dcterms:W3CDTF">{made}</dcterms:created></cp:coreProperties>'
+        f'<dcterms:created xsi:type="dcterms:W3CDTF">{at:%Y-%m-%dT%H:%M:%SZ}</dcterms:created></cp:coreProperties>'
     )
 
 

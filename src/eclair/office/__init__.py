@@ -1,0 +1,1 @@
+"""Office documents: the package of parts that they are, and workbooks."""
