@@ -1,6 +1,7 @@
-"""Éclair in a process of its own before the pages of `answers/`, for `answers.py`.
+"""Éclair in a process of its own before the pages of `answers/`, for `answers.py` and `tools.py`.
 
-Arguments are the sets whose pages are served; settings come from the environment. The clock of the web stands at noon
+Arguments are the sets whose pages are served, on the port PAGES_PORT of the environment if it is there, from which
+settings come as well. The clock of the web stands at noon
 of `TODAY`, so that what is old on a page stays old.
 """
 
@@ -67,8 +68,8 @@ class SmallInternet(Internet):
 
 
 @asynccontextmanager
-async def small_internet(sets: Sequence[str]) -> AsyncGenerator[SmallInternet]:
-    with listen("127.0.0.1", 0) as listener:
+async def small_internet(sets: Sequence[str], port: int = 0) -> AsyncGenerator[SmallInternet]:
+    with listen("127.0.0.1", port) as listener:
         world = SmallInternet(listener.getsockname()[1], TODAY, sets=sets)
         runner = web.ServerRunner(web.Server(world.answer), handle_signals=False, shutdown_timeout=0)
         await runner.setup()
@@ -89,7 +90,7 @@ class _Server(uvicorn.Server):
 
 
 async def main() -> None:
-    async with small_internet(sys.argv[1:]) as world:
+    async with small_internet(sys.argv[1:], int(os.environ.get("PAGES_PORT", "0"))) as world:
         settings = replace(load(os.environ).settings, web_search=("newsroom",), private_addresses=world.private)
         around = Environment(names, lambda browser: [Finder(world)], world.now)
         with listen("127.0.0.1", 0) as listener:
