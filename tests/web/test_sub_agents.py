@@ -17,7 +17,7 @@ import pytest
 from eclair.chat.runs import Runs
 from eclair.errors import EngineUnavailable
 from eclair.llm.base import Delta, Request, Text
-from eclair.research import sub_agents
+from eclair.research import search_agent, sub_agents
 from eclair.schema.agents import AgentBudget
 from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.settings import Settings
@@ -36,6 +36,7 @@ from tests.web.search_server import looking
 @pytest.fixture(autouse=True)
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Wait for pages however busy the machine is."""
+    monkeypatch.setattr(search_agent, "SEARCH_TIMEOUT_S", 60.0)
     monkeypatch.setattr(session, "PAGE_TIMEOUT_S", 60.0)
     monkeypatch.setattr(session, "BEST_PAGES_GRACE_S", 60.0)
 
