@@ -15,6 +15,7 @@ from tempfile import TemporaryFile
 from typing import IO
 
 from eclair import cli
+from eclair.cli._arguments import build_parser
 from eclair.server.lazy_routes import ROUTE_MODULES
 
 _CONTEXT = multiprocessing.get_context("forkserver")
@@ -26,6 +27,7 @@ _LATER = [
     *("pydantic.v1.main", "uvicorn.lifespan.off"),
 ]
 """Modules that a command imports while it runs, FastAPI's and uvicorn's among them."""
+build_parser()  # it takes 0.07 s, and is kept
 _CONTEXT.set_forkserver_preload([__name__, *_COMMANDS, *_LATER])
 
 

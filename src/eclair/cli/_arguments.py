@@ -9,6 +9,7 @@ import os
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -58,7 +59,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
 
     Exits by itself after --help and --version.
     """
-    parser, commands = _parser()
+    parser, commands = build_parser()
     first = next(iter(argv), "")
     if first and not first.startswith("-") and first not in commands:
         near = difflib.get_close_matches(first, commands, n=1, cutoff=0.0)[0]
@@ -86,7 +87,9 @@ _Command = Callable[..., argparse.ArgumentParser]
 """Adds a command, given its name, its help, and parsers whose arguments it shares."""
 
 
-def _parser() -> tuple[argparse.ArgumentParser, list[str]]:
+@cache
+def build_parser() -> tuple[argparse.ArgumentParser, list[str]]:
+    """Return the parser of all commands, and their names."""
     parser = _Parser(
         prog="eclair",
         description="Éclair: an AI assistant on hardware you own.",
