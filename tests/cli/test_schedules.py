@@ -91,6 +91,9 @@ async def test_feeds_are_summarised_every_weekday_and_all_of_that_is_changed(run
     assert (changed["asks"], changed["cron"], changed["keeps"]) == (asks, "30 6 1 * *", "new")
     assert run("schedules", "edit", id, "--web", "default", "--model", "", "--cron", "0 8 * * *").returncode == 0
     assert the_schedule(run)["asks"] == {**asks, "model": None, "web": None}
+    unknown = run("schedules", "edit", id, "--model", "nobody")
+    assert (unknown.returncode, "There is no model 'nobody'" in unknown.stderr) == (2, True)
+    assert the_schedule(run)["asks"] == {**asks, "model": None, "web": None}
     unchanged = run("schedules", "edit", id)
     assert (unchanged.returncode, unchanged.stderr.startswith("Nothing is to be changed")) == (2, True)
 
@@ -119,6 +122,7 @@ async def test_a_paused_schedule_says_why_and_is_switched_on_again(run: Eclair) 
         (["add", "x", "--cron", "* * *"], "five fields"),
         (["add", "x", "--zone", "Mars/Olympus"], "zone"),
         (["add", "x", "--assistant", "nobody"], "There is no assistant 'nobody'"),
+        (["add", "x", "--model", "nobody"], "There is no model 'nobody'; `eclair models` lists them."),
         (["add", "x", "--project", "nothing"], "There is no project 'nothing'"),
         (["add", "x", "--library", "nothing"], "There is no library 'nothing'"),
         (["add", "x", "--feed", "https://example.org/gone"], "`eclair feeds` lists them"),

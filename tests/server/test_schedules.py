@@ -127,6 +127,13 @@ async def test_what_cannot_be_is_refused(server: Server, change: JSON, status: i
     assert word in reply.error["message"]
 
 
+async def test_a_model_that_is_not_there_is_refused_for_one_that_exists_too(fresh: Server) -> None:
+    added = await add(fresh, model="scripted")
+    reply = await fresh.call("PATCH", f"/api/schedules/{added['id']}", {"model": "nobody"})
+    assert (reply.status, "There is no model 'nobody'" in reply.error["message"]) == (404, True)
+    assert (await find(fresh, added["id"]))["model"] == "scripted"
+
+
 async def test_due_times_are_shown_before_it_is_added(server: Server) -> None:
     found = (await server.get("/api/schedules/due-times?cron=0+7+*+*+1-5&zone=Europe/Berlin")).body["due"]
     assert len(found) == 5

@@ -20,6 +20,7 @@ from eclair.cli._server import EclairServer
 from eclair.cli._signals import run_async
 from eclair.cli._terminal import Terminal
 from eclair.cli.pull import format_maker
+from eclair.errors import NotFound
 from eclair.images.backends.backend_registry import image_backends
 from eclair.llm.call_skills import CallSkills
 from eclair.llm.registry import build_registry
@@ -186,6 +187,23 @@ async def list_answering_models(settings: Settings) -> list[Model]:
     """List the models that can be asked with these settings. The embedded engine is not started for this."""
     rows, _, _ = await _rows(settings)
     return [row.model for row in rows]
+
+
+async def check_answering_model(settings: Settings, name: str) -> None:
+    """Check that a model can be asked; the embedded engine is not started for this.
+
+    Raises NotFound, and EngineUnavailable if a server that can't be reached might have it.
+    """
+    if settings.embedded and any(row.model.id == name for row in _embedded(settings)):
+        return
+    async with open_gate(settings) as gate:
+        registry = build_registry(replace(settings, embedded=False), UserEngines.read_once(settings, gate), gate=gate)
+        try:
+            await registry.resolve(name)
+        except NotFound as error:
+            raise NotFound(f"There is no model {name!r}; `eclair models` lists them.", param="model") from error
+        finally:
+            await registry.close()
 
 
 async def list_image_models(settings: Settings, gate: OutboundGate) -> list[ImageModel]:

@@ -21,7 +21,7 @@ from eclair.cli._feeds import find_feed
 from eclair.cli._logging import log_if_debugging
 from eclair.cli._signals import run_async
 from eclair.cli._terminal import Terminal
-from eclair.cli.models import print_table
+from eclair.cli.models import check_answering_model, print_table
 from eclair.errors import InvalidInput, NotFound
 from eclair.schedules.due_times import find_zone
 from eclair.schedules.service import ScheduleService
@@ -88,7 +88,7 @@ async def _add(settings: Settings, arguments: argparse.Namespace, terminal: Term
         added = await schedules.add(
             LOCAL_PRINCIPAL,
             arguments.name,
-            ScheduledQuestion(text=" ".join(arguments.words), **await _stated(storage, arguments)),
+            ScheduledQuestion(text=" ".join(arguments.words), **await _stated(settings, storage, arguments)),
             _cron(USUAL_CRON, arguments),
             arguments.zone or _own_zone(),
             keeps=arguments.keeps,
@@ -102,7 +102,7 @@ async def _add(settings: Settings, arguments: argparse.Namespace, terminal: Term
 async def _edit(settings: Settings, arguments: argparse.Namespace, terminal: Terminal) -> int:
     async with _opened(settings) as (schedules, storage):
         before = await _get(schedules, arguments.which)
-        stated = await _stated(storage, arguments)
+        stated = await _stated(settings, storage, arguments)
         if arguments.question is not None:
             stated["text"] = arguments.question
         names = ("name", "zone", "keeps", "mail")
@@ -126,10 +126,15 @@ async def _switch(settings: Settings, which: list[str], state: Literal["on", "of
     return 0
 
 
-async def _stated(storage: Storage, arguments: argparse.Namespace) -> dict[str, Any]:
-    """Return what was stated of the question but its text, by field; an empty name clears it. Raises NotFound."""
+async def _stated(settings: Settings, storage: Storage, arguments: argparse.Namespace) -> dict[str, Any]:
+    """Return what was stated of the question but its text, by field; an empty name clears it.
+
+    Raises NotFound, and EngineUnavailable for a model that an unreachable server might have.
+    """
     fields: dict[str, Any] = {}
     if arguments.model is not None:
+        if arguments.model:
+            await check_answering_model(settings, arguments.model)
         fields["model"] = arguments.model or None
     if arguments.web is not None:
         fields["web"] = None if arguments.web == "default" else arguments.web
