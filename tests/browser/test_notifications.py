@@ -1,6 +1,8 @@
-"""A long answer that is done while one looks elsewhere is told by the system, if one wants that."""
+"""Answers that took long, or were scheduled, are told by the system while one looks elsewhere, if one wants that."""
 
 from __future__ import annotations
+
+import re
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -50,6 +52,32 @@ def test_a_long_answer_is_told_to_those_who_look_elsewhere(
         page.evaluate("window.shown[0].onclick()")
         assert page.evaluate("window.shown[0].closed")
         expect(page.get_by_role("article", name="Éclair")).to_be_visible()
+
+
+@pytest.mark.parametrize(
+    ("looking", "script", "said"),
+    [
+        (False, "script: words=3", "“{name}” has an answer."),
+        (False, "script: words=1 fail=broken", "“{name}” failed."),
+        (True, "script: words=3", "“{name}” has an answer."),
+    ],
+)
+def test_the_answer_of_a_schedule_is_told_to_those_who_look_elsewhere(
+    opening: Opening, shared: Served, looking: bool, script: str, said: str
+) -> None:
+    page = prepared(opening, shared, "granted")
+    page.evaluate("(looking) => { window.looking = looking; }", looking)
+    name = f"News of {looking} {script[-5:]}"
+    new = {"name": name, "question": script, "cron": "0 7 * * *", "zone": "UTC", "state": "off"}
+    schedule = page.request.post("/api/schedules", data=new).json()["id"]
+    conversation = page.request.post(f"/api/schedules/{schedule}/run").json()["conversation"]
+    expect(page.get_by_text(said.format(name=name))).to_be_visible()
+    shown = page.evaluate("window.shown.map(({ title, body }) => [title, body])")
+    assert shown == ([] if looking else [[name, said.format(name=name)]])
+    if shown:
+        page.evaluate("window.shown[0].onclick()")
+        expect(page).to_have_url(re.compile(f"/c/{conversation}$"))
+        assert page.evaluate("window.shown[0].closed")
 
 
 def test_a_browser_that_refuses_is_explained(opening: Opening, shared: Served) -> None:
