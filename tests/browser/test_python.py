@@ -154,7 +154,9 @@ def test_a_call_that_cannot_be_made_says_why_in_one_sentence(look: Callable[...,
     python = page.get_by_role("article", name="Éclair").get_by_role("region", name="Python")
     folded = python.get_by_text("Eingabe · fehlgeschlagen", exact=True)
     expect(folded).to_be_visible()
-    expect(python.get_by_text("Auf Englisch: The arguments are not right. code: Field required.")).to_be_visible()
+    said = "Das Modell hat die Eingabe für dieses Werkzeug falsch ausgefüllt. Auf Englisch: The model filled in"
+    expect(python.get_by_text(said)).to_be_visible()
+    expect(python.get_by_text("Call again")).to_have_count(0)
     for theme in ("light", "dark"):
         page.emulate_media(color_scheme=theme)
         axe.check(page)

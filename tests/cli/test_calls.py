@@ -10,7 +10,8 @@ import pytest
 
 from eclair.cli._printer import Printer
 from eclair.cli._terminal import Terminal
-from eclair.schema.events import CallAsked, CallEnded
+from eclair.generation.tool_loop import REPEATED
+from eclair.schema.events import CallAsked, CallEnded, PartDelta, PartFinished, PartStarted
 from eclair.schema.messages import CallOutcome
 from tests.cli.test_cli import Eclair, Screen
 
@@ -34,7 +35,10 @@ def test_a_call_that_failed_says_why(tmp_path: Path) -> None:
     assert done.stdout.startswith("The quiet people")
     assert done.returncode == 0
     wrong = Eclair(tmp_path)("chat", stdin=script("scripted_read", wait="long"))
-    assert wrong.stderr.startswith("The model made a call that can't be made · failed\nThe arguments are not right.")
+    assert wrong.stderr.startswith(
+        "The model made a call that can't be made · failed\nThe model filled in the tool's input wrongly: text: Field"
+    )
+    assert "Call again" not in wrong.stderr
     assert Eclair(tmp_path)("chat", stdin=script("scripted_read", text="tea")).stderr == ""
 
 
@@ -64,6 +68,17 @@ def test_a_call_that_nobody_allowed_is_declined(tmp_path: Path) -> None:
         done = run("chat", stdin=script("scripted_write", text="tea") + typed)
         assert "Write “tea” · declined\n" in done.stderr
         assert "The person declined" not in done.stderr
+
+
+def test_a_repeated_call_says_so_without_what_the_model_is_told() -> None:
+    shown = Tty()
+    printer = Printer(Terminal(Tty(), shown, plain=False, colors=False))
+    printer.show(CallAsked("call_1", "run_python", "compute", "Run 1 line of Python"))
+    printer.show(CallEnded("call_1", "done", 0.0, fault=REPEATED))
+    printer.show(PartStarted(0, "tool_result", "call_1", "run_python"))
+    printer.show(PartDelta(0, "You made this call before, with the same arguments. Its result was:\nOutput:\n2"))
+    printer.show(PartFinished(0))
+    assert shown.getvalue().splitlines()[1:] == ["The same call was made before; it was not made again."]
 
 
 def test_python_shows_its_output_its_error_and_its_files_which_are_saved(tmp_path: Path) -> None:

@@ -193,6 +193,11 @@ def echo(say: str, wait: float = 0) -> tuple[str, str]:
     return "echo", orjson.dumps({"say": say, "wait": wait}).decode()
 
 
+def faults(message: Message) -> list[tuple[str, str]]:
+    """Return why calls failed, as people are told."""
+    return [(call.fault.code, call.fault.message) for call in message.calls if call.fault is not None]
+
+
 def results(message: Message) -> list[str]:
     return [part.text for part in message.parts if part.kind == "tool_result"]
 
@@ -291,6 +296,8 @@ async def test_a_model_that_calls_on_all_the_same_is_stopped() -> None:
     assert len(engine.asked) == MAX_ROUNDS
     assert len(tool.made) == MAX_ROUNDS - 1
     assert (message.status, message.calls[-1].outcome) == ("finished", "failed")
+    said = "The model had made as many calls as it may, so this one was not made."
+    assert faults(message) == [("call_limit", said)]
 
 
 async def test_the_same_call_again_gets_the_earlier_result() -> None:
@@ -302,6 +309,8 @@ async def test_the_same_call_again_gets_the_earlier_result() -> None:
     assert all(text.endswith("Its result was:\none") for text in results(message)[1:])
     assert engine.asked[-1].tool_choice == "none"
     assert len(engine.asked) == 2 + tool_loop.MAX_FAULTS
+    said = "The same call was made before; it was not made again."
+    assert faults(message) == [("repeated", said)] * (len(message.calls) - 1)
 
 
 async def test_broken_arguments_and_unknown_tools_are_told_to_the_model_a_few_times() -> None:
@@ -313,6 +322,12 @@ async def test_broken_arguments_and_unknown_tools_are_told_to_the_model_a_few_ti
     assert broken.startswith("Error: The arguments are not right.")
     assert "say: Field required" in invalid
     assert unknown == "Error: There is no tool of this name. There are: echo."
+    codes, said = zip(*faults(message), strict=True)
+    assert codes == ("bad_arguments", "bad_arguments", "unknown_tool")
+    assert said[1] == (
+        "The model filled in the tool's input wrongly: say: Field required; wait: Input should be a valid number, "
+        "unable to parse string as a number."
+    )
     assert engine.asked[-1].tool_choice == "none"
     sent = engine.asked[-1].messages[2].tool_calls[0]["function"]["arguments"]
     assert sent == "{}", "engines refuse arguments that are no JSON"
@@ -322,9 +337,11 @@ async def test_a_tool_that_fails_or_hangs_gives_a_result() -> None:
     message, _ = await answered(Rounds([[echo("x")]]), Echo(fails=True))
     assert results(message) == ["Error: The echo is gone; try another place."]
     assert message.calls[0].outcome == "failed"
+    assert faults(message) == [("upstream", "The echo is gone; try another place.")]
     message, _ = await answered(Rounds([[echo("x", 9)]]), Echo(timeout_s=0.02))
     assert "took longer than 0.02 seconds" in results(message)[0]
     assert message.calls[0].outcome == "late"
+    assert faults(message) == [("late", "The call took longer than 0.02 seconds and was stopped.")]
 
 
 async def test_a_tool_that_breaks_ends_the_answer_though_it_was_called_twice() -> None:

@@ -9,6 +9,7 @@ from typing import Any, cast
 import orjson
 import pytest
 
+from eclair.errors import EngineBroken, NotFound
 from eclair.generation.sources import PassageNumbers
 from eclair.generation.tools import ToolContext, ToolResult
 from eclair.generation.usage import ask_uncounted
@@ -106,8 +107,10 @@ async def test_a_vision_model_looks_for_one_without(server: Server) -> None:
     assert max(shown.width, shown.height) <= 64
     assert tool.access == "read", "what follows is asked, since a picture may hold words of others"
     eyes.says = " "
-    assert (await look(server, tool, id)).has_failed
-    assert (await look(server, tool, "pic_other")).has_failed
+    with pytest.raises(EngineBroken, match="Argus said nothing about the picture"):
+        await look(server, tool, id)
+    with pytest.raises(NotFound, match=f"There are: {id}"):
+        await look(server, tool, "pic_other")
 
 
 async def test_photos_are_looked_at_for_models_that_do_not_see_them(server: Server) -> None:

@@ -22,6 +22,7 @@ function call(tool: string, summary = "As the server says it"): Call {
     elicitations: [],
     once_only: false,
     progress: null,
+    fault: null,
   };
 }
 
@@ -44,6 +45,13 @@ test.each([
 
 test("a tool that is not there is told as the server tells it", () => {
   assert.equal(callSummary(call("files__read_file", "Call files__read_file"), '{"path": "/a"}'), "Call files__read_file");
+});
+
+test("a call that can't be made is told by the tool's name", () => {
+  for (const code of ["unknown_tool", "bad_arguments"]) {
+    const unmade = { ...call("search_web"), fault: { code, message: "x" } };
+    for (const input of ["{", '{"words": "tides"}']) assert.equal(callSummary(unmade, input), "Used search_web");
+  }
 });
 
 test("a canvas is named by the server's sentence", () => {

@@ -7,7 +7,7 @@ import { answerEnding } from "../src/lib/answer.ts";
 import { Api } from "../src/api/api.ts";
 import { ApiError } from "../src/api/client.ts";
 import { setLanguage, type Translation } from "../src/lib/i18n/translate.ts";
-import { describeError, describeNotice, describeReport, errorAction, explain } from "../src/lib/errors.ts";
+import { describeCallFault, describeError, describeNotice, describeReport, errorAction, explain } from "../src/lib/errors.ts";
 import type { Message, NoticeCode } from "../src/api/events.ts";
 import en from "../src/lib/i18n/en.json";
 
@@ -47,6 +47,16 @@ test("each limit at which a model had to answer has a sentence of its own", () =
   const codes: NoticeCode[] = ["steps_limited", "time_limited", "cost_limited", "calls_repeated"];
   const told = codes.map((code) => describeNotice({ code, message: "x", language: null }));
   assert.deepEqual(told, Object.values(sentences).map((sentence) => `${sentence} Auf Englisch: x`));
+});
+
+test("why a call failed is said in the person's language, in words for calls where there are any", () => {
+  const fault = { code: "late", message: "The call took longer than 30 seconds and was stopped." };
+  assert.equal(describeCallFault(fault), fault.message);
+  setLanguage("de", { ...german, callLate: "Zu lange.", callDown: "Der Dienst fehlt.", problemMissing: "Das gibt es nicht." });
+  assert.equal(describeCallFault(fault), `Zu lange. Auf Englisch: ${fault.message}`);
+  assert.equal(describeCallFault({ code: "engine_unavailable", message: "x" }), "Der Dienst fehlt. Auf Englisch: x");
+  assert.equal(describeCallFault({ code: "not_found", message: "x" }), "Das gibt es nicht. Auf Englisch: x");
+  assert.equal(describeCallFault({ code: "of a newer server", message: "x" }), "In Éclair ging etwas schief. Auf Englisch: x");
 });
 
 test("a command line is a detail, in English too, and a button takes its place", () => {

@@ -23,7 +23,7 @@ test("what nobody could read isn't offered for the next message", () => {
 });
 
 const LATE = "The call took longer than 180 seconds and was stopped.";
-const NOTHING = { output: "", error: "", sentence: "", line: null, lost: false, repeated: false, wants: null, files: [] };
+const NOTHING = { output: "", error: "", sentence: "", line: null, lost: false, wants: null, files: [] };
 
 test("a result is output, a traceback or both", () => {
   assert.deepEqual(pythonResult("Output:\n76\n\nFiles made: none"), { ...NOTHING, output: "76" });
@@ -56,10 +56,4 @@ test("what another result says is kept as it is", () => {
   const sentence = "The person declined this call.";
   assert.deepEqual(pythonResult(sentence), { ...NOTHING, sentence });
   assert.deepEqual(pythonResult(""), NOTHING);
-});
-
-test("a call that was made before says so beside its result", () => {
-  const before = "You made this call before, with the same arguments. Its result was:\n";
-  assert.deepEqual(pythonResult(`${before}Output:\n76\n\nFiles made: none`), { ...NOTHING, repeated: true, output: "76" });
-  assert.deepEqual(pythonResult(`${before}Error: ${LATE}`), { ...NOTHING, repeated: true, sentence: LATE });
 });

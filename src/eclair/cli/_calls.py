@@ -36,11 +36,14 @@ def describe_call_end(summary: str, event: CallEnded) -> str:
     return " · ".join((summary.removesuffix("."), *facts)) if facts else ""
 
 
-def describe_result(tool: str, text: str, outcome: CallOutcome | None) -> str:
-    """Return what to show of a result: what code printed, its error, and the files made.
+def describe_result(tool: str, text: str, ended: CallEnded | None) -> str:
+    """Return what to show of the result of a call that `ended`: what code printed, its error, and the files made.
 
-    Of other tools, why they failed; empty if there is nothing to show.
+    Of other tools, and where the call has a fault, why they failed; empty if there is nothing to show.
     """
+    if ended is not None and ended.fault is not None:
+        return textwrap.shorten(ended.fault.message, MAX_REASON_CHARS, placeholder="…")
+    outcome = ended.outcome if ended is not None else None
     files = ", ".join(f"{file.name} ({format_size(file.size)})" for file in _read_files(tool, text))
     return "\n".join(filter(None, (_read_text(tool, text, outcome), f"Files made: {files}" if files else "")))
 

@@ -50,7 +50,7 @@ from eclair.schema.events import (
     StepStarted,
     UsageCounted,
 )
-from eclair.schema.messages import CallOutcome, Citation, Doubt, Passage, Usage
+from eclair.schema.messages import Citation, Doubt, Passage, Usage
 from eclair.util.humanize import format_duration
 
 
@@ -71,7 +71,7 @@ class Printer:
         self._agents = set[str]()
         self._calls: dict[str, str] = {}
         """Summaries of the calls, by their ids."""
-        self._outcomes: dict[str, CallOutcome] = {}
+        self._ended: dict[str, CallEnded] = {}
 
     def show(self, event: Event) -> None:
         terminal = self._terminal
@@ -106,7 +106,7 @@ class Printer:
                 terminal.status(f"{share}{last_line}".strip() + f" · {self._calls[call]}")
             case CallEnded(call=call, outcome=outcome):
                 terminal.status("")
-                self._outcomes[call] = outcome
+                self._ended[call] = event
                 if said := describe_call_end(self._calls[call], event):
                     (terminal.note if outcome == "done" else terminal.aside)(said)
             case CallDecided() | CallBegan() | CallElicited() | CallAnswered() | RunWaiting() | RunResumed():
@@ -161,8 +161,8 @@ class Printer:
         part = self._parts[index]
         if part.kind != "tool_result" or self._is_agents(part):
             return
-        outcome = self._outcomes.get(part.id or "")
-        if said := describe_result(part.name or "", "".join(self._texts[index]), outcome):
+        ended = self._ended.get(part.id or "")
+        if said := describe_result(part.name or "", "".join(self._texts[index]), ended):
             self._terminal.aside(said)
 
     def _end(self, note: str | None) -> None:

@@ -9,7 +9,7 @@ import orjson
 from pydantic import ValidationError
 
 from eclair.generation.call_permissions import ALLOWED, CallRuling
-from eclair.generation.tools import Tool
+from eclair.generation.tools import Tool, ToolResult, failed_result
 from eclair.schema.elicitations import CallInput
 from eclair.schema.events import CallAsked
 from eclair.schema.messages import CallDecision, Part
@@ -20,7 +20,7 @@ MAX_NAMED_FAULTS = 3
 
 @dataclass(slots=True)
 class PendingCall:
-    """A call of the model. `fault` says why it can't be made; then there are no `arguments`.
+    """A call of the model. `fault` is the result of one that can't be made; then there are no `arguments`.
 
     `decision` is that of the person who was asked, if the `verdict` is to ask. A call `is_asking` that has begun, and
     waits for the person's answer to a question in its middle; with that `input` it goes on.
@@ -29,7 +29,7 @@ class PendingCall:
     part: Part
     tool: Tool | None
     arguments: Any = None
-    fault: str | None = None
+    fault: ToolResult | None = None
     verdict: CallRuling = ALLOWED
     decision: CallDecision | None = None
     is_asking: bool = False
@@ -62,8 +62,9 @@ class PendingCall:
         return self.fault is None and (is_undecided or self.is_asking)
 
 
-def describe_faults(error: ValidationError) -> str:
-    """Say what is wrong with arguments, for the model that wrote them."""
+def fault_of_arguments(error: ValidationError) -> ToolResult:
+    """Return the result of a call with arguments that aren't right, which tells the model what is wrong with them."""
     faults = error.errors(include_url=False, include_context=False, include_input=False)
     named = [f"{'.'.join(map(str, each['loc'])) or 'arguments'}: {each['msg']}" for each in faults[:MAX_NAMED_FAULTS]]
-    return f"The arguments are not right. {'; '.join(named)}. Call again with JSON that fits the tool's parameters."
+    told = f"The arguments are not right. {'; '.join(named)}. Call again with JSON that fits the tool's parameters."
+    return failed_result(told, "bad_arguments", f"The model filled in the tool's input wrongly: {'; '.join(named)}.")

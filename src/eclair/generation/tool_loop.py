@@ -18,8 +18,8 @@ from eclair.errors import EclairError
 from eclair.generation.call_permissions import CallRuling
 from eclair.generation.call_rounds import is_object
 from eclair.generation.parts import Parts
-from eclair.generation.pending_call import PendingCall, describe_faults
-from eclair.generation.tools import MAX_RESULT_BYTES, Tool, ToolContext, ToolResult, result_limit
+from eclair.generation.pending_call import PendingCall, fault_of_arguments
+from eclair.generation.tools import MAX_RESULT_BYTES, Tool, ToolContext, ToolResult, failed_result, result_limit
 from eclair.network.gate import SENT_BYTES, SentBytes
 from eclair.schema.elicitations import CallInput
 from eclair.schema.events import (
@@ -33,7 +33,7 @@ from eclair.schema.events import (
     PartDelta,
     SourceFound,
 )
-from eclair.schema.messages import CallDecision, CallOutcome, Message, Part
+from eclair.schema.messages import CallDecision, CallOutcome, Fault, Message, Part
 from eclair.settings import Settings
 from eclair.util.paused_timeout import PausedTimeout
 
@@ -54,7 +54,13 @@ DECLINED_RESULT = (
     "The person declined this call. Don't try to reach the same in another way; answer without it, or ask them."
 )
 ASKING_RESULT = "This call waits for an answer of the person."
-UNASKED_RESULT = "This call needs the permission of a person, and nobody can be asked here; answer without it."
+UNASKED_RESULT = ToolResult(
+    "This call needs the permission of a person, and nobody can be asked here; answer without it.",
+    fault=Fault("nobody_asked", "This needs a person's permission, and nobody can be asked here."),
+)
+CLOSED_RESULT = failed_result("This call isn't allowed here.", "call_closed", "This tool isn't allowed here.")
+LIMIT_FAULT = "The model had made as many calls as it may, so this one was not made."
+REPEATED = Fault("repeated", "The same call was made before; it was not made again.")
 
 LoopLimit = Literal["rounds", "time", "tokens", "repeated"]
 """Limits at which a model has to answer: `tokens` is that of money, too, `repeated` that of malformed and repeated
@@ -207,7 +213,7 @@ class ToolLoop:
                 call.verdict = await self._judge(call.tool, call.arguments)
             if call.verdict.verdict == "deny":
                 call.decision = call.verdict.decision
-                call.fault = None if call.decision is not None else "This call isn't allowed here."
+                call.fault = None if call.decision is not None else CLOSED_RESULT
             yield call.asked()
             if call.verdict.decision is not None:
                 yield CallDecided(call.id, call.verdict.decision, self._context(call.id).principal.id)
@@ -255,18 +261,21 @@ class ToolLoop:
         """Parse a call; one that can't be made counts as a fault of the model."""
         call = PendingCall(part, self._tools.get(part.name or ""))
         if self.must_answer:
-            call.fault = "No further calls can be made now; answer from what you know."
+            told = "No further calls can be made now; answer from what you know."
+            call.fault = failed_result(told, "call_limit", LIMIT_FAULT)
         elif number >= MAX_CALLS_PER_ROUND:
-            call.fault = f"At most {MAX_CALLS_PER_ROUND} calls can be made at once; this one was not made."
+            told = f"At most {MAX_CALLS_PER_ROUND} calls can be made at once; this one was not made."
+            call.fault = failed_result(told, "call_limit", LIMIT_FAULT)
         elif call.tool is None:
             names = ", ".join(sorted(self._tools))
-            call.fault = f"There is no tool of this name. There are: {names}."
+            told = f"There is no tool of this name. There are: {names}."
+            call.fault = failed_result(told, "unknown_tool", "There is no such tool here.")
             self._faults += 1
         else:
             try:
                 call.arguments = call.tool.arguments.model_validate_json(part.text or "{}")
             except ValidationError as error:
-                call.fault = describe_faults(error)
+                call.fault = fault_of_arguments(error)
                 self._faults += 1
         return call
 
@@ -301,18 +310,21 @@ class ToolLoop:
         writing: asyncio.Lock,
     ) -> None:
         """Make one call, and put its events in the queue."""
-        if call.tool is None or call.fault is not None:
-            self._end(call, queue, "failed", 0.0, ToolResult(f"Error: {call.fault}", has_failed=True))
+        if call.fault is not None:
+            self._end(call, queue, "failed", 0.0, call.fault)
             return
+        if call.tool is None:
+            raise ValueError("a call of no tool has a fault")
         if call.decision in ("declined", "never"):
             was_asked = self._can_wait or call.decision == "never"
-            self._end(call, queue, "declined", 0.0, ToolResult(DECLINED_RESULT if was_asked else UNASKED_RESULT))
+            self._end(call, queue, "declined", 0.0, ToolResult(DECLINED_RESULT) if was_asked else UNASKED_RESULT)
             return
         if (earlier := self._earlier.get(call.key)) is not None:
             self._faults += 1
             result = await asyncio.shield(earlier)
             text = f"You made this call before, with the same arguments. Its result was:\n{result.text}"
-            self._end(call, queue, "failed" if result.has_failed else "done", 0.0, ToolResult(text))
+            outcome = "failed" if result.has_failed else "done"
+            self._end(call, queue, outcome, 0.0, ToolResult(text, fault=REPEATED))
             return
         self._earlier[call.key] = made = asyncio.get_running_loop().create_future()
         async with AsyncExitStack() as stack:
@@ -357,14 +369,16 @@ class ToolLoop:
                     elif isinstance(each, CallAnswered):
                         self._paused += timeout.resume()
         except TimeoutError:
-            text = f"Error: The call took longer than {tool.timeout_s:g} seconds and was stopped."
-            return "late", ToolResult(text, has_failed=True, sent_bytes=sent.count)
+            told = f"The call took longer than {tool.timeout_s:g} seconds and was stopped."
+            return "late", replace(failed_result(told, "late", told), sent_bytes=sent.count)
         except EclairError as error:
-            return "failed", ToolResult(f"Error: {error.message}", has_failed=True, sent_bytes=sent.count)
+            fault = Fault(error.code, error.message)
+            return "failed", ToolResult(f"Error: {error.message}", has_failed=True, sent_bytes=sent.count, fault=fault)
         if result is None and timeout.is_paused:
             return None, ToolResult(ASKING_RESULT)
         if result is None:
-            return "failed", ToolResult("Error: The tool gave no result.", has_failed=True, sent_bytes=sent.count)
+            fault = Fault("error", "The tool gave no result.")
+            return "failed", ToolResult(f"Error: {fault.message}", has_failed=True, sent_bytes=sent.count, fault=fault)
         result = replace(result, sent_bytes=max(result.sent_bytes, sent.count))
         return "failed" if result.has_failed else "done", result
 
@@ -382,7 +396,7 @@ class ToolLoop:
         events: list[Event] = [SourceFound(passage) for passage in result.passages]
         for picture in result.pictures:
             events += self._whole(picture.kind, picture.id, picture.name, picture.text)
-        events.append(CallEnded(call.id, outcome, milliseconds, result.sent_bytes, numbers))
+        events.append(CallEnded(call.id, outcome, milliseconds, result.sent_bytes, numbers, result.fault))
         text = cut_result(result.text, limit)
         events += self._whole("tool_result", call.id, call.part.name, text)
         for event in events:

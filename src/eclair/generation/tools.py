@@ -14,7 +14,7 @@ from eclair.generation.sources import PassageNumbers
 from eclair.llm.base import JSON, Engine, PromptMessage
 from eclair.schema.elicitations import CallInput
 from eclair.schema.events import Event
-from eclair.schema.messages import CallAccess, Part, Passage
+from eclair.schema.messages import CallAccess, CallFaultCode, Fault, Part, Passage
 from eclair.schema.models import Model
 from eclair.schema.principal import Principal
 
@@ -27,7 +27,7 @@ class ToolResult:
     """The end of a call.
 
     `text` is for the model, which reads at most 24 kB of it. The answer may then rest on `passages`, numbered by
-    `ToolContext.numbers`, and `pictures` are shown in it. `sent_bytes` left this machine.
+    `ToolContext.numbers`, and `pictures` are shown in it. `sent_bytes` left this machine. `fault` is as in `Call`.
     """
 
     text: str
@@ -35,6 +35,12 @@ class ToolResult:
     passages: tuple[Passage, ...] = ()
     pictures: tuple[Part, ...] = ()
     sent_bytes: int = 0
+    fault: Fault | None = None
+
+
+def failed_result(text: str, code: CallFaultCode, message: str) -> ToolResult:
+    """Return the result of a call that failed or can't be made: `text` is for the model, `message` for people."""
+    return ToolResult(f"Error: {text}", has_failed=True, fault=Fault(code, message))
 
 
 @dataclass(frozen=True, slots=True)

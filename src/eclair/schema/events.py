@@ -279,6 +279,7 @@ class CallEnded:
     milliseconds: float
     sent_bytes: int = 0
     passages: tuple[int, ...] = ()
+    fault: Fault | None = None
     seq: int = 0
     type: Literal["call.ended"] = "call.ended"
 
@@ -451,19 +452,21 @@ EVENT: TypeAdapter[Event] = TypeAdapter(
 def encode(event: Event) -> bytes:
     """Encode an event as one line of JSON, without the newline.
 
-    Left out are the round of a part in the first, and of a call its agent, unless it has one, and `once_only` unless
-    it is true.
+    Left out are the round of a part in the first, and of a call its agent and its fault, unless it has one, and
+    `once_only` unless it is true.
     """
     match event:
         case PartStarted(round=None):
             return orjson.dumps(_without_empty(event, "round"))
         case CallAsked():
             return orjson.dumps(_without_empty(event, "agent", "once_only"))
+        case CallEnded(fault=None):
+            return orjson.dumps(_without_empty(event, "fault"))
         case _:
             return orjson.dumps(event)
 
 
-def _without_empty(event: PartStarted | CallAsked, *names: str) -> dict[str, object]:
+def _without_empty(event: PartStarted | CallAsked | CallEnded, *names: str) -> dict[str, object]:
     """Return the fields of an event, without those of the `names` that are None or false."""
     values = {each.name: getattr(event, each.name) for each in fields(event)}
     return {name: value for name, value in values.items() if value or name not in names}
@@ -627,7 +630,8 @@ def unfold_call(call: Call) -> list[Event]:
         if each.action is not None:
             events.append(CallAnswered(call.call, each.number, each.action))
     if call.outcome is not None:
-        events.append(CallEnded(call.call, call.outcome, call.milliseconds or 0.0, call.sent_bytes, call.passages))
+        ended = CallEnded(call.call, call.outcome, call.milliseconds or 0.0, call.sent_bytes, call.passages)
+        events.append(replace(ended, fault=call.fault))
     return events
 
 
@@ -759,6 +763,7 @@ def _advanced(call: Call, event: _CallAdvance) -> Call:
                 sent_bytes=event.sent_bytes,
                 passages=event.passages,
                 progress=None,
+                fault=event.fault,
             )
 
 

@@ -22,6 +22,22 @@ StepOutcome = Literal["done", "nothing", "late", "refused", "failed", "wall"]
 CallAccess = Literal["compute", "read", "outbound", "write"]
 CallDecision = Literal["once", "conversation", "always", "declined", "never"]
 CallOutcome = Literal["done", "failed", "late", "declined", "stopped", "unknown"]
+CallFaultCode = Literal[
+    "unknown_tool",
+    "bad_arguments",
+    "call_limit",
+    "call_closed",
+    "nobody_asked",
+    "repeated",
+    "late",
+    "page_unread",
+    "web_unreachable",
+    "text_not_unique",
+    "no_picture",
+    "memory_refused",
+]
+"""Codes of the `fault` of a call, beside those of errors."""
+
 Web = Literal["off", "auto", "on"]
 Switch = Literal["off", "on"]
 MAX_TAGS = 12
@@ -157,7 +173,7 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Why an answer failed: a code for programs, a sentence for people."""
+    """Why an answer or a call failed: a code for programs, a sentence for people."""
 
     code: str
     message: str
@@ -219,7 +235,8 @@ class Call:
     `has_begun`, it may have had an effect. Without an `outcome` it isn't known to have ended. `sent_bytes` left this
     machine, and it brought the `passages` of these numbers. With an `agent` that sub-agent made it, and no other model
     is shown it. In its middle the server that it calls asked the `elicitations`. `progress` is the last that the server
-    told, until the call has ended.
+    told, until the call has ended. `fault` says why it failed or was not made, in words for people; None where its
+    result says it, as of code and of MCP servers.
     """
 
     call: str
@@ -239,6 +256,7 @@ class Call:
     elicitations: tuple[Elicitation, ...] = ()
     once_only: bool = False
     progress: CallProgress | None = None
+    fault: Fault | None = None
 
     @property
     def is_asking(self) -> bool:

@@ -74,6 +74,7 @@ LITERAL_TYPES = (
     "CallAccess",
     "CallDecision",
     "CallOutcome",
+    "CallFaultCode",
     "NoticeCode",
     "ChangeKind",
     "NameKind",

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from eclair.generation.tools import CALL_TIMEOUT_S, LocalTool, ToolContext, ToolResult, define_function
+from eclair.errors import NotFound
+from eclair.generation.tools import CALL_TIMEOUT_S, LocalTool, ToolContext, ToolResult, define_function, failed_result
 from eclair.llm.base import JSON, PromptMessage
 from eclair.schema.canvases import Canvas, CanvasVersion, NewCanvasVersion
 from eclair.schema.events import Event
@@ -147,18 +148,15 @@ class EditCanvasTool(LocalTool):
         mine = self._canvases
         canvas = await mine.store.get_canvas(mine.principal, arguments.canvas)
         if canvas.conversation != mine.conversation:
-            yield ToolResult("Error: This canvas is in another conversation.", has_failed=True)
-            return
+            raise NotFound("This canvas is in another conversation.")
         _, text = await mine.store.get_version(mine.principal, canvas.id, canvas.current)
         if not arguments.changes:
             yield ToolResult(text)
             return
         for change in arguments.changes:
             if (count := text.count(change.old)) != 1:
-                yield ToolResult(
-                    f"Error: {change.old!r} stands in the text {count} times, not once; nothing was changed.",
-                    has_failed=True,
-                )
+                told = f"{change.old!r} stands in the text {count} times, not once; nothing was changed."
+                yield failed_result(told, "text_not_unique", told)
                 return
             text = text.replace(change.old, change.new.replace("\0", ""))
         new = NewCanvasVersion(canvas.current, text, "model", context.model.id)

@@ -9,7 +9,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from eclair.generation.tools import LocalTool, ToolContext, ToolResult, define_function
+from eclair.generation.tools import LocalTool, ToolContext, ToolResult, define_function, failed_result
 from eclair.images.job import ImageJob
 from eclair.images.request import size_for_shape
 from eclair.images.run import ImageRun
@@ -101,7 +101,7 @@ class ImageTool(LocalTool):
         async with aclosing(draw_into_answer(self._service, job, answer)) as events:
             async for event in events:
                 if isinstance(event, tuple):
-                    yield ToolResult(result_text(event), has_failed=not event, pictures=event)
+                    yield picture_result(event)
                 else:
                     yield event
 
@@ -121,8 +121,9 @@ async def draw_into_answer(
     yield tuple(replace(part, round=0) for part in made.parts())
 
 
-def result_text(pictures: Sequence[Part]) -> str:
-    """Return what the model is told of the pictures that were made."""
+def picture_result(pictures: tuple[Part, ...]) -> ToolResult:
+    """Return the result with the pictures that were made."""
     if not pictures:
-        return "Error: No picture was made."
-    return "The picture is drawn, and the person sees it in your answer. Don't describe how it was made."
+        return failed_result("No picture was made.", "no_picture", "No picture was made.")
+    told = "The picture is drawn, and the person sees it in your answer. Don't describe how it was made."
+    return ToolResult(told, pictures=pictures)

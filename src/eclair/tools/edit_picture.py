@@ -10,6 +10,7 @@ from contextlib import aclosing
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from eclair.errors import NotFound
 from eclair.generation.tools import LocalTool, ToolContext, ToolResult, define_function
 from eclair.generation.untrusted import has_foreign_text
 from eclair.images.service import ImageService
@@ -19,7 +20,7 @@ from eclair.schema.images import ImageRequest
 from eclair.schema.messages import CallAccess, Message, Passage
 from eclair.schema.models import Model
 from eclair.schema.principal import Principal
-from eclair.tools.draw_picture import DRAW_TIMEOUT_S, MAX_SUMMARY_CHARS, AnswerRef, draw_into_answer, result_text
+from eclair.tools.draw_picture import DRAW_TIMEOUT_S, MAX_SUMMARY_CHARS, AnswerRef, draw_into_answer, picture_result
 
 EDIT_TOOL_NAME = "edit_picture"
 MAX_LISTED_PICTURES = 8
@@ -77,16 +78,13 @@ class EditPictureTool(LocalTool):
         """Have the picture changed. Raises what the service raises."""
         if arguments.picture not in self._pictures:
             known = ", ".join(self._pictures)
-            yield ToolResult(
-                f"Error: This conversation has no picture of that id. There are: {known}.", has_failed=True
-            )
-            return
+            raise NotFound(f"This conversation has no picture of that id. There are: {known}.")
         request = ImageRequest(sources=(arguments.picture,))
         job = await self._service.prepare(self._principal, arguments.prompt, request)
         async with aclosing(draw_into_answer(self._service, job, self._answer)) as events:
             async for event in events:
                 if isinstance(event, tuple):
-                    yield ToolResult(result_text(event), has_failed=not event, pictures=event)
+                    yield picture_result(event)
                 else:
                     yield event
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pydantic import BaseModel, ConfigDict, Field
 
 from eclair.documents.vision import VisionService
+from eclair.errors import EngineBroken, NotFound
 from eclair.generation.tools import LocalTool, ToolContext, ToolResult, define_function
 from eclair.generation.usage import AskModel
 from eclair.images.service import ImageService
@@ -91,15 +92,12 @@ class LookTool(LocalTool):
         return f"Look at a picture: “{' '.join(arguments.question.split())}”"
 
     async def run(self, arguments: LookArguments, context: ToolContext) -> AsyncGenerator[Event | ToolResult, None]:
-        """Ask the vision model. Raises what reading the picture and asking raise."""
+        """Ask the vision model. Raises NotFound, EngineBroken, and what reading the picture and asking raise."""
         mine = self._viewer
         pictures, viewer = mine.list_for(context.model), mine.viewer_for(context.model)
         if arguments.picture not in pictures or viewer is None:
             listed = ", ".join(pictures) or "none"
-            yield ToolResult(
-                f"Error: This conversation has no picture of that id. There are: {listed}.", has_failed=True
-            )
-            return
+            raise NotFound(f"This conversation has no picture of that id. There are: {listed}.")
         engine, model = viewer
         name, data = await mine.images.read_source(context.principal, arguments.picture)
         seen = await mine.vision.prepare_bytes(data, name, model.vision_pixels or 1)
@@ -116,7 +114,6 @@ class LookTool(LocalTool):
         async with aclosing(mine.ask(context.principal, engine, model, request)) as deltas:
             async for delta in deltas:
                 said += delta.text if isinstance(delta, Text) else ""
-        if said.strip():
-            yield ToolResult(f"{model.name} looked at the picture and says:\n{said.strip()}")
-        else:
-            yield ToolResult(f"Error: {model.name} said nothing about the picture.", has_failed=True)
+        if not said.strip():
+            raise EngineBroken(f"{model.name} said nothing about the picture.")
+        yield ToolResult(f"{model.name} looked at the picture and says:\n{said.strip()}")

@@ -15,7 +15,7 @@ from typing import Any, cast
 
 import orjson
 
-from eclair.errors import EclairError
+from eclair.errors import EclairError, UpstreamError
 from eclair.generation.tools import Tool, ToolContext, ToolResult
 from eclair.images.logo_maker import redraw_picture
 from eclair.llm.base import JSON, PromptMessage
@@ -26,7 +26,7 @@ from eclair.mcp_servers.server_views import McpOffer
 from eclair.mcp_servers.service import McpService
 from eclair.schema.events import Event
 from eclair.schema.mcp_servers import McpTool, tool_name
-from eclair.schema.messages import CallAccess, Passage
+from eclair.schema.messages import CallAccess, Fault, Passage
 from eclair.schema.models import Model
 from eclair.schema.principal import Principal
 from eclair.storage.base import Storage
@@ -116,7 +116,10 @@ class McpServerTool:
         text = found.text or ("The call failed." if found.has_failed else "The call gave no text.")
         if found.pictures:
             text += await self._keep_pictures(context.principal, context.call, found.pictures)
-        return ToolResult(text, has_failed=found.has_failed, sent_bytes=end.sent_bytes)
+        is_unsaid = found.has_failed and not found.text
+        said = f"The MCP server {self._server.name!r} says that the call failed, and not why."
+        fault = Fault(UpstreamError.code, said) if is_unsaid else None
+        return ToolResult(text, has_failed=found.has_failed, sent_bytes=end.sent_bytes, fault=fault)
 
     def _definition(self) -> JSON:
         described = self._tool.description or self._tool.title

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from eclair.generation.passage_results import fit_passages, passage_result
-from eclair.generation.tools import CALL_TIMEOUT_S, ToolContext, ToolResult, define_function
+from eclair.generation.tools import CALL_TIMEOUT_S, ToolContext, ToolResult, define_function, failed_result
 from eclair.llm.base import JSON, PromptMessage
 from eclair.network.ssrf import MAX_URL_CHARS
 from eclair.schema.events import Event
@@ -109,7 +109,8 @@ class ReadPageTool:
         passages = sorted(fit_passages(found, context), key=lambda passage: passage.start)
         self._public.add_passages(passages)
         if not passages:
-            yield ToolResult(f"Error: {arguments.url} could not be read; try another page.", has_failed=True)
+            said = f"{arguments.url} could not be read"
+            yield failed_result(f"{said}; try another page.", "page_unread", f"{said}.")
             return
         left = len(session.chunks) - len(passages)
         yield passage_result(passages, f"{left} more passages of the page are not shown." if left > 0 else "")

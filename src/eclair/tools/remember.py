@@ -13,13 +13,14 @@ from dataclasses import dataclass
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from eclair.generation.tools import CALL_TIMEOUT_S, LocalTool, ToolContext, ToolResult, define_function
+from eclair.errors import NotFound
+from eclair.generation.tools import CALL_TIMEOUT_S, LocalTool, ToolContext, ToolResult, define_function, failed_result
 from eclair.generation.untrusted import has_foreign_text
 from eclair.llm.base import JSON, PromptMessage
 from eclair.memory.service import REFUSED, TOOL_NAME, MemoryService
 from eclair.schema.events import Event, MemoryKept
 from eclair.schema.memories import MAX_MEMORY_CHARS
-from eclair.schema.messages import CallAccess, Message, Passage
+from eclair.schema.messages import CallAccess, Fault, Message, Passage
 from eclair.schema.models import Model
 from eclair.text.intent.special_category import may_be_special_category
 from eclair.tools.draw_picture import AnswerRef
@@ -89,10 +90,11 @@ class RememberTool(LocalTool):
         if may_be_special_category(mine.wish or arguments.text):
             if mine.wish is None:
                 yield REFUSED
-            yield ToolResult(
-                "Error: This may be about health, faith, politics or the like, so it isn't kept. The person can write "
-                "it into the memory themselves.",
-                has_failed=True,
+            yield failed_result(
+                "This may be about health, faith, politics or the like, so it isn't kept. The person can write it into "
+                "the memory themselves.",
+                "memory_refused",
+                REFUSED.message,
             )
             return
         if mine.wish is not None:
@@ -148,7 +150,8 @@ class ForgetTool(LocalTool):
             close = difflib.get_close_matches(wanted, memories, n=MAX_SIMILAR, cutoff=0.4)
             similar = "".join(f"\n- {memories[each].text}" for each in close)
             hint = f" Do you mean one of these?{similar}" if similar else " The person can look at the memory's page."
-            yield ToolResult(f"Error: No fact that is kept reads so; nothing was erased.{hint}", has_failed=True)
+            said = "No fact that is kept reads so; nothing was erased."
+            yield ToolResult(f"Error: {said}{hint}", has_failed=True, fault=Fault(NotFound.code, said))
             return
         await service.delete(context.principal, found.id)
         yield ToolResult("Erased; later conversations don't know it. This conversation still has its own words.")

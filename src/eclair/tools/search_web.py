@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from eclair.documents.reading_budget import reading_budget
 from eclair.generation.passage_results import fit_passages, passage_result
-from eclair.generation.tools import CALL_TIMEOUT_S, ToolContext, ToolResult, define_function
+from eclair.generation.tools import CALL_TIMEOUT_S, ToolContext, ToolResult, define_function, failed_result
 from eclair.llm.base import JSON, Engine, PromptMessage
 from eclair.schema.events import Event, Notice
 from eclair.schema.messages import CallAccess, Passage
@@ -129,7 +129,8 @@ class SearchWebTool:
         elif session.got_reply:
             yield ToolResult("Nothing was found. Try other words, or answer without it and say so.")
         else:
-            yield ToolResult("Error: No search service could be reached.", has_failed=True)
+            told = "No search service could be reached."
+            yield failed_result(told, "web_unreachable", told)
 
 
 async def _differences(question: str, passages: Sequence[Passage]) -> list[Notice]:

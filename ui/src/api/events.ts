@@ -9,6 +9,7 @@ export type StepOutcome = "done" | "nothing" | "late" | "refused" | "failed" | "
 export type CallAccess = "compute" | "read" | "outbound" | "write";
 export type CallDecision = "once" | "conversation" | "always" | "declined" | "never";
 export type CallOutcome = "done" | "failed" | "late" | "declined" | "stopped" | "unknown";
+export type CallFaultCode = "unknown_tool" | "bad_arguments" | "call_limit" | "call_closed" | "nobody_asked" | "repeated" | "late" | "page_unread" | "web_unreachable" | "text_not_unique" | "no_picture" | "memory_refused";
 export type NoticeCode = "history_trimmed" | "routed_short" | "routed_long" | "routed_code" | "routed_numbers" | "routed_hard" | "not_saved" | "saved" | "answered_by" | "language" | "partly_read" | "steps_limited" | "time_limited" | "cost_limited" | "calls_repeated" | "skimmed" | "unread" | "nothing_found" | "not_seen" | "picture_offer" | "left_out" | "web_auto" | "web_off" | "web_late" | "web_unreachable" | "web_unread" | "from_memory" | "web_refused" | "stale" | "contradicted" | "superseded" | "prohibited_use" | "high_risk_use" | "budget_low" | "memory_refused" | "memory_not_kept";
 export type ChangeKind = "changed" | "removed" | "running" | "finished" | "models" | "files" | "feeds" | "projects" | "canvases" | "prompts" | "announcements" | "memories" | "schedules" | "assistants" | "skills";
 export type NameKind = "title" | "tag" | "file" | "library";
@@ -128,7 +129,7 @@ export interface Usage {
   readonly watermarked_tokens: number | null;
 }
 
-/** Why an answer failed: a code for programs, a sentence for people. */
+/** Why an answer or a call failed: a code for programs, a sentence for people. */
 export interface Fault {
   readonly code: string;
   readonly message: string;
@@ -236,7 +237,8 @@ export interface CallProgress {
  * `has_begun`, it may have had an effect. Without an `outcome` it isn't known to have ended. `sent_bytes` left this
  * machine, and it brought the `passages` of these numbers. With an `agent` that sub-agent made it, and no other model
  * is shown it. In its middle the server that it calls asked the `elicitations`. `progress` is the last that the server
- * told, until the call has ended.
+ * told, until the call has ended. `fault` says why it failed or was not made, in words for people; None where its
+ * result says it, as of code and of MCP servers.
  */
 export interface Call {
   readonly call: string;
@@ -256,6 +258,7 @@ export interface Call {
   readonly elicitations: readonly Elicitation[];
   readonly once_only: boolean;
   readonly progress: CallProgress | null;
+  readonly fault: Fault | null;
 }
 
 /** A file attached to a message. `media` is its type (RFC 6838). */
@@ -711,6 +714,7 @@ export interface CallEnded {
   readonly milliseconds: number;
   readonly sent_bytes: number;
   readonly passages: readonly number[];
+  readonly fault: Fault | null;
   readonly seq: number;
   readonly type: "call.ended";
 }

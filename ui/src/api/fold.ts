@@ -43,7 +43,7 @@ export function fold(message: Message | null, event: Event): Message {
     case "call.answered":
       return changeCall(message, event.call, (call) => ({ ...call, elicitations: call.elicitations.map((each) => (each.number === event.number ? { ...each, action: event.action } : each)) }));
     case "call.ended":
-      return withCall(message, event.call, { outcome: event.outcome, milliseconds: event.milliseconds, sent_bytes: event.sent_bytes, passages: event.passages, progress: null });
+      return withCall(message, event.call, { outcome: event.outcome, milliseconds: event.milliseconds, sent_bytes: event.sent_bytes, passages: event.passages, progress: null, fault: event.fault ?? null });
     case "agent.began":
       return { ...message, agents: [...message.agents, { agent: event.agent, budget: event.budget, is_further: event.is_further, spent: { rounds: 0, tokens: 0, seconds: 0 }, ending: null, notes: [], passages: [], fault: null }] };
     case "agent.spent":
@@ -114,7 +114,7 @@ function startMessage(event: Extract<Event, { type: "run.started" }>, parts: rea
 }
 
 function startCall({ call, tool, access, summary, needs_approval, scope, agent = null, once_only = false }: Extract<Event, { type: "call.asked" }>): Call {
-  return { call, tool, access, summary, needs_approval, scope, decision: null, decided_by: null, has_begun: false, outcome: null, milliseconds: null, sent_bytes: 0, passages: [], agent, elicitations: [], once_only, progress: null };
+  return { call, tool, access, summary, needs_approval, scope, decision: null, decided_by: null, has_begun: false, outcome: null, milliseconds: null, sent_bytes: 0, passages: [], agent, elicitations: [], once_only, progress: null, fault: null };
 }
 
 function withAgent(message: Message, name: string, change: Partial<SubAgent>): Message {

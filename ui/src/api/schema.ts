@@ -11380,7 +11380,8 @@ export interface components {
          *     `has_begun`, it may have had an effect. Without an `outcome` it isn't known to have ended. `sent_bytes` left this
          *     machine, and it brought the `passages` of these numbers. With an `agent` that sub-agent made it, and no other model
          *     is shown it. In its middle the server that it calls asked the `elicitations`. `progress` is the last that the server
-         *     told, until the call has ended.
+         *     told, until the call has ended. `fault` says why it failed or was not made, in words for people; None where its
+         *     result says it, as of code and of MCP servers.
          */
         readonly Call: {
             readonly call: string;
@@ -11408,6 +11409,7 @@ export interface components {
             /** @default false */
             readonly once_only: boolean;
             readonly progress: components["schemas"]["CallProgress"] | null;
+            readonly fault: components["schemas"]["Fault"] | null;
         };
         /**
          * @description An outgoing call; each redirect is another one.
@@ -12182,7 +12184,7 @@ export interface components {
             readonly images: number;
             readonly bytes: number;
         };
-        /** @description Why an answer failed: a code for programs, a sentence for people. */
+        /** @description Why an answer or a call failed: a code for programs, a sentence for people. */
         readonly Fault: {
             readonly code: string;
             readonly message: string;

@@ -8,6 +8,7 @@ const MAX_VALUE_CHARS = 160;
 /** Says what a call does, from its tool and `input`, its arguments as JSON; else as the server says it, in English. */
 export function callSummary(call: Call, input: string): string {
   const given = parse(input);
+  if (call.fault?.code === "unknown_tool" || call.fault?.code === "bad_arguments") return t("called", { name: call.tool });
   if (given === null) return call.summary;
   const text = (name: string) => shown(given[name]);
   switch (call.tool) {

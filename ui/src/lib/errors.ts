@@ -1,7 +1,7 @@
 // Errors and notices in the person's language. The server describes them in English, as precisely as it can; in other
 // languages the page's own sentence for the code comes first.
 
-import type { ErrorCode, AnswerNotice, NoticeCode } from "../api/events.ts";
+import type { AnswerNotice, CallFaultCode, ErrorCode, Fault, NoticeCode } from "../api/events.ts";
 import { currentLanguage, type Key, type PlainKey, t } from "./i18n/translate.ts";
 import { ApiError, type Failure } from "../api/client.ts";
 
@@ -105,6 +105,25 @@ const NOTICES: Readonly<Record<Exclude<NoticeCode, "language" | "saved" | keyof 
   memory_not_kept: "memoryNotKept",
 };
 
+/** Why a call failed or wasn't made, where the words for answers don't fit. */
+const CALL_FAULTS: Readonly<Record<CallFaultCode | "upstream" | "engine_unavailable" | "engine_broken", PlainKey>> = {
+  unknown_tool: "callNoTool",
+  bad_arguments: "callBadInput",
+  call_limit: "callLimit",
+  call_closed: "callClosed",
+  nobody_asked: "callUnasked",
+  repeated: "callRepeated",
+  late: "callLate",
+  page_unread: "callPageUnread",
+  web_unreachable: "webUnreachable",
+  text_not_unique: "callTextUnclear",
+  no_picture: "callNoPicture",
+  memory_refused: "memoryRefused",
+  upstream: "callBroken",
+  engine_unavailable: "callDown",
+  engine_broken: "callBroken",
+};
+
 /** An error as the server describes it. */
 export interface ErrorReport {
   readonly code: string;
@@ -178,6 +197,11 @@ export function describeCode(code: string, otherwise: PlainKey): string {
 /** Describe a notice about an answer by `model`; LanguageAdvice.svelte handles the one about its language. */
 export function describeNotice({ code, message }: AnswerNotice, model = ""): string {
   return isRoutingNotice(code) ? t(ROUTED[code], { model }) : inLanguage(known(NOTICES, code), message);
+}
+
+/** Describe why a call failed or wasn't made. */
+export function describeCallFault({ code, message }: Fault): string {
+  return inLanguage(known(CALL_FAULTS, code) ?? known(PROBLEMS, code) ?? byStatus(500), message);
 }
 
 /** True for the notice that says why auto chose flash or think. */

@@ -13,20 +13,17 @@ export interface PythonResult {
   readonly output: string;
   /** A traceback. */
   readonly error: string;
-  /** A sentence in English that came instead: why nothing was run, or why it was stopped. */
+  /** A sentence in English that came instead. */
   readonly sentence: string;
   /** The line of the error. */
   readonly line: number | null;
   /** Variables of earlier code were gone. */
   readonly lost: boolean;
-  /** The same call was made before: this is its result. */
-  readonly repeated: boolean;
   /** The data tool that was missing. */
   readonly wants: string | null;
   readonly files: readonly MadeFile[];
 }
 
-const REPEATED = "You made this call before, with the same arguments. Its result was:\n";
 const FILES = "\n\nFiles made:";
 const FILE = /^- (.+) \(([^ ()]+), version (\d+), (\d+) bytes\)(?:: (.*))?$/;
 /** Files that nothing here reads: archives that are not unpacked, databases, and formats of programs. */
@@ -45,9 +42,7 @@ export function pythonCode(text: string): string {
 }
 
 /** A result, out of the text that the model read. */
-export function pythonResult(given: string): PythonResult {
-  const repeated = given.startsWith(REPEATED);
-  const text = repeated ? given.slice(REPEATED.length) : given;
+export function pythonResult(text: string): PythonResult {
   const end = `\n\n${text}`.lastIndexOf(FILES);
   const body = end < 0 ? text : text.slice(0, Math.max(0, end - 2));
   const files = end < 0 ? [] : text.slice(end).split("\n").flatMap(madeFile);
@@ -66,7 +61,6 @@ export function pythonResult(given: string): PythonResult {
     sentence: failed || output !== null ? (isSentence ? error : "") : body.replace(/^Error: /, ""),
     line,
     lost: body.startsWith("Note: The variables of earlier calls are gone"),
-    repeated,
     wants: /\n\nNote: (\S+) is not installed here\./.exec(body)?.[1] ?? null,
     files,
   };

@@ -30,6 +30,7 @@ def render(exported: ExportedConversation) -> bytes:
         _leave_out_empty([message], "agents")
         _leave_out_none(message.get("calls", ()), "agent")
         _leave_out_none(message.get("calls", ()), "progress")
+        _leave_out_none(message.get("calls", ()), "fault")
         _leave_out_empty(message.get("calls", ()), "elicitations")
         _leave_out_empty(message.get("calls", ()), "once_only")
         _leave_out_empty(message["parts"], "round")

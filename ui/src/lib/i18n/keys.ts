@@ -359,6 +359,18 @@ export interface Placeholders {
   readonly callStopped: never;
   readonly callUnknown: never;
   readonly callSent: "size";
+  readonly callNoTool: never;
+  readonly callBadInput: never;
+  readonly callLimit: never;
+  readonly callClosed: never;
+  readonly callUnasked: never;
+  readonly callRepeated: never;
+  readonly callLate: never;
+  readonly callPageUnread: never;
+  readonly callTextUnclear: never;
+  readonly callNoPicture: never;
+  readonly callDown: never;
+  readonly callBroken: never;
   readonly callSearchWeb: "what";
   readonly callSearchFiles: "what";
   readonly callRead: "what";
