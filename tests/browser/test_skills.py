@@ -112,6 +112,6 @@ def test_what_is_no_skill_is_told_and_a_packaged_one_is_switched_off_by_keyboard
     expect(minutes.get_by_role("group", name="SKILL.md")).to_be_focused()
     page.keyboard.press("Tab")
     page.keyboard.press("Space")
-    expect(minutes.get_by_role("switch", name="“meeting-minutes” is on")).not_to_be_checked()
+    expect(minutes.get_by_role("switch", name="“Meeting minutes” is on")).not_to_be_checked()
     expect(minutes.locator("summary")).to_contain_text("Off")
     expect(minutes.get_by_role("button", name=re.compile("Delete"))).to_have_count(0)

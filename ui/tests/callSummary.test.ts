@@ -34,6 +34,7 @@ test.each([
   ["calculate", { expression: "3 km", to: "m" }, "Calculate 3 km → m"],
   ["calculate_dates", { operation: "describe", date: "today" }, "Calculate with the date today"],
   ["run_python", { code: "1 + 1" }, "Run Python code"],
+  ["read_skill", { skill: "data-check" }, "Read the skill Data check"],
   ["read_skill", { skill: "minutes", file: "form.md" }, "Read form.md of the skill minutes"],
   ["files__read_file", { path: "/a", lines: [1, 2] }, "Use “read_file” of the MCP server files · path: /a, lines: [1,2]"],
   ["files__resources", { uri: "" }, "List the resources of the MCP server files"],

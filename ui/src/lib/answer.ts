@@ -9,6 +9,7 @@ import { describeError, isRoutingNotice } from "./errors.ts";
 import { isWebStep, totalMilliseconds, webAddress, webSummary } from "./web.ts";
 import type { Citation, Message, Mode, Part, Passage, AnswerNotice, Step } from "../api/events.ts";
 import { insertMarks } from "./markdown/citations.ts";
+import { skillName } from "./skillNames.ts";
 
 export interface AnswerEnding {
   readonly text: string;
@@ -122,7 +123,7 @@ export function stepTitle({ kind, title, of }: Pick<Step, "kind" | "title" | "of
   const [, again] = /^Searching again for (.+)$/s.exec(title) ?? [];
   if (again !== undefined) return t("stepSearchAgain", { what: again });
   const [, skill] = /^Reading the skill (.+)$/s.exec(title) ?? [];
-  if (kind === "skill" && skill !== undefined) return t("stepSkill", { what: skill });
+  if (kind === "skill" && skill !== undefined) return t("stepSkill", { what: skillName(skill) });
   const [, what] = /^(?:Loading|Reading|Searching|Waiting for) (.+)$/s.exec(title) ?? [];
   if (what === undefined) return title;
   if (kind === "load") return t("stepLoad", { what });

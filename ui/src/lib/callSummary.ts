@@ -2,6 +2,7 @@
 
 import type { Call, CallOutcome } from "../api/events.ts";
 import { t } from "./i18n/translate.ts";
+import { skillName } from "./skillNames.ts";
 
 const MAX_VALUE_CHARS = 160;
 
@@ -39,11 +40,11 @@ export function callSummary(call: Call, input: string): string {
     case "run_python":
       return t("callPython");
     case "run_skill_script":
-      return t("callScript", { what: text("script"), skill: text("skill") });
+      return t("callScript", { what: text("script"), skill: skillName(text("skill")) });
     case "read_skill":
       return given["file"] == null
-        ? t("callSkill", { skill: text("skill") })
-        : t("callSkillFile", { what: text("file"), skill: text("skill") });
+        ? t("callSkill", { skill: skillName(text("skill")) })
+        : t("callSkillFile", { what: text("file"), skill: skillName(text("skill")) });
     case "open_canvas":
       return t("callOpenCanvas", { what: text("title") });
     case "edit_canvas": {

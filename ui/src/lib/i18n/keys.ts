@@ -1120,6 +1120,15 @@ export interface Placeholders {
   readonly skillPackaged: never;
   readonly skillLookFirst: never;
   readonly skillScripts: never;
+  readonly skillMinutes: never;
+  readonly skillMinutesHint: never;
+  readonly skillLetter: never;
+  readonly skillLetterHint: never;
+  readonly skillLaw: never;
+  readonly skillLawHint: never;
+  readonly skillData: never;
+  readonly skillDataHint: never;
+  readonly skillDataNeeds: never;
   readonly prompts: never;
   readonly promptsHint: "example";
   readonly noPrompts: never;
