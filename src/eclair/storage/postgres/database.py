@@ -302,7 +302,6 @@ async def connect(url: str) -> RawConnection:
         raw: RawConnection = await cast(Any, asyncpg).connect(
             url,
             timeout=CONNECT_TIMEOUT_S,
-            statement_cache_size=0,
             server_settings={
                 "application_name": "eclair",
                 "search_path": SEARCH_PATH,
