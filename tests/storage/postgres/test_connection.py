@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import time
+
+from eclair.schema.principal import Principal
 from eclair.storage.postgres.database import PostgresDatabase
+from eclair.storage.postgres.open import open_postgres
 from eclair.storage.sql.connection import Connection
 from tests.postgres import TestDatabases
+from tests.support import conversation
 
 RUNS = 8
 """More than the five for which PostgreSQL plans a prepared statement each time, to see whether one plan will do."""
@@ -24,3 +31,19 @@ async def test_a_statement_is_parsed_once_and_then_run_by_one_plan(databases: Te
         assert await database.read(plans) == [RUNS - 5, 5]
     finally:
         await database.close()
+
+
+async def test_a_write_is_made_before_the_database_closes_though_its_caller_left(databases: TestDatabases) -> None:
+    url = databases.create()
+    storage = open_postgres(url, time.time)
+    writing = asyncio.create_task(conversation(storage))
+    await asyncio.sleep(0)
+    writing.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await writing
+    await storage.close()
+    again = open_postgres(url, time.time)
+    try:
+        assert await again.conversations.count_conversations(Principal("local")) == 1
+    finally:
+        await again.close()

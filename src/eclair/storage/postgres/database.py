@@ -1,11 +1,12 @@
-"""One PostgreSQL database: a few connections on an event loop of their own.
+"""One PostgreSQL database: a few connections on an event loop of its own, and a few on that of the server.
 
-The loop runs in a thread of its own, so that the storage is opened and used as SQLite's is. Writes are serializable,
-and those that are made often lock rows in place of that: serializable ones that add to the same page of an index
-conflict, and ids that rise in time are all added to the last page. A write that conflicts with another at the same
-moment is run again, as PostgreSQL asks, for CONFLICTS_S at most; the functions that stores run change nothing but the
-database, so that they can be. So is one whose connection was lost before its commit began, as while the server restarts
-or a standby takes over, for RECONNECT_S at most.
+Its loop runs in a thread of its own, so that the storage is opened and used as SQLite's is, and nobody waits while many
+rows are decoded. What is brief runs on the loop of its caller, since handing it over takes longer than doing it. Writes
+are serializable, and those that are made often lock rows in place of that: serializable ones that add to the same page
+of an index conflict, and ids that rise in time are all added to the last page. A write that conflicts with another at
+the same moment is run again, as PostgreSQL asks, for CONFLICTS_S at most; the functions that stores run change nothing
+but the database, so that they can be. So is one whose connection was lost before its commit began, as while the server
+restarts or a standby takes over, for RECONNECT_S at most.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import logging
 import random
 import threading
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from importlib import resources
 from itertools import count
 from typing import Any, TypeVar, cast
@@ -28,6 +29,7 @@ from eclair.errors import DataDamaged, EclairError, StoreError, StoreFull
 from eclair.storage.postgres.bridge import run_bridged
 from eclair.storage.postgres.chunk_vectors import PostgresChunkVectors
 from eclair.storage.postgres.connection import PostgresConnection, RawConnection
+from eclair.storage.postgres.pool import ConnectionPool
 from eclair.storage.postgres.text_index import PostgresTextIndex
 from eclair.storage.sql.connection import Work, find_refusal
 from eclair.storage.sql.damage import DamageRecord
@@ -39,7 +41,8 @@ SCHEMA = "eclair"
 SEARCH_PATH = f"{SCHEMA}, pg_catalog, public"
 MIN_VERSION = 160000
 MIN_VECTOR_VERSION = (0, 8)
-MAX_CONNECTIONS = 16
+MAX_CONNECTIONS = 8
+"""Connections on the loop of the database, and as many on that of the server."""
 CONNECT_TIMEOUT_S = 10
 REPLY_TIMEOUT_S = 60.0
 UPDATE_TIMEOUT_S = 60.0
@@ -81,10 +84,10 @@ class PostgresDatabase:
         self.chunk_vectors = PostgresChunkVectors(self)
         self.written = asyncio.Event()
         """Set after each write; who tells others of it clears it."""
-        self._idle: list[PostgresConnection] = []
-        self._used: set[PostgresConnection] = set()
         self._loop = uvloop.new_event_loop()
-        self._free = asyncio.Semaphore(MAX_CONNECTIONS)
+        self._pools: dict[asyncio.AbstractEventLoop, ConnectionPool] = {}
+        self._writing: set[asyncio.Future[Any]] = set()
+        """Brief writes on the loop of a caller, who may have left."""
         self._thread = threading.Thread(target=self._loop.run_forever, name="eclair-postgres", daemon=True)
         self._thread.start()
 
@@ -99,23 +102,30 @@ class PostgresDatabase:
             raise
         return database
 
-    async def read(self, work: Work[T]) -> T:
-        """Run `work` on a connection that sees every finished write."""
-        return await self.run(self._read(work))
+    async def read(self, work: Work[T], *, is_brief: bool = False) -> T:
+        """Run `work` on a connection that sees every finished write, on the loop of the caller if it `is_brief`."""
+        return await self._read(work) if is_brief else await self.run(self._read(work))
 
     async def search(self, work: Work[T]) -> T:
         """Run `work` as `read` does. Cancellation ends its statement."""
         return await self.run(self._read(work))
 
-    async def write(self, work: Work[T], *, is_synced: bool = False, is_concurrent: bool = False) -> T:
+    async def write(
+        self, work: Work[T], *, is_synced: bool = False, is_concurrent: bool = False, is_brief: bool = False
+    ) -> T:
         """Run `work` in a transaction as if no other were at work, unless it `is_concurrent`.
 
-        Without `is_synced` a crash of the server may lose it, within a second.
+        Without `is_synced` a crash of the server may lose it, within a second. It runs on the loop of the caller if it
+        `is_brief`.
         """
-        writing = asyncio.run_coroutine_threadsafe(
-            self.write_here(work, is_synced=is_synced, is_concurrent=is_concurrent), self._loop
-        )
-        return await asyncio.shield(asyncio.wrap_future(writing))  # a caller who leaves takes no write along
+        coroutine = self.write_here(work, is_synced=is_synced, is_concurrent=is_concurrent)
+        if is_brief:
+            writing = asyncio.ensure_future(coroutine)
+            self._writing.add(writing)
+            writing.add_done_callback(self._writing.discard)
+        else:
+            writing = asyncio.wrap_future(asyncio.run_coroutine_threadsafe(coroutine, self._loop))
+        return await asyncio.shield(writing)  # a caller who leaves takes no write along
 
     async def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine on the loop of the database."""
@@ -131,58 +141,39 @@ class PostgresDatabase:
             raise StoreError(f"{self.name} does not answer; check that it runs, and try again.") from error
 
     async def close(self) -> None:
-        """Close all connections."""
+        """Finish the brief writes of this loop, and close all connections."""
+        here = asyncio.get_running_loop()
+        writing = [each for each in self._writing if each.get_loop() is here]
+        await asyncio.gather(*writing, return_exceptions=True)
+        if (pool := self._pools.pop(here, None)) is not None:
+            await pool.close()
         await asyncio.to_thread(self.close_blocking)
 
     def close_blocking(self) -> None:
-        """Close all connections. Blocks."""
-        self.run_blocking(self._disconnect())
+        """Close the connections on the loop of the database, and end that. Blocks."""
+        if (pool := self._pools.pop(self._loop, None)) is not None:
+            self.run_blocking(pool.close())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
 
-    async def _disconnect(self) -> None:
-        closing = [connection.raw.close(timeout=CONNECT_TIMEOUT_S) for connection in self._idle]
-        self._idle.clear()
-        for error in await asyncio.gather(*closing, return_exceptions=True):
-            if error is not None:  # nobody answers
-                log.warning("a connection to PostgreSQL is given up: %r", error)
-
     async def connect(self) -> RawConnection:
-        """Connect once more, on the loop of the database; the caller closes the connection. Raises StoreError."""
+        """Connect once more; the caller closes the connection. Raises StoreError."""
         return await connect(self.url)
 
-    @contextlib.asynccontextmanager
-    async def _connected(self) -> AsyncGenerator[PostgresConnection]:
-        import asyncpg  # pyright: ignore[reportMissingTypeStubs]
-
-        async with self._free:
-            connection = self._take_idle() or PostgresConnection(await self.connect())
-            self._used.add(connection)
-            try:
-                yield connection
-            except BaseException as error:
-                # a statement that was cancelled may have begun a transaction; a connection that was cut may not know it
-                is_unsure = isinstance(error, asyncio.CancelledError | asyncpg.InternalClientError)
-                if is_unsure or (not connection.raw.is_closed() and connection.raw.is_in_transaction()):
-                    connection.raw.terminate()
-                raise
-            finally:
-                self._used.discard(connection)
-                if not connection.raw.is_closed():
-                    self._idle.append(connection)
-
     def drop_connections(self) -> None:
-        """Give up all connections, on the loop of the database: what waits for an answer fails, or is tried again."""
-        for connection in (*self._used, *self._idle):
-            connection.raw.terminate()
+        """Give up all connections: what waits for an answer fails, or is tried again."""
+        for loop, pool in list(self._pools.items()):
+            with contextlib.suppress(RuntimeError):  # that loop has ended
+                loop.call_soon_threadsafe(pool.drop)
 
-    def _take_idle(self) -> PostgresConnection | None:
-        while self._idle:
-            connection = self._idle.pop()
-            if not connection.raw.is_closed():
-                return connection
-        return None
+    @property
+    def _pool(self) -> ConnectionPool:
+        """The connections of the running loop."""
+        loop = asyncio.get_running_loop()
+        if (found := self._pools.get(loop)) is None:
+            found = self._pools[loop] = ConnectionPool(self.connect, MAX_CONNECTIONS)
+        return found
 
     async def _read(self, work: Work[T]) -> T:
         async def attempt(connection: PostgresConnection) -> T:
@@ -191,9 +182,9 @@ class PostgresDatabase:
         return await self._with_retries(attempt)
 
     async def notify(self, channel: str, payload: str) -> None:
-        """Tell all who listen to a channel, on the loop of the database. Raises StoreError."""
+        """Tell all who listen to a channel. Raises StoreError."""
         with translated(self.name):
-            async with self._connected() as connection:
+            async with self._pool.connection() as connection:
                 await connection.raw.execute(
                     "SELECT set_config('synchronous_commit', 'off', true), pg_notify($1, $2)", channel, payload
                 )
@@ -201,7 +192,7 @@ class PostgresDatabase:
     async def write_here(
         self, work: Work[T], *, is_synced: bool = False, is_concurrent: bool = False, is_news: bool = True
     ) -> T:
-        """Run `work` as `write` does, on the loop of the database. Others are told of it if `is_news`."""
+        """Run `work` as `write` does, on the running loop. Others are told of it if `is_news`."""
         begin = f"BEGIN ISOLATION LEVEL {'READ COMMITTED' if is_concurrent else 'SERIALIZABLE'}"
         if not is_synced:
             begin += "; SET LOCAL synchronous_commit = off"
@@ -215,8 +206,8 @@ class PostgresDatabase:
             except BaseException:
                 await _roll_back(connection)
                 raise
-            if is_news and connection.total_changes() != before:
-                self.written.set()
+            if is_news and connection.total_changes() != before and not self.written.is_set():
+                self._loop.call_soon_threadsafe(self.written.set)
             return result
 
         return await self._with_retries(attempt)
@@ -249,7 +240,7 @@ class PostgresDatabase:
         for number in count():
             try:
                 with translated(self.name):
-                    async with self._connected() as connection:
+                    async with self._pool.connection() as connection:
                         try:
                             return await attempt(connection)
                         except asyncpg.InvalidCachedStatementError:

@@ -11,7 +11,7 @@ from eclair.schema.principal import Principal
 from eclair.storage.api_keys import StoredApiKey
 from eclair.storage.sql.audit import append_act
 from eclair.storage.sql.connection import Connection
-from eclair.storage.sql.store import SQLStore, first_row, read, write, write_concurrent
+from eclair.storage.sql.store import SQLStore, first_row, read, read_brief, write, write_brief
 from eclair.storage.sql.stored_rows import decode_rows, row_decoder
 
 _COLUMNS = "id, owner, name, digest, created, used, scope, networks, expires, models, per_minute, at_once"
@@ -47,7 +47,7 @@ class SQLApiKeyStore(SQLStore):
         db.execute("DELETE FROM api_key WHERE id = ?", found)
         append_act(db, principal, "key.revoked", found[0])
 
-    @read
+    @read_brief
     def find_key(self, db: Connection, digest: bytes) -> StoredApiKey | None:
         row = first_row(db, f"SELECT {_COLUMNS} FROM api_key WHERE digest = ?", (digest,))
         return None if row is None else _key(row)
@@ -57,7 +57,7 @@ class SQLApiKeyStore(SQLStore):
         row = first_row(db, f"SELECT {_COLUMNS} FROM api_key WHERE id = ?", (id,))
         return None if row is None else _key(row)
 
-    @write_concurrent
+    @write_brief
     def mark_used(self, db: Connection, id: str, day: str) -> None:
         db.execute("UPDATE api_key SET used = ? WHERE id = ?", (day, id))
 

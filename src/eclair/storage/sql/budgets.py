@@ -13,7 +13,7 @@ from eclair.schema.principal import Principal
 from eclair.storage.budgets import BudgetClaim, BudgetGrant, BudgetReservation, BudgetSum, BudgetUse
 from eclair.storage.sql.audit import append_act
 from eclair.storage.sql.connection import Connection
-from eclair.storage.sql.store import SQLStore, first_row, read, write, write_concurrent
+from eclair.storage.sql.store import SQLStore, first_row, read, read_brief, write, write_brief
 from eclair.storage.sql.stored_rows import DECODING_ERRORS, decode_rows, row_decoder
 
 _COLUMNS = "id, kind, subject, unit, currency, period, amount, each, soft, hard"
@@ -29,7 +29,7 @@ OPEN_TOKENS = 1024
 class SQLBudgetStore(SQLStore):
     """Implements `BudgetStore`."""
 
-    @read
+    @read_brief
     def list_budgets(self, db: Connection) -> list[Budget]:
         return list_budgets(db, self.database.damage.noting("budgets"))
 
@@ -41,7 +41,7 @@ class SQLBudgetStore(SQLStore):
     def remove_budget(self, db: Connection, principal: Principal, id: str) -> None:
         remove_budget(db, principal, id)
 
-    @read
+    @read_brief
     def get_use(self, db: Connection, budget: str, holder: str, start: str) -> BudgetUse:
         return _use(db, budget, holder, start)
 
@@ -55,7 +55,7 @@ class SQLBudgetStore(SQLStore):
         )
         return BudgetSum(*row)
 
-    @write_concurrent
+    @write_brief
     def reserve(self, db: Connection, reservation: BudgetReservation) -> BudgetGrant:
         places = [(claim.budget, claim.holder, claim.start) for claim in reservation.claims]
         db.executemany(
@@ -74,7 +74,7 @@ class SQLBudgetStore(SQLStore):
             _reserve(db, reservation.id, claim, claim.need.amount_for(tokens))
         return BudgetGrant(tokens, uses)
 
-    @write_concurrent
+    @write_brief
     def settle(self, db: Connection, id: str, spent: Mapping[str, int]) -> None:
         if first_row(db, f"SELECT 1 FROM reservation WHERE id = ?{self.database.row_lock}", (id,)) is None:
             return
@@ -87,7 +87,7 @@ class SQLBudgetStore(SQLStore):
     def list_processes(self, db: Connection) -> list[str]:
         return [process for (process,) in db.execute("SELECT DISTINCT process FROM reservation")]
 
-    @write_concurrent
+    @write_brief
     def settle_dead(self, db: Connection, process: str) -> int:
         left = dict(
             db.execute(

@@ -77,19 +77,24 @@ class Database(Protocol):
         """The end of a SELECT whose rows nobody else may change within the transaction; empty if nobody can."""
         ...
 
-    async def read(self, work: Work[T]) -> T:
-        """Run `work` on a connection that sees every finished write."""
+    async def read(self, work: Work[T], *, is_brief: bool = False) -> T:
+        """Run `work` on a connection that sees every finished write.
+
+        What `is_brief`, which takes little time of this process, may run where the caller waits for it.
+        """
         ...
 
     async def search(self, work: Work[T]) -> T:
         """Run `work`, which may take long, as `read` does. Cancellation ends it."""
         ...
 
-    def write(self, work: Work[T], *, is_synced: bool = False, is_concurrent: bool = False) -> Awaitable[T]:
+    def write(
+        self, work: Work[T], *, is_synced: bool = False, is_concurrent: bool = False, is_brief: bool = False
+    ) -> Awaitable[T]:
         """Run `work` in a transaction of its own, as if no other were at work. If `is_synced`, it survives a power cut.
 
         If `is_concurrent`, others may be at work: each statement sees what has been committed by then, and `work` locks
-        the rows by which it decides, with `row_lock` or by changing them.
+        the rows by which it decides, with `row_lock` or by changing them. What `is_brief` may run as with `read`.
         """
         ...
 

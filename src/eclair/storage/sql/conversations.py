@@ -47,10 +47,11 @@ from eclair.storage.sql.store import (
     overwrite,
     paced,
     read,
+    read_brief,
     search,
     snapshot,
     write,
-    write_concurrent,
+    write_brief,
 )
 from eclair.storage.sql.stored_rows import decode_list, decode_rows, row_decoder, skip_unreadable
 
@@ -69,7 +70,7 @@ _INACTIVE = f"updated < ? AND deleted IS NULL AND NOT pinned AND NOT {HELD}"
 class SQLConversationStore(SQLStore):
     """Implements `ConversationStore`."""
 
-    @write_concurrent
+    @write_brief
     def add_conversation(self, db: Connection, principal: Principal, conversation: Conversation) -> Conversation:
         return find_or_add(db, principal, conversation)
 
@@ -89,7 +90,7 @@ class SQLConversationStore(SQLStore):
             require_message(db, conversation.id, conversation.leaf)
         return True
 
-    @read
+    @read_brief
     def get_conversation(self, db: Connection, principal: Principal, id: str) -> Conversation:
         return find(db, principal, id)
 
@@ -226,7 +227,7 @@ class SQLConversationStore(SQLStore):
             db.execute(f"UPDATE conversation SET {columns} WHERE id = ?", (*changed.values(), id))
         return find(db, principal, id)
 
-    @read
+    @read_brief
     def is_untitled(self, db: Connection, principal: Principal, id: str) -> bool:
         return first_row(db, f"SELECT 1 FROM conversation WHERE {_UNTITLED}", (id, principal.id)) is not None
 
@@ -442,43 +443,51 @@ def list_newest(db: Connection, principal: Principal, limit: int) -> list[Conver
     return [_conversation(row) for row in rows]
 
 
-def find_or_add(db: Connection, principal: Principal, new: Conversation, lock: str = "") -> Conversation:
-    """Return the stored conversation of that id, locked as `find` does, or `new` itself once added. Raises Conflict."""
-    row = first_row(db, f"SELECT deleted, {_COLUMNS} FROM conversation WHERE id = ?{lock}", (new.id,))
-    if row is None:
-        db.execute(
-            f"INSERT INTO conversation ({_COLUMNS}, named)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?3 <> '')",
-            (
-                new.id,
-                principal.id,
-                new.title,
-                new.created,
-                new.updated,
-                new.leaf,
-                new.pinned,
-                new.archived,
-                orjson.dumps(new.tags).decode(),
-                new.model,
-                new.mode,
-                new.web,
-                new.temperature,
-                new.max_tokens,
-                new.system,
-                new.branched_from,
-                new.project_id,
-                new.memory,
-                new.unread,
-                new.assistant_id,
-            ),
-        )
-        return new
-    deleted, *values = row
+def find_or_add(db: Connection, principal: Principal, new: Conversation) -> Conversation:
+    """Return the stored conversation of that id, or `new` itself once added. Raises Conflict."""
+    return new if add(db, principal, new, is_named=bool(new.title)) else find_begun(db, principal, new.id)
+
+
+def add(db: Connection, principal: Principal, new: Conversation, *, is_named: bool) -> bool:
+    """Add a conversation, whose title somebody gave it if it `is_named`; return False where its id is taken."""
+    db.execute(
+        f"INSERT INTO conversation ({_COLUMNS}, named)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING",
+        (
+            new.id,
+            principal.id,
+            new.title,
+            new.created,
+            new.updated,
+            new.leaf,
+            new.pinned,
+            new.archived,
+            orjson.dumps(new.tags).decode(),
+            new.model,
+            new.mode,
+            new.web,
+            new.temperature,
+            new.max_tokens,
+            new.system,
+            new.branched_from,
+            new.project_id,
+            new.memory,
+            new.unread,
+            new.assistant_id,
+            is_named,
+        ),
+    )
+    return bool(db.changes())
+
+
+def find_begun(db: Connection, principal: Principal, id: str, lock: str = "") -> Conversation:
+    """Return their conversation that has the id of a new one, locked as `find` does. Raises Conflict for another's."""
+    deleted, *values = first_row(db, f"SELECT deleted, {_COLUMNS} FROM conversation WHERE id = ?{lock}", (id,))
     kept = _conversation(tuple(values))
     if kept.owner != principal.id:
-        raise Conflict(f"The id {new.id!r} is taken; leave it out to be given one.")
+        raise Conflict(f"The id {id!r} is taken; leave it out to be given one.")
     if deleted is not None:
-        raise Conflict(f"The conversation {new.id!r} was deleted; restore it, or leave the id out for a new one.")
+        raise Conflict(f"The conversation {id!r} was deleted; restore it, or leave the id out for a new one.")
     return kept
 
 

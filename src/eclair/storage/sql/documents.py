@@ -32,7 +32,7 @@ from eclair.storage.sql.encoding import (
     unpacked_text,
 )
 from eclair.storage.sql.job_rows import end_reading, forget_jobs, note_progress, require_claim
-from eclair.storage.sql.store import SQLStore, read, write, write_concurrent
+from eclair.storage.sql.store import SQLStore, read, write, write_brief, write_concurrent
 from eclair.storage.sql.stored_rows import decode_rows
 
 MAX_ROWS_PER_ERASURE = 200
@@ -103,7 +103,7 @@ class SQLDocumentStore(SQLStore):
         db.execute("UPDATE file SET document = ? WHERE document = ?", (new, old))
         return find_state(db, sha256)
 
-    @write_concurrent
+    @write_brief
     def mark_reading(self, db: Connection, sha256: str, pages: int | None) -> None:
         db.execute(
             "UPDATE document SET state = 'reading', pages = coalesce(?, pages), fault = NULL WHERE number = ?",

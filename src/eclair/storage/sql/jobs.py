@@ -18,7 +18,7 @@ from eclair.storage.chunks import SearchScope
 from eclair.storage.sql.chunks import find_unembedded
 from eclair.storage.sql.connection import Connection, Database
 from eclair.storage.sql.job_rows import NOW, claim_job, free
-from eclair.storage.sql.store import SQLStore, first_row, read, write, write_concurrent
+from eclair.storage.sql.store import SQLStore, first_row, read, write, write_brief
 
 _WAITING = "state IN ('queued', 'reading') AND sha256 IS NOT NULL"
 _FREE_TO_EMBED = f" AND {free('embed', 'sha256')}"
@@ -39,7 +39,7 @@ class SQLJobStore(SQLStore):
         self._process = process
         self._left: list[Job] = []
 
-    @write_concurrent
+    @write_brief
     def _claim(self, db: Connection, kind: ClaimKind, subject: str) -> Job | None:
         return claim_job(db, self._process, kind, subject)
 
@@ -64,11 +64,11 @@ class SQLJobStore(SQLStore):
             await self.put_back(self._left[-1])
             self._left.pop()
 
-    @write_concurrent
+    @write_brief
     def claim_reading(self, db: Connection, *, min_priority: int = 0) -> Job | None:
         return self._claim_found(db, "read", lambda: _find_unread(db, min_priority))
 
-    @write_concurrent
+    @write_brief
     def claim_embedding(
         self, db: Connection, embedder: str, asked: SearchScope | None = None, without: Collection[str] = ()
     ) -> Job | None:
@@ -95,18 +95,18 @@ class SQLJobStore(SQLStore):
     def has_unembedded(self, db: Connection, embedder: str, without: Collection[str] = ()) -> bool:
         return find_unembedded(db, embedder, None, without, _FREE_TO_EMBED) is not None
 
-    @write_concurrent
+    @write_brief
     def finish(self, db: Connection, job: Job) -> None:
         db.execute(f"DELETE FROM job WHERE {_MINE}", (job.kind, job.subject, self._process))
 
-    @write_concurrent
+    @write_brief
     def put_back(self, db: Connection, job: Job, delay_s: float = 0) -> None:
         db.execute(
             f"UPDATE job SET process = NULL, attempts = attempts - 1, due = {NOW} + ? WHERE {_MINE}",
             (int(delay_s * 1000), job.kind, job.subject, self._process),
         )
 
-    @write_concurrent
+    @write_brief
     def fail(self, db: Connection, job: Job, fault: str, delay_s: float) -> None:
         db.execute(
             f"UPDATE job SET process = NULL, fault = ?, due = {NOW} + ? WHERE {_MINE}",

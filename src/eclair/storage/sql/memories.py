@@ -9,7 +9,7 @@ from eclair.schema.memories import MAX_MEMORIES, Memory
 from eclair.schema.principal import Principal
 from eclair.storage.sql.connection import Connection
 from eclair.storage.sql.projects import require_project
-from eclair.storage.sql.store import SQLStore, erase, first_row, overwrite, read, write
+from eclair.storage.sql.store import SQLStore, erase, first_row, overwrite, read_brief, write
 from eclair.storage.sql.stored_rows import decode_rows, row_decoder
 
 _THERE = "NOT EXISTS (SELECT 1 FROM project WHERE project.id = memory.project_id AND project.deleted IS NOT NULL)"
@@ -49,7 +49,7 @@ class SQLMemoryStore(SQLStore):
         )
         return _require(db, principal, memory.id)
 
-    @read
+    @read_brief
     def list_memories(self, db: Connection, principal: Principal) -> list[Memory]:
         rows = db.execute(f"SELECT {_COLUMNS} FROM memory WHERE owner = ? AND {_THERE} ORDER BY id", (principal.id,))
         return decode_rows(rows, _memory, self.database.damage.noting("memories"))

@@ -14,7 +14,17 @@ from eclair.schema.principal import PersonRole, Principal
 from eclair.storage.people import CodePurpose, OneTimeCode, PrincipalFacts, SecondFactor
 from eclair.storage.sql.audit import append_act
 from eclair.storage.sql.connection import Connection
-from eclair.storage.sql.store import SQLStore, erase, first_row, overwrite, read, snapshot, write, write_concurrent
+from eclair.storage.sql.store import (
+    SQLStore,
+    erase,
+    first_row,
+    overwrite,
+    read,
+    read_brief,
+    snapshot,
+    write,
+    write_brief,
+)
 from eclair.storage.sql.stored_rows import decode_object, decode_rows, row_decoder
 
 PERSON_COLUMNS = "id, name, display_name, email, role, created, locked, seen"
@@ -41,7 +51,7 @@ class SQLPeopleStore(SQLStore):
             db.execute("INSERT INTO password VALUES (?, ?, ?)", (person.id, password, self.now()))
         append_act(db, principal, "person.added", person.id, details={"role": person.role})
 
-    @read
+    @read_brief
     def get_person(self, db: Connection, id: str) -> Person:
         return require_person(db, id)
 
@@ -55,7 +65,7 @@ class SQLPeopleStore(SQLStore):
         rows = db.execute(f"SELECT {PERSON_COLUMNS} FROM person WHERE email = ? ORDER BY created", (email.lower(),))
         return decode_rows(rows, person_of_row, self.database.damage.noting("people"))
 
-    @read
+    @read_brief
     def find_facts(self, db: Connection, id: str) -> PrincipalFacts | None:
         with snapshot(db):
             return find_facts(db, id)
@@ -119,7 +129,7 @@ class SQLPeopleStore(SQLStore):
         db.execute("DELETE FROM person WHERE id = ?", (id,))
         append_act(db, principal, "person.removed", id)
 
-    @write_concurrent
+    @write_brief
     def mark_seen(self, db: Connection, id: str, day: str) -> None:
         db.execute("UPDATE person SET seen = ? WHERE id = ?", (day, id))
 

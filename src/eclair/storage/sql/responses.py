@@ -26,10 +26,11 @@ from eclair.storage.sql.store import (
     first_row,
     paced,
     read,
+    read_brief,
     snapshot,
     write,
-    write_concurrent,
-    write_concurrent_synced,
+    write_brief,
+    write_brief_synced,
 )
 from eclair.storage.sql.stored_rows import decode_object, decode_rows, row_decoder
 
@@ -49,7 +50,7 @@ _CHAIN = (
 class SQLResponseStore(SQLStore):
     """Implements `ResponseStore`."""
 
-    @write_concurrent
+    @write_brief
     def add_response(
         self,
         db: Connection,
@@ -81,11 +82,11 @@ class SQLResponseStore(SQLStore):
             )
         self._add_to_conversation(db, principal.id, response)
 
-    @write_concurrent
+    @write_brief
     def append_events(self, db: Connection, chunks: Sequence[ResponseEvents]) -> None:
         _append(db, chunks, self.database.row_lock)
 
-    @write_concurrent_synced
+    @write_brief_synced
     def finish_response(
         self,
         db: Connection,
@@ -156,18 +157,18 @@ class SQLResponseStore(SQLStore):
         rows = db.execute(f"SELECT {_COLUMNS} FROM api_response WHERE status = 'in_progress'")
         return decode_rows(rows, _response, self.database.damage.noting("responses of the API"))
 
-    @read
+    @read_brief
     def is_running(self, db: Connection, response: str) -> bool:
         query = "SELECT 1 FROM api_response WHERE id = ? AND status = 'in_progress'"
         return first_row(db, query, (response,)) is not None
 
-    @write_concurrent
+    @write_brief
     def request_cancel(self, db: Connection, response: str) -> None:
         db.execute(
             "UPDATE api_response SET cancel_requested = true WHERE id = ? AND status = 'in_progress'", (response,)
         )
 
-    @read
+    @read_brief
     def list_cancelled(self, db: Connection, responses: Sequence[str]) -> list[str]:
         going_on = "SELECT 1 FROM api_response WHERE id = ? AND status = 'in_progress' AND NOT cancel_requested"
         return [id for id in responses if first_row(db, going_on, (id,)) is None]

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import orjson
 
 from eclair.errors import Conflict, NotFound
 from eclair.schema.ids import Clock
-from eclair.schema.messages import CallDecision, Message, Status
+from eclair.schema.messages import CallDecision, Conversation, Message, Status
 from eclair.schema.principal import Principal
 from eclair.storage.runs import (
     EventChunk,
@@ -30,9 +31,10 @@ from eclair.storage.sql.store import (
     SQLStore,
     first_row,
     read,
+    read_brief,
     write,
-    write_concurrent,
-    write_concurrent_synced,
+    write_brief,
+    write_brief_synced,
     write_synced,
 )
 from eclair.storage.sql.stored_rows import decode_rows, row_decoder
@@ -65,14 +67,16 @@ class SQLRunStore(SQLStore):
         super().__init__(database, clock)
         self._process = process
 
-    @write_concurrent
+    @write_brief
     def open_turn(self, db: Connection, turn: NewTurn) -> RunRecord:
         lock = self.database.row_lock  # of two turns in one conversation, the second sees what the first did
-        if turn.begins:
-            conversation = conversations.find_or_add(db, turn.principal, turn.begins, lock)
-        else:
-            conversation = conversations.find(db, turn.principal, turn.run.conversation, lock)
-        if conversation is not turn.begins:
+        now = self.now()
+        is_new = turn.begins is not None and _begin_conversation(db, turn, turn.begins, now)
+        if not is_new:
+            if turn.begins is not None:
+                conversation = conversations.find_begun(db, turn.principal, turn.begins.id, lock)
+            else:
+                conversation = conversations.find(db, turn.principal, turn.run.conversation, lock)
             if turn.question is not None and (repeated := _find_repeated(db, conversation.id, turn.question.id)):
                 return repeated
             _refuse_while_open(db, conversation.id)
@@ -82,14 +86,15 @@ class SQLRunStore(SQLStore):
                 attach_files(db, turn.principal, turn.question.id, turn.question.needs)
         for each in (NewAnswer(turn.answer, turn.run, turn.first), *turn.beside):
             _insert_answer(db, self.database.text_index, each, turn)
-        db.execute(
-            "UPDATE conversation SET leaf = ?, updated = max(updated, ?), title = iif(title = '', ?, title)"
-            " WHERE id = ?",
-            (turn.answer.id, self.now(), turn.title, conversation.id),
-        )
+        if not is_new:
+            db.execute(
+                "UPDATE conversation SET leaf = ?, updated = max(updated, ?), title = iif(title = '', ?, title)"
+                " WHERE id = ?",
+                (turn.answer.id, now, turn.title, turn.run.conversation),
+            )
         return turn.run
 
-    @write_concurrent
+    @write_brief
     def append_events(self, db: Connection, chunks: Sequence[EventChunk]) -> None:
         found = _AT_WORK.format("?1", "?4") + self.database.row_lock
         db.executemany(
@@ -98,7 +103,7 @@ class SQLRunStore(SQLStore):
             [(chunk.run, chunk.last, chunk.lines.decode(), self._process) for chunk in chunks],
         )
 
-    @write_concurrent_synced
+    @write_brief_synced
     def append_safely(self, db: Connection, chunk: EventChunk) -> bool:
         found = f"SELECT id {_AT_WORK.format('?', '?')}{self.database.row_lock}"
         if first_row(db, found, (chunk.run, self._process)) is None:
@@ -106,7 +111,7 @@ class SQLRunStore(SQLStore):
         _append(db, [chunk] if chunk.lines else [])
         return True
 
-    @write_concurrent_synced
+    @write_brief_synced
     def park_run(self, db: Connection, run: RunRecord, message: Message, rest: EventChunk) -> Principal | None:
         db.execute(
             "UPDATE run SET status = 'waiting', process = '', waiting_since = ? WHERE id = ? AND status = 'running'",
@@ -153,7 +158,7 @@ class SQLRunStore(SQLStore):
         require_run(db, principal, run)
         return _insert_decision(db, run, call, decision)
 
-    @write_concurrent_synced
+    @write_brief_synced
     def finish_run(self, db: Connection, run: RunRecord, message: Message, rest: EventChunk | None) -> Principal | None:
         now = self.now()
         db.execute(
@@ -176,18 +181,18 @@ class SQLRunStore(SQLStore):
         add_answer(db, owner, message, now)
         return owner
 
-    @write_concurrent
+    @write_brief
     def request_stop(self, db: Connection, run: str) -> None:
         db.execute("UPDATE run SET stop_requested = true WHERE id = ? AND status = 'running'", (run,))
 
-    @read
+    @read_brief
     def list_stop_requests(self, db: Connection) -> list[str]:
         rows = db.execute(
             "SELECT id FROM run WHERE status = 'running' AND stop_requested AND process = ?", (self._process,)
         )
         return [id for (id,) in rows]
 
-    @write_concurrent
+    @write_brief
     def request_finish(self, db: Connection, run: str, agent: str | None) -> None:
         db.execute(
             "INSERT INTO finish_request (run, agent) SELECT id, CAST(?2 AS TEXT) FROM (SELECT id FROM run"
@@ -202,7 +207,7 @@ class SQLRunStore(SQLStore):
             await self._delete_finish_requests(found)
         return [(run, agent or None) for run, agent in found]
 
-    @read
+    @read_brief
     def _list_finish_requests(self, db: Connection) -> list[tuple[str, str]]:
         rows = db.execute(
             "SELECT finish_request.run, agent FROM finish_request JOIN run ON run.id = finish_request.run"
@@ -215,7 +220,7 @@ class SQLRunStore(SQLStore):
     def _delete_finish_requests(self, db: Connection, taken: Sequence[tuple[str, str]]) -> None:
         db.executemany("DELETE FROM finish_request WHERE run = ? AND agent = ?", taken)
 
-    @read
+    @read_brief
     def get_run(self, db: Connection, principal: Principal, id: str) -> RunRecord:
         return require_run(db, principal, id)
 
@@ -224,7 +229,7 @@ class SQLRunStore(SQLStore):
         rows = db.execute("SELECT last, lines FROM chunk WHERE run = ? AND last > ? ORDER BY last", (run, after))
         return [_chunk((run, *row)) for row in rows]
 
-    @read
+    @read_brief
     def list_new_events(self, db: Connection, places: Sequence[LogPlace]) -> list[NewEvents]:
         found = [NewEvents(None, ()) for _ in places]
         runs, numbers = [place.run for place in places], [place.after for place in places]
@@ -253,7 +258,7 @@ class SQLRunStore(SQLStore):
         db.executemany("DELETE FROM chunk WHERE run = ?", runs)
         return len(runs)
 
-    @read
+    @read_brief
     def get_status(self, db: Connection, run: str) -> Status | None:
         row = first_row(db, "SELECT status FROM run WHERE id = ?", (run,))
         return None if row is None else row[0]
@@ -289,6 +294,12 @@ def require_run(db: Connection, principal: Principal, id: str) -> RunRecord:
     if row is None:
         raise NotFound(f"There is no run {id!r}.")
     return _run(row)
+
+
+def _begin_conversation(db: Connection, turn: NewTurn, new: Conversation, now: int) -> bool:
+    """Add the conversation of a first turn as that leaves it; return False where it is there already."""
+    begun = replace(new, leaf=turn.answer.id, updated=max(new.updated, now), title=new.title or turn.title)
+    return conversations.add(db, turn.principal, begun, is_named=bool(new.title))
 
 
 def _owner(db: Connection, run: RunRecord) -> Principal | None:

@@ -11,7 +11,7 @@ from eclair.storage.people import PrincipalFacts
 from eclair.storage.sql.audit import append_act
 from eclair.storage.sql.connection import Connection
 from eclair.storage.sql.people import find_facts
-from eclair.storage.sql.store import SQLStore, first_row, read, snapshot, write, write_concurrent
+from eclair.storage.sql.store import SQLStore, first_row, read, read_brief, snapshot, write, write_brief
 from eclair.storage.sql.stored_rows import decode_rows, row_decoder
 
 _COLUMNS = "id, person, created, seen, expires, device, address, issuer, provider_session"
@@ -31,7 +31,7 @@ class SQLSessionStore(SQLStore):
         )
         append_act(db, principal, "session.started", session.id, details={"issuer": session.issuer})
 
-    @read
+    @read_brief
     def find_session(self, db: Connection, digest: bytes) -> tuple[PersonSession, PrincipalFacts] | None:
         with snapshot(db):
             row = first_row(db, f"SELECT {_COLUMNS} FROM session WHERE digest = ?", (digest,))
@@ -41,7 +41,7 @@ class SQLSessionStore(SQLStore):
             facts = find_facts(db, session.person)
             return None if facts is None else (session, facts)
 
-    @write_concurrent
+    @write_brief
     def touch_session(self, db: Connection, id: str, seen: int) -> None:
         db.execute("UPDATE session SET seen = ? WHERE id = ?", (seen, id))
 

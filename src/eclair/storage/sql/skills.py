@@ -14,7 +14,7 @@ from eclair.schema.principal import Principal
 from eclair.schema.skills import MAX_SKILLS, PACKAGED_PREFIX, Skill, SkillFile, SkillHead
 from eclair.storage.sql.audit import append_act
 from eclair.storage.sql.connection import Connection
-from eclair.storage.sql.store import SQLStore, first_row, overwrite, read, write
+from eclair.storage.sql.store import SQLStore, first_row, overwrite, read, read_brief, write
 from eclair.storage.sql.stored_rows import decode_rows, row_decoder
 
 _FILES = (
@@ -56,7 +56,7 @@ class SQLSkillStore(SQLStore):
     def get_skill(self, db: Connection, principal: Principal, id: str) -> Skill:
         return _find(db, principal, id)
 
-    @read
+    @read_brief
     def list_skills(self, db: Connection, principal: Principal) -> list[Skill]:
         rows = db.execute(f"{_SELECT} WHERE owner = ? ORDER BY name", (principal.id,))
         return decode_rows(rows, _skill, self.database.damage.noting("skills"))
@@ -78,7 +78,7 @@ class SQLSkillStore(SQLStore):
         )
         append_act(db, principal, "skill.switched", id, details={"state": "on" if is_on else "off"})
 
-    @read
+    @read_brief
     def list_switches(self, db: Connection, principal: Principal) -> Mapping[str, bool]:
         rows = db.execute("SELECT skill, is_on FROM skill_switch WHERE owner = ?", (principal.id,))
         return {str(skill): bool(is_on) for skill, is_on in rows}

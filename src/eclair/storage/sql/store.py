@@ -52,6 +52,18 @@ def read(
     return run
 
 
+def read_brief(
+    method: Callable[Concatenate[S, Connection, P], T],
+) -> Callable[Concatenate[S, P], CoroutineType[Any, Any, T]]:
+    """Make a coroutine as `read` does, of a method that decodes a few rows, whose work costs less than a thread."""
+
+    @functools.wraps(method)
+    async def run(self: S, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return await self.database.read(lambda db: method(self, db, *args, **kwargs), is_brief=True)
+
+    return run
+
+
 def search(
     method: Callable[Concatenate[S, Connection, P], T],
 ) -> Callable[Concatenate[S, P], CoroutineType[Any, Any, T]]:
@@ -85,20 +97,34 @@ def write_concurrent(
     return _writing(method, is_concurrent=True)
 
 
-def write_concurrent_synced(
+def write_brief(
     method: Callable[Concatenate[S, Connection, P], T],
 ) -> Callable[Concatenate[S, P], CoroutineType[Any, Any, T]]:
-    """Make a coroutine as `write_concurrent` and `write_synced` do."""
-    return _writing(method, is_concurrent=True, is_synced=True)
+    """Make a coroutine as `write_concurrent` does, of a method with a few rows, whose work costs less than a thread."""
+    return _writing(method, is_concurrent=True, is_brief=True)
+
+
+def write_brief_synced(
+    method: Callable[Concatenate[S, Connection, P], T],
+) -> Callable[Concatenate[S, P], CoroutineType[Any, Any, T]]:
+    """Make a coroutine as `write_brief` and `write_synced` do."""
+    return _writing(method, is_concurrent=True, is_brief=True, is_synced=True)
 
 
 def _writing(
-    method: Callable[Concatenate[S, Connection, P], T], *, is_synced: bool = False, is_concurrent: bool = False
+    method: Callable[Concatenate[S, Connection, P], T],
+    *,
+    is_synced: bool = False,
+    is_concurrent: bool = False,
+    is_brief: bool = False,
 ) -> Callable[Concatenate[S, P], CoroutineType[Any, Any, T]]:
     @functools.wraps(method)
     async def run(self: S, /, *args: P.args, **kwargs: P.kwargs) -> T:
         return await self.database.write(
-            lambda db: method(self, db, *args, **kwargs), is_synced=is_synced, is_concurrent=is_concurrent
+            lambda db: method(self, db, *args, **kwargs),
+            is_synced=is_synced,
+            is_concurrent=is_concurrent,
+            is_brief=is_brief,
         )
 
     return run

@@ -10,7 +10,7 @@ from typing import Any
 from eclair.schema.messages import Cost, Message, Usage
 from eclair.schema.principal import Principal
 from eclair.storage.sql.connection import Connection
-from eclair.storage.sql.store import SQLStore, read, write_concurrent
+from eclair.storage.sql.store import SQLStore, read, write_brief
 from eclair.storage.usage import UsageGrouping, UsageTotal
 
 MAX_SPEED_MESSAGES = 200
@@ -37,7 +37,7 @@ _GROUPS = {"day": "day", "model": "model", None: "''"}
 class SQLUsageStore(SQLStore):
     """Implements `UsageStore`."""
 
-    @write_concurrent
+    @write_brief
     def add_usage(self, db: Connection, principal: Principal, model: str, usage: Usage, *, answers: int = 1) -> None:
         _add(db, principal, model, usage, self.now(), answers)
 

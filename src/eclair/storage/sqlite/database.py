@@ -122,18 +122,20 @@ class SQLiteDatabase:
             _migrate(connection, path, backups, version)
         return cls(path, connection, backups, was_killed=was_killed)
 
-    async def write(self, work: SQLiteWork[T], *, is_synced: bool = False, is_concurrent: bool = False) -> T:
+    async def write(
+        self, work: SQLiteWork[T], *, is_synced: bool = False, is_concurrent: bool = False, is_brief: bool = False
+    ) -> T:
         """Run `work` in a transaction that is committed when this returns, and survives a power cut if `is_synced`.
 
-        One runs after another, those that may be concurrent too. Raises what `work` raises.
+        One runs after another in one thread, concurrent and brief ones too. Raises what `work` raises.
         """
         loop = asyncio.get_running_loop()
         job = _Job(work, loop, loop.create_future(), is_synced)
         self._jobs.put(job)
         return await job.future
 
-    async def read(self, work: SQLiteWork[T]) -> T:
-        """Run `work` on a connection that sees every finished write."""
+    async def read(self, work: SQLiteWork[T], *, is_brief: bool = False) -> T:
+        """Run `work` on a connection that sees every finished write, in a thread for reads, brief ones too."""
         return await asyncio.get_running_loop().run_in_executor(self._readers, self._read, work)
 
     async def search(self, work: SQLiteWork[T]) -> T:
