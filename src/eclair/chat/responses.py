@@ -23,7 +23,7 @@ from eclair.schema.principal import Principal
 from eclair.storage.base import Storage
 from eclair.storage.responses import KeptCount, ResponseEvents, StoredItem, StoredResponse
 
-FLUSH_INTERVAL_S = 0.1
+FLUSH_INTERVAL_S = 0.05
 POLL_INTERVAL_S = 0.2
 REAP_INTERVAL_S = 5.0
 END_TIMEOUT_S = 5.0

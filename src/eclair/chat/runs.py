@@ -45,7 +45,9 @@ from eclair.storage.change_feed import ChangeFeed
 from eclair.storage.runs import NewTurn, RunRecord, TakenUpRun
 from eclair.util.background import IdleScheduler
 
-FLUSH_INTERVAL_S = 0.1
+FLUSH_INTERVAL_S = 0.05
+REQUESTS_INTERVAL_S = 0.05
+"""Least time between two looks at what other processes ask for, so that one answers several notices."""
 RETRY_INTERVAL_S = 1.0
 REAP_INTERVAL_S = 5.0
 MAX_WAIT_MS = 86_400_000
@@ -295,14 +297,17 @@ class Runs:
 
     async def _stop_when_requested(self) -> None:
         """Stop runs of this process, or have them finished, as others ask."""
+        version: int | None = None
         while await self._has_live.wait():
-            await self._storage.processes.wait_for_write(POLL_INTERVAL_S)
+            await self._storage.processes.wait_for_write(POLL_INTERVAL_S, version)
             with contextlib.suppress(StoreError):  # which `_flush_periodically` says; the next poll tries again
+                version = await self._storage.processes.get_foreign_version()
                 for id in await self._storage.runs.list_stop_requests():
                     if (live := self._live.get(id)) is not None:
                         self._end(live, RunStopped())
                 for id, agent in await self._storage.runs.take_finish_requests():
                     self.on_enough(id, agent)
+            await asyncio.sleep(REQUESTS_INTERVAL_S)
 
     async def _reap_periodically(self) -> None:
         while True:
