@@ -29,7 +29,7 @@ from eclair.errors import DataDamaged, EclairError, StoreError, StoreFull
 from eclair.storage.postgres.bridge import run_bridged
 from eclair.storage.postgres.chunk_vectors import PostgresChunkVectors
 from eclair.storage.postgres.connection import PostgresConnection, RawConnection
-from eclair.storage.postgres.pool import ConnectionPool
+from eclair.storage.postgres.pool import PostgresPool
 from eclair.storage.postgres.text_index import PostgresTextIndex
 from eclair.storage.sql.connection import Work, find_refusal
 from eclair.storage.sql.damage import DamageRecord
@@ -85,7 +85,7 @@ class PostgresDatabase:
         self.written = asyncio.Event()
         """Set after each write; who tells others of it clears it."""
         self._loop = uvloop.new_event_loop()
-        self._pools: dict[asyncio.AbstractEventLoop, ConnectionPool] = {}
+        self._pools: dict[asyncio.AbstractEventLoop, PostgresPool] = {}
         self._writing: set[asyncio.Future[Any]] = set()
         """Brief writes on the loop of a caller, who may have left."""
         self._thread = threading.Thread(target=self._loop.run_forever, name="eclair-postgres", daemon=True)
@@ -168,11 +168,11 @@ class PostgresDatabase:
                 loop.call_soon_threadsafe(pool.drop)
 
     @property
-    def _pool(self) -> ConnectionPool:
+    def _pool(self) -> PostgresPool:
         """The connections of the running loop."""
         loop = asyncio.get_running_loop()
         if (found := self._pools.get(loop)) is None:
-            found = self._pools[loop] = ConnectionPool(self.connect, MAX_CONNECTIONS)
+            found = self._pools[loop] = PostgresPool(self.connect, MAX_CONNECTIONS)
         return found
 
     async def _read(self, work: Work[T]) -> T:

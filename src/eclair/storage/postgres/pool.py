@@ -14,7 +14,7 @@ CLOSE_TIMEOUT_S = 10
 log = logging.getLogger(__name__)
 
 
-class ConnectionPool:
+class PostgresPool:
     """Lends connections, `size` at most; those that are free stay open. Used on one event loop only."""
 
     def __init__(self, connect: Callable[[], Awaitable[RawConnection]], size: int) -> None:
