@@ -33,7 +33,7 @@ from eclair.models.catalog import starter_entry
 from eclair.models.installed import verify
 from eclair.python.data_tools import DataTools
 from eclair.python.python_service import PythonService, media_type
-from eclair.schema.messages import Conversation, Message, Part, Usage
+from eclair.schema.messages import Call, Conversation, Message, Part, Usage
 from eclair.settings import Settings
 from eclair.storage.base import Storage
 from eclair.storage.blobs import Blobs
@@ -55,6 +55,7 @@ PHONE_WINDOW = {"width": 390, "height": 800}
 CONVERSATION_ID = "conv_" + "z" * 26
 PYTHON_ID = "conv_" + "y" * 26
 SPOKEN_ID = "conv_" + "x" * 26
+ASKING_ID = "conv_" + "w" * 26
 HOURS_AGO = {
     "A letter to the grid operator": 2,
     "What is a cooperative loan?": 5,
@@ -186,6 +187,21 @@ Could you send us your conditions *by the end of June*?
 Yours faithfully,
 Anna Keller
 """
+EVENT = {"title": "Work on the roof begins", "date": "2026-08-03", "calendar": "Village Hall"}
+EVENT_QUESTION = "When does the work on the roof begin? Put it into our calendar, please."
+EVENT_ANSWER = (
+    "It begins on **3 August 2026**, once the surveyor has checked the roof beams. I am adding it to the calendar."
+)
+MEMORIES = (
+    "I keep the accounts of the cooperative Village Hall.",
+    "Our hall has a solar roof of 60 panels, 24 kW in all.",
+    "Answers to members should be short, and in plain language.",
+    "The general meeting is on the second Tuesday of May.",
+)
+PROJECT = "Solar roof"
+PROJECT_INSTRUCTIONS = (
+    "Write for members who know nothing of electricity. Give amounts in euros, and say how sure they are."
+)
 TIME_SERVER = ("mcp-server-time", "--local-timezone", "Europe/Berlin")
 """A published MCP server, which `make mcp-servers` sets up."""
 SCHEDULES = (
@@ -299,6 +315,33 @@ def tools(browser: Browser, served: Served) -> None:
     screenshot(page, "schedules")
 
 
+def knowledge(browser: Browser, served: Served) -> None:
+    """Take what Éclair is told and asks: a permission, the memory, a project and the skills."""
+    page = open_page(browser, served, {"width": 860, "height": 620}, "light")
+    page.goto(f"/c/{ASKING_ID}")
+    expect(page.get_by_role("group", name="Waiting for your permission:")).to_be_visible()
+    screenshot(page, "permission")
+
+    page = open_page(browser, served, {"width": 960, "height": 780}, "light")
+    for text in MEMORIES:
+        assert page.request.post("/api/memories", data={"text": text}).ok
+    page.goto("/settings/memory")
+    expect(page.get_by_role("list", name="Memory").get_by_role("listitem")).to_have_count(len(MEMORIES))
+    screenshot(page, "memory")
+    page.goto("/settings/skills")
+    expect(page.get_by_role("list", name="Skills").get_by_text("Meeting minutes", exact=True)).to_be_visible()
+    screenshot(page, "skills")
+
+    new = page.request.post("/api/projects", data={"name": PROJECT}).json()
+    instructions = {"instructions": PROJECT_INSTRUCTIONS}
+    assert page.request.patch(f"/api/projects/{new['id']}", data=instructions).ok
+    for id in (CONVERSATION_ID, PYTHON_ID):
+        assert page.request.patch(f"/api/conversations/{id}", data={"project_id": new["id"]}).ok
+    page.goto(f"/projects/{new['id']}")
+    expect(page.get_by_role("textbox", name="Project instructions")).to_have_value(PROJECT_INSTRUCTIONS)
+    screenshot(page, "project")
+
+
 def speech(browser: Browser, served: Served) -> None:
     """Take an answer that is being read aloud."""
     page = open_page(browser, served, {"width": 960, "height": 700}, "light")
@@ -408,7 +451,28 @@ async def fill(data: Path) -> None:
     )
     spoken = Conversation(SPOKEN_ID, LOCAL_PRINCIPAL.id, "Light when the grid is down", now, now, answer.id)
     await storage.conversations.add_tree(LOCAL_PRINCIPAL, spoken, [question, answer])
+    await add_asking(storage, now)
     await storage.close()
+
+
+async def add_asking(storage: Storage, now: int) -> None:
+    """Store an answer whose call waits for a permission."""
+    arguments = json.dumps(EVENT)
+    given = ", ".join(f"{name}: {value}" for name, value in EVENT.items())
+    call = Call(
+        "call_1",
+        "calendar__create_event",
+        "write",
+        f"Use “create_event” of the MCP server calendar with {given}",
+        needs_approval=True,
+    )
+    question = Message("msg_4q", ASKING_ID, None, "user", (Part("text", EVENT_QUESTION),), now)
+    parts = (Part("text", EVENT_ANSWER), Part("tool_call", arguments, "call_1", call.tool))
+    answer = Message(
+        "msg_4a", ASKING_ID, question.id, "assistant", parts, now, "waiting", model="scripted", calls=(call,)
+    )
+    asking = Conversation(ASKING_ID, LOCAL_PRINCIPAL.id, "The first day on the roof", now, now, answer.id)
+    await storage.conversations.add_tree(LOCAL_PRINCIPAL, asking, [question, answer])
 
 
 async def add_calculation(storage: Storage, data: Path, now: int) -> None:
@@ -462,6 +526,7 @@ if __name__ == "__main__":
             answer(browser, folder / "answer")
             screenshots(browser, served, folder)
             tools(browser, served)
+            knowledge(browser, served)
             speech(browser, served)
             with outside(folder / "outside") as there:
                 research(browser, there)
