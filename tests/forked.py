@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import gc
 import multiprocessing
 import os
 import subprocess
 import sys
+import termios
 from collections.abc import Mapping
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
@@ -31,10 +33,15 @@ build_parser()  # it takes 0.07 s, and is kept
 _CONTEXT.set_forkserver_preload([__name__, *_COMMANDS, *_LATER])
 
 
-def start(arguments: tuple[str, ...], env: Mapping[str, str], stdin: IO[bytes], *out: IO[bytes]) -> BaseProcess:
-    """`eclair` with these arguments, this environment and these files as its standard input, output and error."""
+def start(
+    arguments: tuple[str, ...], env: Mapping[str, str], stdin: IO[bytes], *out: IO[bytes], at_terminal: bool = False
+) -> BaseProcess:
+    """`eclair` with these arguments, this environment and these files as its standard input, output and error.
+
+    `at_terminal` says that its standard input is a terminal, whose Ctrl-C reaches it and nobody else.
+    """
     streams = [Connection(os.dup(stream.fileno())) for stream in (stdin, *out)]
-    process = _CONTEXT.Process(target=_become, args=(arguments, dict(env), streams))
+    process = _CONTEXT.Process(target=_become, args=(arguments, dict(env), streams, at_terminal))
     process.start()
     for stream in streams:
         stream.close()
@@ -58,11 +65,14 @@ def run(
         return subprocess.CompletedProcess(arguments, process.exitcode, out.read().decode(), err.read().decode())
 
 
-def _become(arguments: tuple[str, ...], env: Mapping[str, str], streams: list[Connection]) -> None:
+def _become(arguments: tuple[str, ...], env: Mapping[str, str], streams: list[Connection], at_terminal: bool) -> None:
     gc.freeze()  # what was imported stays: each look at it would copy its memory
     for number, stream in enumerate(streams):
         os.dup2(stream.fileno(), number)
         stream.close()
+    if at_terminal:
+        os.setsid()
+        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
     sys.stdin, sys.stdout = open(0, encoding="utf-8"), open(1, "w", encoding="utf-8")  # noqa: SIM115
     sys.stderr = open(2, "w", encoding="utf-8", errors="backslashreplace", buffering=1)  # noqa: SIM115
     if "PYTHONPATH" in env:  # other code than what was imported

@@ -71,7 +71,7 @@ def test_enter_ends_the_recording(tmp_path: Path, listening: Eclair, programs: S
     screen.until("Listening")
     screen.type("\n")
     screen.until("Writing it down")
-    assert screen.process.wait(60) in (0, 2)  # Enter may come before the first word
+    assert screen.wait() in (0, 2)  # Enter may come before the first word
 
 
 @pytest.mark.usefixtures("listening")
@@ -83,7 +83,7 @@ def test_a_signal_ends_the_recording(
     programs.add("arecord", f"echo $$ > {recorder}; head -c 4096 /dev/zero; exec sleep 600")
     screen = Screen(tmp_path / "home", "ask", "--voice", PATH=programs.path)
     screen.until("Listening")
-    screen.process.send_signal(number)
+    screen.signal(number)
     assert screen.end() == code, screen.raw
     screen.close()
     with pytest.raises(ProcessLookupError):

@@ -51,10 +51,6 @@ from tests.support import Server, check_log, environment, messages_of
 
 ROOT = Path(__file__).parents[2]
 ECLAIR = [sys.executable, "-m", "eclair.cli"]
-CONTROLLING = (
-    "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execv(sys.argv[1], sys.argv[1:])"
-)
-"""Makes standard input the terminal whose Ctrl-C reaches the process, then becomes the command."""
 
 
 def environ(folder: Path, **more: str) -> dict[str, str]:
@@ -89,15 +85,9 @@ class Screen:
     def __init__(self, folder: Path, *arguments: str, **env: str) -> None:
         self._master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", CONTROLLING, *ECLAIR, *arguments],
-            stdin=slave,
-            stdout=slave,
-            stderr=slave,
-            env=environ(folder, **env),
-            start_new_session=True,
-        )
-        os.close(slave)
+        with open(slave, "r+b", buffering=0) as terminal:
+            streams = [terminal] * 3
+            self.process = forked.start(arguments, environ(folder, **env), *streams, at_terminal=True)
         self.raw = ""
         self._seen = 0
 
@@ -118,15 +108,25 @@ class Screen:
         os.close(self._master)
         self._master = -1
 
+    def signal(self, number: int) -> None:
+        assert self.process.pid is not None
+        os.kill(self.process.pid, number)
+
     def end(self) -> int:
         while self._read():
             pass
-        return self.process.wait(30)
+        return self.wait()
+
+    def wait(self) -> int:
+        """Wait for its end alone; gives its exit status."""
+        self.process.join(60)
+        assert self.process.exitcode is not None
+        return self.process.exitcode
 
     def close(self) -> None:
-        if self.process.poll() is None:
+        if self.process.exitcode is None:
             self.process.kill()
-            self.process.wait()
+            self.process.join()
         if self._master >= 0:
             os.close(self._master)
 
@@ -706,7 +706,7 @@ class TestChat:
         chat.until("›")
         chat.type("script: words=5000 rate=50\r")
         chat.until("weather")
-        chat.process.send_signal(signal.SIGHUP)
+        chat.signal(signal.SIGHUP)
         assert chat.end() == 129
         (messages,) = await kept(run.folder)
         assert messages[1].status == "interrupted"
@@ -739,11 +739,11 @@ class TestServe:
     ) -> None:
         shown = screen("serve", "--port", "0")
         shown.until("Éclair is at ")
-        shown.process.send_signal(signal.SIGHUP)
+        shown.signal(signal.SIGHUP)
         shown.until("The settings were read again")
         assert list((tmp_path / "leases").glob("*.lease"))
         shown.hang_up()
-        shown.process.wait(30)
+        shown.wait()
         assert not list((tmp_path / "leases").glob("*.lease")), "it ended in order"
 
     def test_a_port_in_use(self, run: Eclair, taken: int) -> None:
