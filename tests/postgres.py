@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import shutil
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 from typing import TYPE_CHECKING, Any, cast
@@ -82,6 +83,15 @@ class TestDatabases:
             self._empty.append(name)
         else:
             self.run(f"DROP DATABASE {name} WITH (FORCE)")
+
+    @contextlib.contextmanager
+    def lend(self) -> Generator[str]:
+        """Have a migrated database without rows until the block is left, by which time nobody uses it."""
+        url = self.create()
+        try:
+            yield url
+        finally:
+            self.give_back(url)
 
     def create_empty(self) -> str:
         """Create a database that Éclair has not used yet; return its URL."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -16,8 +17,9 @@ __all__ = ["databases"]
 
 
 @pytest.fixture
-def on_postgres(settings: Settings, databases: TestDatabases) -> Settings:
-    return replace(settings, database_url=databases.create())
+def on_postgres(settings: Settings, databases: TestDatabases) -> Iterator[Settings]:
+    with databases.lend() as url:
+        yield replace(settings, database_url=url)
 
 
 async def test_a_conversation_outlives_its_server(on_postgres: Settings) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator
 from pathlib import Path
 
 import aiohttp
@@ -16,12 +16,14 @@ __all__ = ["databases"]
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
-def database(request: pytest.FixtureRequest) -> dict[str, str]:
+def database(request: pytest.FixtureRequest) -> Iterator[dict[str, str]]:
     """The environment that names a database for both servers."""
     if request.param == "sqlite":
-        return {}
+        yield {}
+        return
     databases: TestDatabases = request.getfixturevalue("databases")
-    return {"ECLAIR_DATABASE_URL": databases.create()}
+    with databases.lend() as url:
+        yield {"ECLAIR_DATABASE_URL": url}
 
 
 @pytest.fixture

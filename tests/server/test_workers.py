@@ -106,12 +106,12 @@ class Database:
     @classmethod
     @contextlib.asynccontextmanager
     async def create(cls, databases: TestDatabases) -> AsyncGenerator[Self]:
-        url = databases.create()
-        connection = await cast(Any, asyncpg).connect(url)
-        try:
-            yield cls(url, connection)
-        finally:
-            await connection.close()
+        with databases.lend() as url:
+            connection = await cast(Any, asyncpg).connect(url)
+            try:
+                yield cls(url, connection)
+            finally:
+                await connection.close()
 
     async def hold_pages_above(self, page: int) -> None:
         await self.connection.execute(LATE_PAGES.format(page=page))

@@ -44,10 +44,11 @@ PREFIXES = st.sampled_from(WORDS).map(lambda word: word[: max(2, len(word) // 2)
 
 @pytest.fixture
 async def both(tmp_path: Path, databases: TestDatabases) -> AsyncGenerator[tuple[Storage, Storage]]:
-    storages = open_storage(tmp_path / "store"), open_postgres(databases.create(), lambda: 1.0)
-    yield storages
-    for storage in storages:
-        await storage.close()
+    with databases.lend() as url:
+        storages = open_storage(tmp_path / "store"), open_postgres(url, lambda: 1.0)
+        yield storages
+        for storage in storages:
+            await storage.close()
 
 
 FEW = settings(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import asynccontextmanager
 from typing import Any, cast
 from urllib.parse import parse_qs, urlsplit
@@ -23,8 +23,9 @@ from tests.support import conversation
 
 
 @pytest.fixture
-def url(databases: TestDatabases) -> str:
-    return databases.create()
+def url(databases: TestDatabases) -> Iterator[str]:
+    with databases.lend() as url:
+        yield url
 
 
 @asynccontextmanager

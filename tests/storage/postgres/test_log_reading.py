@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator
 from typing import Any, cast
 
 import asyncpg  # pyright: ignore[reportMissingTypeStubs]
@@ -31,8 +31,9 @@ INSERT INTO eclair.chunk (run, last, lines)
 
 
 @pytest.fixture
-def url(databases: TestDatabases) -> str:
-    return databases.create()
+def url(databases: TestDatabases) -> Iterator[str]:
+    with databases.lend() as url:
+        yield url
 
 
 @pytest.fixture
