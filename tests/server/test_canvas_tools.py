@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
+from itertools import pairwise
+
 import orjson
 import pytest
 
+from eclair.llm.base import Delta, Request
+from eclair.llm.scripted import ScriptedEngine
 from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.text.intent.canvas import names_canvas
 from tests.chat.test_calls import decide, until_waiting
@@ -84,6 +89,56 @@ async def test_a_canvas_of_another_conversation_stays_as_it_is(server: Server) -
         other, call("edit_canvas", {"canvas": canvas["id"], "changes": [{"old": "one", "new": "three"}]})
     )
     assert "in another conversation" in results(tried)[0]
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[Request]:
+    """The requests that the scripted engine gets."""
+    requests: list[Request] = []
+    stream = ScriptedEngine.stream
+
+    def record(engine: ScriptedEngine, request: Request) -> AsyncGenerator[Delta, None]:
+        if request.purpose == "answer":
+            requests.append(request)
+        return stream(engine, request)
+
+    monkeypatch.setattr(ScriptedEngine, "stream", record)
+    return requests
+
+
+def question(request: Request) -> str:
+    return str([each.content for each in request.messages if each.role == "user"][-1])
+
+
+async def test_the_head_of_the_prompt_stays_whatever_is_opened(server: Server, asked: list[Request]) -> None:
+    conversation = await server.begin()
+    await server.say(conversation, call("open_canvas", {"title": "Letter", "text": "Dear_Ada"}))
+    await server.say(conversation, call("open_canvas", {"title": "Reply", "text": "Dear_Bob"}))
+    changes = [{"old": "Bob", "new": "Eve"}]
+    canvas = next(each for each in await canvases(server, conversation) if each["title"] == "Reply")
+    await server.say(conversation, call("edit_canvas", {"canvas": canvas["id"], "changes": changes}))
+    named = [tool for tool in asked[0].tools if tool["function"]["name"] in ("open_canvas", "edit_canvas")]
+    assert len(named) == 2
+    assert "Letter" not in str(named)
+    for before, after in pairwise(asked):
+        assert after.tools == before.tools
+        assert after.messages[: len(before.messages)] == before.messages
+    assert "canv_" not in question(asked[-1]).partition("script:")[0]
+
+
+async def test_a_canvas_of_the_person_is_named_beside_the_question(server: Server, asked: list[Request]) -> None:
+    conversation = await server.begin()
+    await server.say(conversation, "script: say=Hello.")
+    body = {"title": "Plan <b>", "language": "markdown", "text": "one"}
+    made = (await server.post(f"/api/conversations/{conversation}/canvases", body)).body["canvas"]["id"]
+    await server.say(conversation, "script: say=Well?")
+    listed = f"Canvases beside this conversation that it doesn't name yet:\n- {made}: Plan"
+    assert question(asked[-1]).startswith(listed)
+    read = await server.say(conversation, call("edit_canvas", {"canvas": made}))
+    assert results(read) == ["one"]
+    assert read["calls"][0]["summary"] == "Read the canvas “Plan <b>”"
+    await server.say(conversation, "script: say=And now?")
+    assert question(asked[-1]).startswith("script: say=And now?")
 
 
 @pytest.mark.parametrize(

@@ -43,11 +43,13 @@ from eclair.memory.recall import NOTHING_RECALLED
 from eclair.research.earlier_research import EarlierResearch
 from eclair.research.plan import ResearchPlan, plan_research
 from eclair.research.research_report import ResearchReport
+from eclair.schema.canvases import Canvas
 from eclair.schema.messages import Conversation, LibraryName, Message, Web
 from eclair.schema.principal import Principal
 from eclair.storage.feeds import FeedStore
 from eclair.text.intent.picture_request import asks_for_picture
 from eclair.text.intent.special_category import may_be_special_category
+from eclair.tools.canvases import EditCanvasTool
 from eclair.tools.draw_picture import ImageTool
 from eclair.tools.permissions import ToolPermissions
 from eclair.tools.scripted_tools import scripted_tools
@@ -370,6 +372,7 @@ class AnswerRequests:
             recalled=near,
             skill=skill.text,
             remark=remark,
+            canvases=_canvases(tools) if is_complete else (),
         )
         return _Prepared(route, prompt, tools, recalled.ids, skill.name)
 
@@ -382,3 +385,8 @@ class AnswerRequests:
         """Return what checks an answer by the passages that tools bring."""
         source = self._documents or self._web
         return partial(source.checker, last_question(question.asked)) if source is not None else None
+
+
+def _canvases(tools: Sequence[Tool]) -> Sequence[Canvas]:
+    """Return the canvases that calls may change, the oldest first."""
+    return next((tool.known for tool in tools if isinstance(tool, EditCanvasTool)), ())

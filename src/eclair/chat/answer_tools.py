@@ -189,8 +189,9 @@ class AnswerTools:
             known = []
         if not known and not is_named:
             return ()
-        canvases = ConversationCanvases(store, changes, question.principal, conversation)
-        return OpenCanvasTool(canvases), EditCanvasTool(canvases, known)
+        named = {canvas.id: canvas for canvas in known}
+        canvases = ConversationCanvases(store, changes, question.principal, conversation, named)
+        return OpenCanvasTool(canvases), EditCanvasTool(canvases)
 
 
 def chosen_tools(assistant: AssistantProfile | None, project: Project | None) -> Sequence[str] | None:

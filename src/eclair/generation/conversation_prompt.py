@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from eclair.generation.cost import find_rates
 from eclair.generation.language_notice import language_notice
@@ -24,6 +25,7 @@ from eclair.generation.use_warning import use_warning
 from eclair.llm.base import JSON, Engine, Request, control_tokens
 from eclair.llm.reasoning import FLASH_EFFORT, THINK_EFFORT
 from eclair.llm.registry import Registry
+from eclair.schema.canvases import Canvas
 from eclair.schema.events import Notice
 from eclair.schema.messages import Message, Passage, Sampling
 from eclair.schema.models import Model
@@ -45,6 +47,8 @@ REASONING_LENGTH_FACTOR = 4
 MEMORIES_INTRODUCTION = "The person had you keep these facts; take them into account where they matter:"
 RECALLED_INTRODUCTION = "Of what the person had you keep, this is closest to the question:"
 SKILL_INTRODUCTION = "If the question below is a task of this kind, do it by these instructions:"
+CANVASES_INTRODUCTION = "Canvases beside this conversation that it doesn't name yet:"
+MAX_LISTED_CANVASES = 8
 KEPT_REMARK = "(This is being kept for later conversations, as the person asks; confirm that in a few words.)"
 NOT_KEPT_REMARK = "(This can't be kept for later conversations; the person is told why.)"
 
@@ -58,8 +62,8 @@ class ConversationPrompt:
     `history` ends with the question, or with the answer to resume. `instructions` stand at the head, always the same,
     so that the engine's prefix cache hits. `photos` prepares the images of `principal`; None where no files can be
     attached. `wants_picture` if the question asks for one; `may_draw` if a model that calls tools makes it by itself.
-    `memories` stand below the instructions, `recalled` ones, the instructions of a `skill` and a `remark` beside the
-    question.
+    `memories` stand below the instructions, `recalled` ones, the instructions of a `skill`, a `remark` and those
+    `canvases` that no call in the history names beside the question.
     """
 
     settings: Settings
@@ -76,6 +80,7 @@ class ConversationPrompt:
     recalled: Sequence[str] = ()
     skill: str = ""
     remark: str = ""
+    canvases: Sequence[Canvas] = ()
 
     async def build(
         self, engine: Engine, model: Model, passages: Sequence[Passage] = (), notes: Sequence[Note] = ()
@@ -84,7 +89,8 @@ class ConversationPrompt:
         prepared = await self._prepare_images(model)
         sampling = self._sampling_for(model, quoted=bool(passages))
         tokens = await control_tokens(engine, model)
-        prompt = await build_prompt(
+        build = partial(
+            build_prompt,
             self._system_for(tokens),
             self.history,
             passages,
@@ -95,8 +101,10 @@ class ConversationPrompt:
             images=prepared.images,
             control_tokens=tokens,
             shows_calls=model.makes_calls,
-            preface=self._preface(tokens),
         )
+        prompt = await build(preface=(preface := self._preface(model, self.history, tokens)))
+        if prompt.dropped and (rest := self._preface(model, self.history[prompt.dropped :], tokens)) != preface:
+            prompt = await build(preface=rest)
         extra: JSON = {} if self._effort is None else {"reasoning_effort": self._effort}
         request = Request(model.id, prompt.messages, sampling=sampling, extra=extra)
         language_warning = await language_notice(self._asked, model, await self.registry.models(), self.settings)
@@ -143,10 +151,24 @@ class ConversationPrompt:
         kept = _memory_list(MEMORIES_INTRODUCTION, self.memories, control_tokens)
         return "\n\n".join(text for text in (self.instructions, kept) if text)
 
-    def _preface(self, control_tokens: tuple[str, ...]) -> str:
+    def _preface(self, model: Model, shown: Sequence[Message], control_tokens: tuple[str, ...]) -> str:
+        """Return what stands above the question, for a model that these messages are shown."""
         recalled = _memory_list(RECALLED_INTRODUCTION, self.recalled, control_tokens)
         skill = f"{SKILL_INTRODUCTION}\n{break_control_tokens(self.skill, control_tokens)}" if self.skill else ""
-        return "".join(f"{text}\n\n" for text in (recalled, skill, self.remark) if text)
+        canvases = self._list_canvases(shown, control_tokens) if model.can_edit_canvases else ""
+        return "".join(f"{text}\n\n" for text in (recalled, skill, canvases, self.remark) if text)
+
+    def _list_canvases(self, shown: Sequence[Message], control_tokens: tuple[str, ...]) -> str:
+        """List the newest canvases that no call in the messages names: those of the person, or of calls long ago."""
+        said = "\n".join(
+            part.text for message in shown for part in message.parts if part.kind in ("tool_call", "tool_result")
+        )
+        lines = [
+            f"- {canvas.id}: {neutralize_line(canvas.title, control_tokens)} ({canvas.language})"
+            for canvas in self.canvases
+            if canvas.id not in said
+        ]
+        return "\n".join([CANVASES_INTRODUCTION, *lines[-MAX_LISTED_CANVASES:]]) if lines else ""
 
     def _sampling_for(self, model: Model, *, quoted: bool) -> Sampling:
         """Resolve the sampling; a reasoning model gets more room than the longest answer."""

@@ -100,6 +100,11 @@ class Model:
         return self.can_call_tools or self.calls_on_demand
 
     @property
+    def can_edit_canvases(self) -> bool:
+        """Return whether the model is trusted to open and change canvases, by calls of tools."""
+        return self.can_call_tools and self.can_plan
+
+    @property
     def can_look_up(self) -> bool:
         """Return whether the model is trusted to decide what to look up, by calls of tools."""
         return self.can_call_tools and self.calls_well and self.can_plan

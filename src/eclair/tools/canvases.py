@@ -24,18 +24,20 @@ from eclair.schema.principal import Principal
 from eclair.storage.canvases import CanvasStore
 from eclair.storage.change_feed import ChangeFeed
 
+OPEN_CANVAS_TOOL_NAME = "open_canvas"
+EDIT_CANVAS_TOOL_NAME = "edit_canvas"
 MAX_TITLE_CHARS = 120
-MAX_LISTED_CANVASES = 8
 
 
 @dataclass(frozen=True, slots=True)
 class ConversationCanvases:
-    """The canvases of one conversation, for whoever asks in it."""
+    """The canvases of one conversation, for whoever asks in it. `known` are those there are, by their ids."""
 
     store: CanvasStore
     changes: ChangeFeed
     principal: Principal
     conversation: str
+    known: dict[str, Canvas]
 
 
 class OpenCanvasArguments(BaseModel):
@@ -53,7 +55,7 @@ class OpenCanvasArguments(BaseModel):
 class OpenCanvasTool(LocalTool):
     """Implements `Tool`: opens a new canvas."""
 
-    name = "open_canvas"
+    name = OPEN_CANVAS_TOOL_NAME
     access: CallAccess = "compute"
     arguments: type[BaseModel] = OpenCanvasArguments
     timeout_s = CALL_TIMEOUT_S
@@ -63,7 +65,7 @@ class OpenCanvasTool(LocalTool):
 
     def definition(self, model: Model, messages: Sequence[PromptMessage], passages: Sequence[Passage]) -> JSON | None:
         """See `Tool.definition`."""
-        if not _may_offer(model):
+        if not model.can_edit_canvases:
             return None
         return define_function(
             self.name,
@@ -90,6 +92,7 @@ class OpenCanvasTool(LocalTool):
         canvas = Canvas(new_id("canv"), mine.conversation, title, arguments.language, now, now)
         version = CanvasVersion(1, None, "model", context.model.id, "", now)
         await mine.store.add_canvas(mine.principal, canvas, [(version, arguments.text.replace("\0", ""))])
+        mine.known[canvas.id] = canvas
         mine.changes.publish(mine.principal, mine.conversation, "canvases")
         yield ToolResult(f"The canvas is open beside the conversation as {canvas.id}. Don't repeat its text.")
 
@@ -102,39 +105,43 @@ class CanvasReplacement(BaseModel):
 class EditCanvasArguments(BaseModel):
     model_config = ConfigDict(extra="ignore")
 
-    canvas: str = Field(description="Its id.")
+    canvas: str = Field(description="Its id, as in `canv_01h…`, which `open_canvas` or the person's message tells.")
     changes: list[CanvasReplacement] = Field(
         default_factory=list[CanvasReplacement], max_length=100, description="None to read the text."
     )
 
 
 class EditCanvasTool(LocalTool):
-    """Implements `Tool`: changes a canvas of the conversation, or reads its text. `known` are those there are."""
+    """Implements `Tool`: changes a canvas of the conversation, or reads its text."""
 
-    name = "edit_canvas"
+    name = EDIT_CANVAS_TOOL_NAME
     access: CallAccess = "compute"
     arguments: type[BaseModel] = EditCanvasArguments
     timeout_s = CALL_TIMEOUT_S
 
-    def __init__(self, canvases: ConversationCanvases, known: Sequence[Canvas]) -> None:
+    def __init__(self, canvases: ConversationCanvases) -> None:
         self._canvases = canvases
-        self._known = sorted(known, key=lambda canvas: canvas.created)[-MAX_LISTED_CANVASES:]
+
+    @property
+    def known(self) -> Sequence[Canvas]:
+        """The canvases that there are, the oldest first."""
+        return sorted(self._canvases.known.values(), key=lambda canvas: canvas.created)
 
     def definition(self, model: Model, messages: Sequence[PromptMessage], passages: Sequence[Passage]) -> JSON | None:
         """See `Tool.definition`."""
-        if not self._known or not _may_offer(model):
+        if not model.can_edit_canvases:
             return None
-        listed = "; ".join(f"{canvas.id} “{canvas.title}” ({canvas.language})" for canvas in self._known)
         return define_function(
             self.name,
             "Changes a canvas beside the conversation, or without changes returns its text: read it before you change "
-            f"it. Canvases: {listed}.",
+            "it.",
             EditCanvasArguments,
         )
 
     def summary(self, arguments: EditCanvasArguments) -> str:
         """See `Tool.summary`."""
-        title = next((canvas.title for canvas in self._known if canvas.id == arguments.canvas), arguments.canvas)
+        known = self._canvases.known.get(arguments.canvas)
+        title = arguments.canvas if known is None else known.title
         return f"{'Change' if arguments.changes else 'Read'} the canvas “{title}”"
 
     def asks_if_tainted(self, arguments: EditCanvasArguments) -> bool:
@@ -168,8 +175,3 @@ class EditCanvasTool(LocalTool):
             )
         else:
             yield ToolResult(f"The canvas is changed; it is version {version.number} now.")
-
-
-def _may_offer(model: Model) -> bool:
-    """Tell whether a model is capable of calling the tools."""
-    return model.can_call_tools and model.can_plan
