@@ -7,6 +7,7 @@ from pathlib import Path
 
 import orjson
 import pytest
+from hypothesis import given, strategies
 
 from eclair.cli._printer import Printer
 from eclair.cli._terminal import Terminal
@@ -25,8 +26,8 @@ class Tty(io.StringIO):
 
 def script(tool: str, **arguments: object) -> str:
     """Return the line that makes the scripted model call a tool."""
-    given = orjson.dumps(arguments).decode().replace(" ", "\\u0020")
-    return f"script: tool={tool}{given}\n"
+    written = orjson.dumps(arguments).decode().replace(" ", "\\u0020")
+    return f"script: tool={tool}{written}\n"
 
 
 def test_a_call_that_failed_says_why(tmp_path: Path) -> None:
@@ -60,6 +61,37 @@ def test_the_end_of_a_call_is_a_line(outcome: CallOutcome, sent: int, said: str)
     printer.show(CallAsked("call_1", "search_web", "outbound", "Search the web"))
     printer.show(CallEnded("call_1", outcome, 1.0, sent))
     assert shown.getvalue().splitlines()[1:] == ([said] if said else [])
+
+
+def shown_input(tool: str, arguments: object, step: int = 1) -> str:
+    """Print a call whose arguments come in pieces of `step` characters, and return what a terminal shows."""
+    out = Tty()
+    printer = Printer(Terminal(out, Tty(), plain=False, colors=False))
+    printer.show(PartStarted(0, "tool_call", "call_1", tool))
+    written = orjson.dumps(arguments).decode()
+    for start in range(0, len(written), step):
+        printer.show(PartDelta(0, written[start : start + step]))
+    printer.show(PartFinished(0))
+    return out.getvalue()
+
+
+def test_a_canvas_is_shown_as_it_is_written_and_changed() -> None:
+    letter = {"title": "Letter", "language": "markdown", "text": 'Dear "Ada",\n\nit is é.'}
+    assert shown_input("open_canvas", letter) == 'open_canvas \nLetter\nDear "Ada",\n\nit is é.\n'
+    changes = {"canvas": "canv_1", "changes": [{"old": "one\ntwo", "new": ""}, {"old": "a", "new": "b"}]}
+    assert shown_input("edit_canvas", changes) == "edit_canvas \n- one\n- two\n+ \n- a\n+ b\n"
+    assert shown_input("edit_canvas", {"canvas": "canv_1"}) == "edit_canvas \n"
+    assert shown_input("edit_canvas", {"changes": [1, {"old": 2}], "x": None}) == "edit_canvas \n"
+    assert shown_input("search_web", {"query": "tea"}) == 'search_web {"query":"tea"}\n'
+
+
+@given(strategies.text(), strategies.text(), strategies.integers(1, 9))
+def test_what_is_shown_of_a_canvas_never_depends_on_the_pieces_it_comes_in(title: str, text: str, step: int) -> None:
+    for tool, arguments in (
+        ("open_canvas", {"text": text, "title": title}),
+        ("edit_canvas", {"changes": [{"old": title, "new": text}, {"new": title, "old": text}]}),
+    ):
+        assert shown_input(tool, arguments, step) == shown_input(tool, arguments, 1 << 20)
 
 
 def test_a_call_that_nobody_allowed_is_declined(tmp_path: Path) -> None:

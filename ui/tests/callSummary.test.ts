@@ -73,3 +73,10 @@ test("how a call ended is said unless it is done, under way, or not known", () =
   const outcomes: (CallOutcome | null)[] = ["failed", "late", "declined", "stopped", "done", "unknown", null];
   assert.deepEqual(outcomes.map(callOutcome), ["failed", "timed out", "declined", "stopped", null, null, null]);
 });
+
+test("a call is told while its arguments come", () => {
+  const tool = { tool: "search_web", summary: "Used search_web" };
+  assert.equal(callSummary(tool, '{"que'), "Used search_web");
+  assert.equal(callSummary(tool, '{"query": "tides in Ge'), "Search the web for “tides in Ge”");
+  assert.equal(callSummary({ tool: "web__find", summary: "Used web__find" }, '{"a": 1'), "Used web__find");
+});

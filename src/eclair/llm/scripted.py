@@ -15,7 +15,7 @@ Once its calls have results, the next such line counts, or else it answers with 
 | `break=N` | the stream breaks off in place of word N |
 | `guessed=N/M` | M words drafted, N of them accepted |
 | `reasoning=N` | N words of reasoning first, unless reasoning is off |
-| `tool=NAME{"a":1}` | a call of that tool in place of words; no spaces; several are made at once |
+| `tool=NAME{"a":1}` | a call of that tool, its JSON in words of 8 characters; no spaces; several are made at once |
 | `load=S` | a model that takes S seconds to load |
 | `read=N` | N tokens of a prompt that are read first, 1,000 a second |
 | `busy=S` | a busy error with a Retry-After of S seconds |
@@ -191,8 +191,10 @@ class ScriptedEngine:
         thoughts = 0 if request.extra.get("reasoning_effort") in OFF_EFFORTS else script.reasoning
         async for text in self._pace(await _made(thoughts, lambda: list(prose(thoughts))), script.rate):
             yield Reasoning(text)
-        for piece in _tool_calls(script, _rounds(request)):
+        for number, piece in enumerate(_tool_calls(script, _rounds(request))):
             yield piece
+            await asyncio.sleep(script.pause if number == script.pause_at else 0)
+        script = replace(script, pause=0.0) if script.tools else script
         words, reason, stop = await _made(script.words, lambda: _cut_answer(script, request))
         async for text in self._speak(words, script):
             yield Text(text)

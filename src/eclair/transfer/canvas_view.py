@@ -29,7 +29,7 @@ class ExportedCanvas:
     @property
     def name(self) -> str:
         """File name without suffix, valid on every system."""
-        return file_name(self.title)
+        return file_name(self.title, "canvas")
 
     @property
     def heading(self) -> str:

@@ -76,9 +76,10 @@ def parse_reviewer(name: str) -> str:
         raise InvalidInput("The reviewer needs a name of at most 100 characters, in one line.") from None
 
 
-def file_name(title: str) -> str:
+def file_name(title: str, untitled: str = UNTITLED) -> str:
+    """Return a file name without suffix, valid on every system; `untitled` if nothing of the title can be in one."""
     plain = unicodedata.normalize("NFC", title)
-    return _UNSAFE.sub("-", plain).strip("-._")[:MAX_FILE_NAME_CHARS].rstrip("-._") or UNTITLED.lower()
+    return _UNSAFE.sub("-", plain).strip("-._")[:MAX_FILE_NAME_CHARS].rstrip("-._") or untitled.lower()
 
 
 def image_file_name(picture: GeneratedImage) -> str:

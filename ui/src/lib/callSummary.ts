@@ -1,13 +1,17 @@
 // Sentences that say what a call of a tool does and how it ended, in the person's language.
 
 import type { Call, CallOutcome } from "../api/events.ts";
+import { growingJson } from "./growingJson.ts";
 import { t } from "./i18n/translate.ts";
 import { skillName } from "./skillNames.ts";
 
 const MAX_VALUE_CHARS = 160;
 
-/** Says what a call does, from its tool and `input`, its arguments as JSON; else as the server says it, in English. */
-export function callSummary(call: Call, input: string): string {
+type Named = Pick<Call, "tool" | "summary"> & Partial<Pick<Call, "fault">>;
+
+/** Says what a call does, from its tool and `input`, its arguments as JSON, of which more may come; else as the server
+ * says it, in English. */
+export function callSummary(call: Named, input: string): string {
   const given = parse(input);
   if (call.fault?.code === "unknown_tool" || call.fault?.code === "bad_arguments") return t("called", { name: call.tool });
   if (given === null) return call.summary;
@@ -76,7 +80,7 @@ export function callOutcome(outcome: CallOutcome | null): string | null {
 }
 
 /** Says what a call of a tool of an MCP server does: such a tool is called `server__tool`. */
-function summaryOfServer(call: Call, given: Readonly<Record<string, unknown>>): string {
+function summaryOfServer(call: Named, given: Readonly<Record<string, unknown>>): string {
   const at = call.tool.indexOf("__");
   if (at < 1 || !/^(Use “|List |Read )/u.test(call.summary)) return call.summary; // it isn't there, or switched off
   const server = call.tool.slice(0, at);
@@ -89,13 +93,11 @@ function summaryOfServer(call: Call, given: Readonly<Record<string, unknown>>): 
   return [t("callMcp", { what: tool, server }), ...(values.length > 0 ? [values.join(", ")] : [])].join(" · ");
 }
 
+/** The arguments by their names, as far as they have come; null for none. */
 function parse(input: string): Readonly<Record<string, unknown>> | null {
-  try {
-    const found: unknown = JSON.parse(input);
-    return typeof found === "object" && found !== null && !Array.isArray(found) ? (found as Record<string, unknown>) : null;
-  } catch {
-    return null;
-  }
+  const found = growingJson(input);
+  if (typeof found !== "object" || found === null || Array.isArray(found)) return null;
+  return Object.keys(found).length > 0 || /\}\s*$/.test(input) ? (found as Record<string, unknown>) : null;
 }
 
 /** A value on one line, cut where it is long. */
