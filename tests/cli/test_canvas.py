@@ -1,7 +1,10 @@
-"""`eclair canvas`: canvases and their versions are listed, printed and exported at the terminal."""
+"""`eclair canvas`: canvases and their versions are listed, printed, changed, exported and erased."""
 
 from __future__ import annotations
 
+import re
+import shlex
+import sys
 import zipfile
 from pathlib import Path
 
@@ -86,3 +89,77 @@ def test_a_canvas_is_exported_and_replaces_nothing(run: Eclair, tmp_path: Path) 
     table = run("canvas", "export", "canv_b", "--format", "xlsx", "-o", str(tmp_path / "sums.xlsx"))
     assert table.returncode == 2
     assert not (tmp_path / "sums.xlsx").exists()
+
+
+def editor(folder: Path, body: str) -> str:
+    """Return a command that does `body` to the file that it is given, `path`."""
+    script = folder / "an editor.py"
+    script.write_text(f"import sys, pathlib\npath = pathlib.Path(sys.argv[1])\n{body}\n")
+    return shlex.join([sys.executable, str(script)])
+
+
+def test_a_text_is_changed_in_an_editor(run: Eclair, tmp_path: Path) -> None:
+    grace = editor(tmp_path, "assert path.name == 'Letter.md'\npath.write_text(path.read_text() + ' Hopper,\\n')")
+    made = run("canvas", "edit", "canv_a", EDITOR=grace)
+    assert made.stdout == "Letter is at version 3 now.\n"
+    assert run("canvas", "show", "canv_a").stdout == "# Hello\n\nDear Grace, Hopper,\n"
+    versions = orjson.loads(run("canvas", "versions", "canv_a", "--json").stdout)
+    assert (versions[-1]["author"], versions[-1]["parent"]) == ("person", 2)
+    same = editor(tmp_path, "path.write_text(path.read_text() + '\\n')")
+    assert run("canvas", "edit", "canv_a", VISUAL=same).stdout == "Nothing changed.\n"
+
+
+def test_what_was_written_is_kept_where_it_can_not_be_stored(run: Eclair, tmp_path: Path) -> None:
+    failing = editor(tmp_path, "path.write_text('mine'); sys.exit(3)")
+    made = run("canvas", "edit", "canv_a", EDITOR=failing, TMPDIR=str(tmp_path))
+    assert made.returncode == 2
+    kept = re.search(r"What you wrote is in (.+)\.", made.stderr)
+    assert kept is not None
+    assert Path(kept[1]).read_text() == "mine"
+    assert "ended with 3; the canvas is as it was" in made.stderr
+    missing = run("canvas", "edit", "canv_a", EDITOR="/nowhere/ed", TMPDIR=str(tmp_path))
+    assert "can't be started: No such file" in missing.stderr
+    assert "set EDITOR" in run("canvas", "edit", "canv_a", EDITOR="").stderr
+    assert [path.name for path in tmp_path.glob("eclair-*")] == [Path(kept[1]).parent.name]
+    assert run("canvas", "show", "canv_a", "--version", "3").returncode == 2
+
+
+def test_a_text_is_taken_from_a_file_or_a_pipe(run: Eclair, tmp_path: Path) -> None:
+    file = tmp_path / "sums.py"
+    file.write_bytes(b"2 + 2\r\n")
+    assert run("canvas", "edit", "canv_b", "--file", str(file)).stdout == "Sums is at version 2 now.\n"
+    assert run("canvas", "edit", "canv_b", "-f", "-", stdin="3 + 3\n").stdout == "Sums is at version 3 now.\n"
+    assert run("canvas", "show", "canv_b").stdout == "3 + 3\n"
+    file.write_bytes(b"a\0")
+    assert "NUL" in run("canvas", "edit", "canv_b", "--file", str(file)).stderr
+    assert run("canvas", "edit", "canv_gone", "--file", str(file)).returncode == 2
+
+
+def test_a_text_written_elsewhere_meanwhile_stays_current(run: Eclair, tmp_path: Path) -> None:
+    other = [sys.executable, "-m", "eclair.cli", "canvas", "edit", "canv_a", "--file", "-"]
+    body = f"import subprocess\nsubprocess.run({other!r}, input=b'theirs', check=True)\npath.write_text('mine')"
+    made = run("canvas", "edit", "canv_a", EDITOR=editor(tmp_path, body))
+    assert (made.returncode, "kept as version 4 beside it" in made.stderr) == (0, True)
+    assert run("canvas", "show", "canv_a").stdout == "theirs\n"
+    assert run("canvas", "restore", "canv_a", "4").stdout == "Letter is at version 5 now.\n"
+    assert run("canvas", "show", "canv_a").stdout == "mine\n"
+
+
+def test_a_version_is_restored_with_its_author(run: Eclair) -> None:
+    assert run("canvas", "restore", "canv_a", "1").stdout == "Letter is at version 3 now.\n"
+    assert run("canvas", "show", "canv_a").stdout == "# Hello\n\nDear Ada,\n"
+    version = orjson.loads(run("canvas", "versions", "canv_a", "--json").stdout)[-1]
+    assert [version[name] for name in ("author", "model", "name", "parent")] == ["model", "scripted", "Draft", 2]
+    assert run("canvas", "restore", "canv_a", "3").stdout == "Version 3 is the current one.\n"
+    assert run("canvas", "restore", "canv_a", "9").returncode == 2
+    assert run("canvas", "restore", "canv_a", "0").returncode == 2
+
+
+def test_canvases_are_erased_once_that_is_confirmed(run: Eclair) -> None:
+    refused = run("canvas", "remove", "canv_a")
+    assert (refused.returncode, "add --yes" in refused.stderr) == (2, True)
+    assert run("canvas", "remove", "canv_a", "canv_gone", "--yes").returncode == 2
+    assert len(orjson.loads(run("canvas", "--json").stdout)) == 2
+    erased = run("canvas", "remove", "canv_a", "canv_b", "canv_a", "--yes")
+    assert erased.stdout == "Erased Letter.\nErased Sums.\n"
+    assert run("canvas").stdout == "There are no canvases.\n"

@@ -30,7 +30,7 @@ def test_a_project_is_begun_changed_used_shared_and_deleted(run: Eclair) -> None
     }
     (listed,) = orjson.loads(run("projects", "--json").stdout)
     assert set(listed) == {
-        *("id", "owner", "name", "created", "instructions", "model", "web", "tools", "access"),
+        *("id", "owner", "name", "created", "instructions", "model", "web", "tools", "memory", "access"),
         *("conversations", "used"),
     }
     assert (listed["conversations"], listed["tools"], listed["web"]) == (1, ["run_python"], "off")
@@ -45,6 +45,34 @@ def test_a_project_is_begun_changed_used_shared_and_deleted(run: Eclair) -> None
     assert f"`eclair projects restore {listed['id']}`" in restoring
     assert run("projects", "restore", listed["id"]).stdout == "Restored the project Town.\n"
     assert run("projects", "show", "Town").stdout == "Be brief.\n"
+
+
+def test_its_files_and_memories_at_the_command_line(run: Eclair, tmp_path: Path) -> None:
+    run("projects", "add", "Town")
+    adds = "Town has no files; `eclair projects files NAME --add PATH` adds some.\n"
+    assert run("projects", "files", "Town").stdout == adds
+    file = tmp_path / "tower.txt"
+    file.write_text("The tower is 40 metres high.")
+    added = run("projects", "files", "Town", "--add", str(file))
+    assert (added.returncode, added.stdout) == (0, "Town: 1 added.\n"), added.stderr
+    (found,) = orjson.loads(run("projects", "files", "Town", "--json").stdout)
+    assert (found["name"], found["state"], found["library"]) == ("tower.txt", "ready", "Town")
+    assert "tower.txt" in run("search", "--project", "Town", "metres").stdout
+    assert "`eclair projects files` lists" in run("projects", "files", "Town", "--remove", "none").stderr
+    assert "add --yes" in run("projects", "files", "Town", "--remove", found["id"]).stderr
+    removed = run("projects", "files", "Town", "--remove", found["id"], "--yes").stdout
+    assert removed == "Removed tower.txt from Town.\n"
+    assert run("projects", "files", "Town").stdout == adds
+    assert "Nothing is kept in Town" in run("memory", "list", "--project", "Town").stdout
+    assert run("memory", "add", "The mayor is Ada", "--project", "Town").stdout.startswith("Kept as mem_")
+    run("memory", "add", "I live in Gent")
+    (kept,) = orjson.loads(run("memory", "list", "--project", "Town", "--json").stdout)
+    (listed,) = orjson.loads(run("projects", "--json").stdout)
+    assert (kept["text"], kept["project_id"], listed["memory"]) == ("The mayor is Ada", listed["id"], "own")
+    assert len(orjson.loads(run("memory", "--json").stdout)) == 2
+    assert run("projects", "edit", "Town", "--memory", "both").returncode == 0
+    (listed,) = orjson.loads(run("projects", "--json").stdout)
+    assert listed["memory"] == "both"
 
 
 def test_a_question_is_answered_as_in_a_project_and_nothing_of_it_stays(run: Eclair, tmp_path: Path) -> None:
@@ -73,6 +101,9 @@ def test_a_question_is_answered_as_in_a_project_and_nothing_of_it_stays(run: Ecl
         (["search", "--project", "none", "Why"], "There is no project 'none'."),
         (["search", "--project", "none", "--days", "2", "Why"], "are for the web"),
         (["projects", "show", "none"], "There is no project 'none'."),
+        (["projects", "files", "none"], "There is no project 'none'."),
+        (["memory", "add", "--project", "none", "a"], "There is no project 'none'."),
+        (["memory", "list", "--project", "none"], "There is no project 'none'."),
         (["projects", "restore", "proj_none"], "cannot be restored"),
         (["projects", "share", "none", "ben"], "is none of everyone, group:ID, person:ID."),
         (["projects", "edit", "none", "-f", "none.txt"], "There is no project 'none'."),

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, NoReturn
 import eclair
 from eclair.cli._admin_arguments import add_admin_options
 from eclair.cli._assistant_arguments import add_assistant_options
+from eclair.cli._canvas_arguments import add_canvas_options
 from eclair.cli._mcp_arguments import add_mcp_options
 from eclair.cli._memory_arguments import add_memory_options
 from eclair.cli._permission_arguments import add_permission_options
@@ -259,33 +260,7 @@ def _add_transfer(command: _Command) -> None:
     export.add_argument("--reviewer", metavar="NAME", help="who reviewed the conversation and answers for it")
     export.set_defaults(module="export")
 
-    canvas = command("canvas", "list canvases and their versions, print the text of one, or export it as a file")
-    canvas.add_argument("--json", action="store_true", help="print the list as JSON")
-    canvas.set_defaults(module="canvas", action="list")
-    canvases = canvas.add_subparsers(metavar="ACTION", parser_class=_Parser)
-    listing = canvases.add_parser("list", help="list canvases", description="List canvases, the latest first.")
-    listing.set_defaults(action="list")
-    past = "list the versions of a canvas"
-    versions = canvases.add_parser("versions", help=past, description=_sentence(past))
-    versions.set_defaults(action="versions")
-    versions.add_argument("which", metavar="CANVAS", help="which one")
-    for each in (listing, versions):
-        each.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print the list as JSON")
-    show = canvases.add_parser("show", help="print the text of a canvas", description="Print the text of a canvas.")
-    show.set_defaults(action="show")
-    show.add_argument("which", metavar="CANVAS", help="which one")
-    export_one = canvases.add_parser("export", help="write a canvas to a file", description="Write a canvas to a file.")
-    export_one.set_defaults(action="export")
-    export_one.add_argument("which", metavar="CANVAS", help="which one")
-    of_canvas = ("source", "markdown", "html", "docx", "pdf", "pptx", "xlsx", "csv")
-    export_one.add_argument(
-        "--format", choices=of_canvas, default="source", help="format; its text as it is by default"
-    )
-    export_one.add_argument("-o", "--output", type=Path, metavar="FILE", help="file or folder to write to")
-    for each in (show, export_one):
-        each.add_argument(
-            "--version", type=_positive, metavar="N", help="an earlier version; the current one by default"
-        )
+    add_canvas_options(command("canvas", "list canvases, print, edit, restore, export or erase one"), _positive)
 
     import_ = command(
         "import", "import an export of ChatGPT, Claude, Le Chat, Gemini, Copilot, Open WebUI, LibreChat or Éclair"

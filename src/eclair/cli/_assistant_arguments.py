@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from eclair.cli._file_arguments import add_file_arguments
 from eclair.cli._share_arguments import add_share_arguments
 
 _ACTIONS = {
@@ -28,7 +29,7 @@ def add_assistant_options(parser: argparse.ArgumentParser) -> None:
     for name, help in _ACTIONS.items():
         action = actions.add_parser(name, help=help, description=f"{help[0].upper()}{help[1:]}.")
         action.set_defaults(action=name)
-        if name in ("list", "files"):
+        if name == "list":
             action.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print it as JSON")
         if name == "import":
             action.add_argument("file", type=Path, metavar="FILE", help="the file")
@@ -44,11 +45,8 @@ def add_assistant_options(parser: argparse.ArgumentParser) -> None:
         if name == "share":
             add_share_arguments(action)
         if name == "files":
-            changes = action.add_mutually_exclusive_group()
-            add = "files, or folders with everything in them, to add"
-            changes.add_argument("--add", nargs="+", type=Path, metavar="PATH", help=add)
-            changes.add_argument("--remove", nargs="+", metavar="FILE", help="files to remove, by name or id")
-        if name in ("remove", "files"):
+            add_file_arguments(action)
+        if name == "remove":
             action.add_argument("--yes", action="store_true", help="do not ask for confirmation")
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 def add_memory_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print the list as JSON")
-    parser.set_defaults(action="list", words=[])
+    parser.set_defaults(action="list", words=[], project=None)
     actions = parser.add_subparsers(metavar="ACTION", parser_class=type(parser))
 
     def action(name: str, help: str) -> argparse.ArgumentParser:
@@ -19,7 +19,10 @@ def add_memory_options(parser: argparse.ArgumentParser) -> None:
     listing = action("list", "list what is kept, or only what has these words")
     listing.add_argument("words", nargs="*", metavar="WORDS", help="words to look for")
     listing.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print the list as JSON")
-    action("add", "keep a sentence").add_argument("words", nargs="+", metavar="WORDS", help="the sentence")
+    adding = action("add", "keep a sentence")
+    adding.add_argument("words", nargs="+", metavar="WORDS", help="the sentence")
+    listing.add_argument("--project", metavar="NAME", help="only what is kept in this project")
+    adding.add_argument("--project", metavar="NAME", help="keep it in this project, where alone it is used")
     editing = action("edit", "replace a sentence")
     editing.add_argument("which", metavar="ID", help="its id")
     editing.add_argument("words", nargs="+", metavar="WORDS", help="the new sentence")

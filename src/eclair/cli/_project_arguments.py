@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from eclair.cli._file_arguments import add_file_arguments
 from eclair.cli._share_arguments import add_share_arguments
 
 _ACTIONS = {
@@ -12,6 +13,7 @@ _ACTIONS = {
     "show": "print a project's settings and instructions, and with whom it is shared",
     "add": "begin a project",
     "edit": "change a project's name, instructions and settings",
+    "files": "list the files of a project, add some or remove some",
     "remove": "delete a project and keep its conversations",
     "restore": "restore a project within ten minutes of its deletion",
     "share": "share a project with everyone, a group or a person, or end that",
@@ -35,6 +37,8 @@ def add_project_options(parser: argparse.ArgumentParser) -> None:
         action.add_argument("name", metavar="NAME", help="its name")
         if name == "edit":
             _add_changes(action)
+        if name == "files":
+            add_file_arguments(action)
         if name == "share":
             add_share_arguments(action)
         if name == "remove":
@@ -49,5 +53,7 @@ def _add_changes(action: argparse.ArgumentParser) -> None:
     action.add_argument("--model", metavar="MODEL", help="the model that answers there; empty for the person's")
     web = "whether the web is searched there; default leaves that to the person"
     action.add_argument("--web", choices=("off", "auto", "on", "default"), help=web)
+    memory = "what is remembered there: own for the project's memories alone, both for the person's other ones too"
+    action.add_argument("--memory", choices=("own", "both"), help=memory)
     tools = "tools that are offered there, separated by commas; all for every one, none for none"
     action.add_argument("--tools", metavar="TOOLS", help=tools)

@@ -28,7 +28,7 @@ from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.settings import Settings
 from eclair.storage.base import Storage
 from eclair.storage.change_feed import ChangeFeed
-from eclair.storage.files import FileState, iterate_files
+from eclair.storage.files import list_own_files
 from eclair.storage.open import open_storage
 from eclair.util.file_replacement import replace_file
 
@@ -47,7 +47,7 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
         from eclair.cli import _assistant_files  # slow to import
 
         actions = {
-            "files": _assistant_files.change_files,
+            "files": _assistant_files.change_assistant_files,
             "remove": _assistant_files.delete_assistant,
             "import": _assistant_files.import_zip,
         }
@@ -96,7 +96,10 @@ async def _show(
         ("web", profile.web),
         ("tools", None if profile.tools is None else ", ".join(profile.tools) or "none"),
         ("libraries", ", ".join(names.get(id, "one that isn't shared with you") for id in profile.libraries)),
-        ("files", ", ".join(each.file.name for each in await list_files(storage, found))),
+        (
+            "files",
+            ", ".join(each.file.name for each in await list_own_files(storage.files, LOCAL_PRINCIPAL, found.library)),
+        ),
         *(("starter", each) for each in profile.starters),
     )
     terminal.line(f"{profile.emoji} {profile.name}".strip())
@@ -160,7 +163,7 @@ async def _export(
     terminal: Terminal,
 ) -> None:
     found = await assistants.get_by_name(LOCAL_PRINCIPAL, arguments.name)
-    output, files = arguments.output, await list_files(storage, found)
+    output, files = arguments.output, await list_own_files(storage.files, LOCAL_PRINCIPAL, found.library)
     if output is None and files:
         raise InvalidInput(f"{found.name} has files, so it is exported as a zip; say where to with -o FILE.")
     if output is None:
@@ -178,13 +181,6 @@ async def _export(
         raise UserError(f"{output} cannot be written: {error.strerror}.") from error
     number = f" with {len(files):,} file{'' if len(files) == 1 else 's'}" if files else ""
     terminal.line(f"Wrote {found.name}{number} to {output}.")
-
-
-async def list_files(storage: Storage, assistant: Assistant) -> list[FileState]:
-    """List the files of an assistant, newest first."""
-    if assistant.library is None:
-        return []
-    return [each async for each in iterate_files(storage.files, LOCAL_PRINCIPAL, assistant.library)]
 
 
 async def _stated(storage: Storage, arguments: argparse.Namespace) -> dict[str, Any]:

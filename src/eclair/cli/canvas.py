@@ -1,10 +1,16 @@
-"""`eclair canvas`: lists canvases and their versions, prints one, or exports it as a file."""
+"""`eclair canvas`: lists canvases and their versions, prints, edits, restores, exports and erases them."""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-from collections.abc import Sequence
+import os
+import shlex
+import shutil
+import subprocess
+import tempfile
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
 
@@ -14,13 +20,17 @@ from eclair.cli._arguments import load_settings
 from eclair.cli._logging import log_if_debugging
 from eclair.cli._signals import run_async
 from eclair.cli._terminal import Terminal
+from eclair.cli.edit import read_text
 from eclair.cli.export import output_path, single_chunk, write_new
 from eclair.cli.models import print_table
+from eclair.errors import EclairError, InvalidInput, UserError
 from eclair.provenance.service import Provenance
-from eclair.schema.canvases import Canvas, CanvasVersion
+from eclair.schema.canvases import Canvas, CanvasVersion, NewCanvasVersion
 from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.settings import Settings
-from eclair.storage.open import open_storage_for_reading
+from eclair.storage.base import Storage
+from eclair.storage.change_feed import ChangeFeed
+from eclair.storage.open import open_storage, open_storage_for_reading
 from eclair.transfer.canvas_export import load_canvas, render_canvas
 from eclair.util.humanize import format_size
 
@@ -31,10 +41,18 @@ VERSION_COLUMNS = ("VERSION", "WRITTEN", "BY", "FROM", "NAME")
 def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     settings = load_settings(arguments).settings
     log_if_debugging(settings)
-    return run_async(_run(settings, arguments, terminal))
+    match arguments.action:
+        case "edit":
+            return _edit(settings, arguments, terminal)
+        case "restore":
+            return run_async(_restore(settings, arguments.which, arguments.version, terminal))
+        case "remove":
+            return _remove(settings, arguments, terminal)
+        case _:
+            return run_async(_read(settings, arguments, terminal))
 
 
-async def _run(settings: Settings, arguments: argparse.Namespace, terminal: Terminal) -> int:
+async def _read(settings: Settings, arguments: argparse.Namespace, terminal: Terminal) -> int:
     storage = await asyncio.to_thread(open_storage_for_reading, settings)
     try:
         if arguments.action == "list":
@@ -57,6 +75,125 @@ async def _run(settings: Settings, arguments: argparse.Namespace, terminal: Term
     await write_new(path, single_chunk(data))
     terminal.line(f"Exported to {path} ({format_size(path.stat().st_size)})")
     return 0
+
+
+def _edit(settings: Settings, arguments: argparse.Namespace, terminal: Terminal) -> int:
+    """Make a version of the text as the person edits it, or of that of a file. Raises UserError."""
+    canvas, before, name = asyncio.run(_load(settings, arguments.which))
+    if arguments.file is not None:
+        piped = arguments.file == Path("-")
+        text = read_text(None if piped else arguments.file, settings.max_message_kb)
+        return run_async(_add_version(settings, canvas, before, text, terminal))
+    folder = Path(tempfile.mkdtemp(prefix="eclair-"))
+    path = folder / name
+    path.write_text(before, "utf-8", newline="")
+    try:
+        _open_editor(path)
+        text = read_text(path, settings.max_message_kb)
+        if not before.endswith("\n"):
+            text = text.removesuffix("\n")  # editors end the last line
+        done = run_async(_add_version(settings, canvas, before, text, terminal))
+    except EclairError:
+        if path.is_file() and path.read_bytes() != before.encode():
+            terminal.warn(f"What you wrote is in {path}.")
+        else:
+            shutil.rmtree(folder)
+        raise
+    shutil.rmtree(folder)
+    return done
+
+
+async def _load(settings: Settings, which: str) -> tuple[Canvas, str, str]:
+    """Return a canvas, its text, and the name of a file for that. Raises NotFound."""
+    async with _opened(settings) as storage:
+        canvas = await storage.canvases.get_canvas(LOCAL_PRINCIPAL, which)
+        exported = await load_canvas(storage, LOCAL_PRINCIPAL, which, canvas.current)
+    name, _ = await render_canvas(exported, "source", Provenance.configured(settings))
+    return canvas, exported.text, name
+
+
+def _open_editor(path: Path) -> None:
+    """Have the person's editor change a file. Raises UserError."""
+    command = shlex.split(os.environ.get("VISUAL") or os.environ.get("EDITOR") or "")
+    if not command:
+        raise InvalidInput("There is no editor; set EDITOR, or give the text by --file.")
+    try:
+        ended = subprocess.run([*command, path], check=False).returncode
+    except OSError as error:
+        raise UserError(f"The editor {command[0]} can't be started: {error.strerror}.") from error
+    if ended != 0:
+        raise UserError(f"The editor {command[0]} ended with {ended}; the canvas is as it was.")
+
+
+async def _add_version(settings: Settings, canvas: Canvas, before: str, text: str, terminal: Terminal) -> int:
+    if "\0" in text:
+        raise InvalidInput("The text holds a NUL character; remove it.")
+    if text == before:
+        terminal.line("Nothing changed.")
+        return 0
+    async with _opened(settings) as storage:
+        new = NewCanvasVersion(canvas.current, text, "person")
+        await _store(storage, canvas, new, terminal)
+    return 0
+
+
+async def _restore(settings: Settings, which: str, number: int, terminal: Terminal) -> int:
+    async with _opened(settings) as storage:
+        canvas = await storage.canvases.get_canvas(LOCAL_PRINCIPAL, which)
+        version, text = await storage.canvases.get_version(LOCAL_PRINCIPAL, which, number)
+        if number == canvas.current:
+            terminal.line(f"Version {number} is the current one.")
+            return 0
+        new = NewCanvasVersion(canvas.current, text, version.author, version.model, version.name)
+        await _store(storage, canvas, new, terminal)
+    return 0
+
+
+async def _store(storage: Storage, canvas: Canvas, new: NewCanvasVersion, terminal: Terminal) -> None:
+    """Add a version and say which it is, or that it is beside what was written meanwhile."""
+    after, version = await storage.canvases.add_version(LOCAL_PRINCIPAL, canvas.id, new)
+    ChangeFeed(storage.processes).publish(LOCAL_PRINCIPAL, canvas.conversation, "canvases")
+    if version.number == after.current:
+        terminal.line(f"{canvas.title} is at version {version.number} now.")
+    else:
+        terminal.warn(
+            f"{canvas.title} was changed elsewhere meanwhile; your text is kept as version {version.number} beside it."
+        )
+
+
+def _remove(settings: Settings, arguments: argparse.Namespace, terminal: Terminal) -> int:
+    canvases = asyncio.run(_find(settings, arguments.which))
+    titles = ", ".join(canvas.title for canvas in canvases)
+    question = f"Erase {titles} with all versions for good?"
+    if not arguments.yes and not terminal.confirm(question, "There is no terminal to confirm this; add --yes."):
+        terminal.line("Nothing was erased.")
+        return 0
+    return run_async(_erase(settings, canvases, terminal))
+
+
+async def _find(settings: Settings, which: Sequence[str]) -> list[Canvas]:
+    """Return canvases by their ids, each once. Raises NotFound."""
+    async with _opened(settings) as storage:
+        return [await storage.canvases.get_canvas(LOCAL_PRINCIPAL, id) for id in dict.fromkeys(which)]
+
+
+async def _erase(settings: Settings, canvases: Sequence[Canvas], terminal: Terminal) -> int:
+    async with _opened(settings) as storage:
+        changes = ChangeFeed(storage.processes)
+        for canvas in canvases:
+            await storage.canvases.delete_canvas(LOCAL_PRINCIPAL, canvas.id)
+            changes.publish(LOCAL_PRINCIPAL, canvas.conversation, "canvases")
+            terminal.line(f"Erased {canvas.title}.")
+    return 0
+
+
+@asynccontextmanager
+async def _opened(settings: Settings) -> AsyncGenerator[Storage]:
+    storage = await asyncio.to_thread(open_storage, settings)
+    try:
+        yield storage
+    finally:
+        await storage.close()
 
 
 def _list(canvases: Sequence[Canvas], terminal: Terminal, *, as_json: bool) -> None:

@@ -33,7 +33,7 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     piped = arguments.file == Path("-")
     if piped and arguments.write:
         raise InvalidInput("Piped text has no file to write to; leave --write out.")
-    text = _text(None if piped else arguments.file, settings.max_message_kb)
+    text = read_text(None if piped else arguments.file, settings.max_message_kb)
     check_edit(text, arguments.instruction, settings.max_message_kb)
     return run_async(_edit(settings, text, arguments, terminal))
 
@@ -76,7 +76,7 @@ def _diff(before: str, after: str, name: str) -> str:
     return "".join(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines)
 
 
-def _text(file: Path | None, max_kb: int) -> str:
+def read_text(file: Path | None, max_kb: int) -> str:
     """Read the file or piped text, unchanged. Raises UserError."""
     try:
         if file is None:

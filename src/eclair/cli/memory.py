@@ -24,6 +24,7 @@ from eclair.memory.service import MemoryService
 from eclair.schema.memories import Memory
 from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.settings import Settings
+from eclair.storage.base import Storage
 from eclair.storage.change_feed import ChangeFeed
 from eclair.storage.open import open_storage
 from eclair.text.terms import fold_text
@@ -36,7 +37,7 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     log_if_debugging(settings)
     match arguments.action:
         case "add":
-            return run_async(_add(settings, " ".join(arguments.words), terminal))
+            return run_async(_add(settings, " ".join(arguments.words), arguments.project, terminal))
         case "edit":
             return run_async(_edit(settings, arguments.which, " ".join(arguments.words), terminal))
         case "remove":
@@ -44,21 +45,25 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
         case "export":
             return run_async(_export(settings, arguments.output, terminal))
         case _:
-            return run_async(_list(settings, " ".join(arguments.words), terminal, json=arguments.json))
+            words = " ".join(arguments.words)
+            return run_async(_list(settings, words, arguments.project, terminal, json=arguments.json))
 
 
 @asynccontextmanager
-async def _opened(settings: Settings) -> AsyncGenerator[MemoryService]:
+async def _opened(settings: Settings) -> AsyncGenerator[tuple[MemoryService, Storage]]:
     storage = await asyncio.to_thread(open_storage, settings)
     try:
-        yield MemoryService(storage.memories, ChangeFeed(storage.processes), MemoryRecall(None))
+        yield MemoryService(storage.memories, ChangeFeed(storage.processes), MemoryRecall(None)), storage
     finally:
         await storage.close()
 
 
-async def _list(settings: Settings, words: str, terminal: Terminal, *, json: bool) -> int:
-    async with _opened(settings) as memory:
+async def _list(settings: Settings, words: str, project: str | None, terminal: Terminal, *, json: bool) -> int:
+    async with _opened(settings) as (memory, storage):
         listed = await memory.list(LOCAL_PRINCIPAL)
+        if project is not None:
+            id = await _project_id(storage, project)
+            listed = [each for each in listed if each.project_id == id]
     found = [each for each in listed if fold_text(words) in fold_text(each.text)]
     if json:
         terminal.write_bytes(_dump(found))
@@ -66,27 +71,35 @@ async def _list(settings: Settings, words: str, terminal: Terminal, *, json: boo
         print_table([COLUMNS, *((each.id, _day(each), each.text) for each in found)], terminal)
     elif listed:
         terminal.line(f"No memory has {words!r}.")
+    elif project is not None:
+        terminal.line(f"Nothing is kept in {project}; `eclair memory add --project NAME WORDS` keeps a sentence there.")
     else:
         terminal.line("Nothing is kept; `eclair memory add WORDS` keeps a sentence for later conversations.")
     return 0
 
 
-async def _add(settings: Settings, text: str, terminal: Terminal) -> int:
-    async with _opened(settings) as memory:
-        kept = await memory.keep(LOCAL_PRINCIPAL, text)
+async def _add(settings: Settings, text: str, project: str | None, terminal: Terminal) -> int:
+    async with _opened(settings) as (memory, storage):
+        id = None if project is None else await _project_id(storage, project)
+        kept = await memory.keep(LOCAL_PRINCIPAL, text, project=id)
     terminal.line(f"Kept as {kept.id}: {kept.text}")
     return 0
 
 
+async def _project_id(storage: Storage, name: str) -> str:
+    """Return the id of a project. Raises NotFound."""
+    return (await storage.projects.get_project_by_name(LOCAL_PRINCIPAL, name)).id
+
+
 async def _edit(settings: Settings, which: str, text: str, terminal: Terminal) -> int:
-    async with _opened(settings) as memory:
+    async with _opened(settings) as (memory, _):
         changed = await memory.edit(LOCAL_PRINCIPAL, which, text)
     terminal.line(f"{changed.id} is now: {changed.text}")
     return 0
 
 
 async def _remove(settings: Settings, which: list[str], terminal: Terminal) -> int:
-    async with _opened(settings) as memory:
+    async with _opened(settings) as (memory, _):
         known = {each.id for each in await memory.list(LOCAL_PRINCIPAL)}
         for id in which:
             if id not in known:
@@ -98,7 +111,7 @@ async def _remove(settings: Settings, which: list[str], terminal: Terminal) -> i
 
 
 async def _export(settings: Settings, output: Path | None, terminal: Terminal) -> int:
-    async with _opened(settings) as memory:
+    async with _opened(settings) as (memory, _):
         listed = await memory.list(LOCAL_PRINCIPAL)
     if output is None:
         terminal.write_bytes(_dump(listed))

@@ -1,4 +1,4 @@
-"""`eclair projects`: lists, shows, begins, changes, shares, deletes and restores projects."""
+"""`eclair projects`: lists, shows, begins, changes, shares, deletes and restores projects, and changes their files."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from eclair.app import open_app
 from eclair.cli._arguments import load_settings
 from eclair.cli._logging import log_if_debugging
 from eclair.cli._sharing import ACCESS, read_subject, share_object, show_shares
+from eclair.cli._signals import run_async
 from eclair.cli._terminal import Terminal
 from eclair.cli.models import print_table
 from eclair.errors import InvalidInput
@@ -23,8 +24,15 @@ from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.settings import Settings
 from eclair.storage.base import Storage
 from eclair.storage.open import open_storage
-from eclair.storage.projects import MAX_PROJECT_INSTRUCTIONS_CHARS, MAX_PROJECT_NAME_CHARS, Project, ProjectSummary
+from eclair.storage.projects import (
+    MAX_PROJECT_INSTRUCTIONS_CHARS,
+    MAX_PROJECT_NAME_CHARS,
+    MemoryScope,
+    Project,
+    ProjectSummary,
+)
 
+MEMORY_NAMES: dict[MemoryScope, str] = {"own": "the project’s", "both": "the project’s and the person’s"}
 COLUMNS = ("NAME", "ACCESS", "CONVERSATIONS", "MODEL")
 
 
@@ -40,6 +48,10 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
             return asyncio.run(_add(settings, check_name(arguments.name), terminal))
         case "edit":
             return asyncio.run(_edit(settings, arguments, terminal))
+        case "files":
+            from eclair.cli._project_files import change_project_files  # slow to import
+
+            return run_async(change_project_files(settings, arguments, terminal))
         case "share":
             return asyncio.run(_share(settings, arguments, terminal))
         case "restore":
@@ -66,7 +78,8 @@ async def _show(settings: Settings, name: str, terminal: Terminal) -> int:
         project = await storage.projects.get_project_by_name(LOCAL_PRINCIPAL, name)
         terminal.line(project.instructions or "It has no instructions.")
         chosen = {"model": project.model, "web": project.web, "tools": _tool_text(project)}
-        terminal.note(", ".join(f"{what}: {value or 'the person’s'}" for what, value in chosen.items()))
+        settled = [f"{what}: {value or 'the person’s'}" for what, value in chosen.items()]
+        terminal.note(", ".join([*settled, f"memory: {MEMORY_NAMES[project.memory]}"]))
         if project.access == "own":
             await show_shares(storage.projects, project.id, terminal)
     return 0
@@ -85,7 +98,9 @@ async def _edit(settings: Settings, arguments: argparse.Namespace, terminal: Ter
         project = await storage.projects.get_project_by_name(LOCAL_PRINCIPAL, arguments.name)
         changed = _changed(project, arguments)
         if changed == project:
-            raise InvalidInput("Nothing changes; give --rename, --instructions, --file, --model, --web or --tools.")
+            raise InvalidInput(
+                "Nothing changes; give --rename, --instructions, --file, --model, --web, --memory or --tools."
+            )
         await storage.projects.edit_project(LOCAL_PRINCIPAL, changed)
     terminal.line(f"Changed the project {changed.name}.")
     return 0
@@ -102,6 +117,8 @@ def _changed(project: Project, arguments: argparse.Namespace) -> Project:
         project = replace(project, model=arguments.model or None)
     if arguments.web is not None:
         project = replace(project, web=None if arguments.web == "default" else arguments.web)
+    if arguments.memory is not None:
+        project = replace(project, memory=arguments.memory)
     if arguments.tools is not None:
         names = tuple(name.strip() for name in arguments.tools.split(",") if name.strip())
         project = replace(project, tools={("all",): None, ("none",): ()}.get(names, names))
@@ -172,7 +189,7 @@ async def _opened(settings: Settings) -> AsyncGenerator[Storage]:
 
 
 def _fields(project: Project) -> dict[str, object]:
-    names = ("id", "owner", "name", "created", "instructions", "model", "web", "tools", "access")
+    names = ("id", "owner", "name", "created", "instructions", "model", "web", "tools", "memory", "access")
     return {name: getattr(project, name) for name in names}
 
 

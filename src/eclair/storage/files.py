@@ -159,3 +159,8 @@ async def iterate_files(
             yield each
         if (before := page.next) is None:
             return
+
+
+async def list_own_files(files: FileStore, principal: Principal, library: str | None) -> list[FileState]:
+    """List the files of what has a library of its own, newest first; none before the library is made."""
+    return [] if library is None else [each async for each in iterate_files(files, principal, library)]
