@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 
-from eclair.office.workbook import FORMULA_STARTS, PLAIN_NUMBER, Sheet, Workbook, write_workbook
+from eclair.office.workbook import FORMULA_STARTS, MAX_CELL_CHARS, PLAIN_NUMBER, Sheet, Workbook, write_workbook
 from eclair.transfer.canvas_view import ExportedCanvas, list_tables
 from eclair.transfer.export_view import to_datetime
 
@@ -19,8 +19,14 @@ def render_csv(canvas: ExportedCanvas) -> bytes:
 
 def render_xlsx(canvas: ExportedCanvas) -> bytes:
     """Write a sheet for each table. Plain numbers are numbers, and all else is text."""
-    sheets = [Sheet(str(number), table) for number, table in enumerate(list_tables(canvas.text), 1)]
+    tables = [[list(map(_shortened, row)) for row in table] for table in list_tables(canvas.text)]
+    sheets = [Sheet(str(number), table) for number, table in enumerate(tables, 1)]
     return write_workbook(Workbook(canvas.heading, sheets, to_datetime(canvas.at), canvas.notice))
+
+
+def _shortened(cell: str) -> str:
+    """Cut what is longer than programs open, which would take the file for a damaged one."""
+    return cell if len(cell) <= MAX_CELL_CHARS else f"{cell[: MAX_CELL_CHARS - 1]}…"
 
 
 def _inert(cell: str) -> str:
