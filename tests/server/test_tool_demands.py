@@ -129,6 +129,9 @@ async def test_a_chart_is_drawn_of_a_table(told: tuple[Server, Told]) -> None:
     file = await attach(server, SALES, "sales.csv")
     model.writes = ["bar_chart(['North', 'South'], [270, 80], 'Revenue by region')"]
     answer = await server.say(await server.begin(), "make a bar chart of the total revenue by region", files=[file])
+    asked = model.bodies[0]["messages"][-2]["content"]
+    assert "bar_chart(labels, values, title)" in asked
+    assert "write_workbook" not in asked
     assert "chart.svg (image/svg+xml" in results(answer)[0]
     assert "Revenue by region" in results(answer)[0]
 
@@ -139,7 +142,9 @@ async def test_a_table_becomes_a_workbook(told: tuple[Server, Told]) -> None:
     model.writes = ["import csv\nwrite_workbook('sales.xlsx', list(csv.DictReader(open('sales.csv'))))"]
     id = await server.begin()
     answer = await server.say(id, "Convert the table to XLSX.", files=[file])
-    assert "write_workbook(name, rows)" in model.bodies[0]["messages"][-2]["content"]
+    asked = model.bodies[0]["messages"][-2]["content"]
+    assert "write_workbook('table.xlsx', rows)" in asked
+    assert "chart" not in asked
     assert "- sales.xlsx (" in results(answer)[0]
     data = (await server.get(f"/api/conversations/{id}/workspace/sales.xlsx")).raw
     (sheet,) = openpyxl.load_workbook(io.BytesIO(data)).worksheets

@@ -18,7 +18,7 @@ from eclair.text.intent.calculation import (
     asks_for_file,
     asks_to_count_text,
     calculation_kind,
-    names_workbook,
+    names_format,
     written_days,
 )
 from eclair.text.intent.whole_document import wants_whole_document
@@ -52,7 +52,8 @@ async def find_demand(
             return python.demand(
                 await preview(readable),
                 control_tokens,
-                makes_workbook=names_workbook(question),
+                draws_chart=asks_for_chart(question) or names_format(question, "svg", "png"),
+                makes_workbook=names_format(question, "xlsx", "excel"),
                 gives_way_to=gives_way_to,
             )
     match calculation_kind(question):

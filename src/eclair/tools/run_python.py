@@ -48,12 +48,15 @@ These files are in the working directory:
 
 To work this out, first write a short Python program, without comments. It reads the files with {reading} and \
 prints what the question asks for. What it makes goes into new files. {modules}"""
-_CALL_PLAIN = (
-    "There are csv, json, re, math, datetime and collections, and no pandas or numpy. To draw a chart, call the "
-    "built-in bar_chart(labels, values, title), line_chart(labels, values, title) or pie_chart(labels, values, title); "
-    "name=… names its SVG file. {workbooks}They are there without an import or a definition."
+_CALL_PLAIN = "There are csv, json, re, math, datetime and collections, and no pandas or numpy."
+_CALL_CHARTS = (
+    " To draw a chart, call the built-in bar_chart(labels, values, title), line_chart(labels, values, title) or "
+    "pie_chart(labels, values, title); name=… names its SVG file. They are there without an import or a definition."
 )
-_CALL_WORKBOOKS = "To write an XLSX file, call the built-in write_workbook(name, rows). "
+_CALL_WORKBOOKS = (
+    " To make an XLSX file, call the built-in write_workbook('table.xlsx', rows), where rows is a list of lists with "
+    "the header first. It is there without an import or a definition."
+)
 _READ_TEXTS = "open"
 _READ_WORKBOOKS = "open, and XLSX files with the built-in read_workbook(name), which returns a list of rows,"
 _CALL_DATA = "pandas, numpy and matplotlib are there. Call plt.show() to show a chart; give it a title."
@@ -99,17 +102,22 @@ class PythonTool(LocalTool):
         files: Sequence[FilePreview],
         control_tokens: tuple[str, ...],
         *,
+        draws_chart: bool = False,
         makes_workbook: bool = False,
         gives_way_to: GivesWayTo = "nothing",
     ) -> ToolDemand:
-        """Demand a program that works on the files. Unless it `makes_workbook`, it isn't told how."""
+        """Demand a program that works on the files.
+
+        Unless it `draws_chart` or `makes_workbook`, it isn't told how: a small model would do so.
+        """
         shown = "\n".join(_described_file(file, control_tokens) for file in files)
         has_workbook = any(file.name.casefold().endswith(WORKBOOK_SUFFIX) for file in files)
         if self.has_data_tools:
             reading, modules = _READ_TEXTS, _CALL_DATA
         else:
             reading = _READ_WORKBOOKS if has_workbook else _READ_TEXTS
-            modules = _CALL_PLAIN.format(workbooks=_CALL_WORKBOOKS if makes_workbook else "")
+            charts, workbooks = _CALL_CHARTS if draws_chart else "", _CALL_WORKBOOKS if makes_workbook else ""
+            modules = f"{_CALL_PLAIN}{charts}{workbooks}"
         words = _CALL_WORDS.format(files=shown, reading=reading, modules=modules)
         return ToolDemand(self, words, _CALL_AGAIN, gives_way_to=gives_way_to)
 

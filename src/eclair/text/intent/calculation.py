@@ -38,7 +38,6 @@ _CODE = re.compile(
 _FILE_NAME = re.compile(
     r"(?<![\w-])[\w-]{1,80}+\.(?:csv|tsv|json|svg|png|txt|md|html?|xml|ya?ml|xlsx)\b", re.IGNORECASE
 )
-_WORKBOOK = re.compile(r"\b(?:xlsx|excel)\b")
 _FORMAT = re.compile(r"\b(?:csv|tsv|json|xml|yaml|svg|xlsx|excel)\b")
 
 
@@ -79,9 +78,9 @@ def asks_for_file(question: str, names: Sequence[str]) -> bool:
     )
 
 
-def names_workbook(question: str) -> bool:
-    """Return whether a question names a workbook, or the program for them."""
-    return _WORKBOOK.search(fold_text(question[:MAX_CHARS])) is not None
+def names_format(question: str, *formats: str) -> bool:
+    """Return whether a question names one of these formats of files, alone or as the ending of a name."""
+    return re.search(rf"\b(?:{'|'.join(formats)})\b", fold_text(question[:MAX_CHARS])) is not None
 
 
 def asks_to_count_text(question: str) -> bool:
