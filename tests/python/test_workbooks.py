@@ -141,6 +141,11 @@ WRONG = (
     ("write_workbook('a.xlsx', {'a': [], 'A': []})", "ValueError: two sheets can't have the name 'a'"),
     ("write_workbook('../a.xlsx', [['a']])", "FileNotFoundError: [Errno 2] No such file or directory"),
     ("write_workbook('/etc/a.xlsx', [['a']])", "FileNotFoundError: [Errno 2] No such file or directory"),
+    (
+        "open('a.xlsx', 'w').write('a,b')",
+        "ValueError: a.xlsx is no text file; make it with write_workbook('a.xlsx', rows)",
+    ),
+    ("from pathlib import Path; Path('a.xlsx').write_text('a')", "ValueError: a.xlsx is no text file; make it with"),
     ("read_workbook('/etc/passwd')", "FileNotFoundError: [Errno 2] No such file or directory"),
     ("read_workbook('nowhere.xlsx')", "FileNotFoundError: [Errno 2] No such file or directory"),
 )

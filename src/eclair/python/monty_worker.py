@@ -29,7 +29,7 @@ from pydantic_monty import (
 
 from eclair.python import plain_charts, plain_workbooks
 from eclair.python.plain_charts import chart_functions, describe_chart, drop_matplotlib
-from eclair.python.plain_workbooks import workbook_functions
+from eclair.python.plain_workbooks import refuse_text, workbook_functions
 from eclair.python.printed_output import OutputReporter, SendPrinted
 from eclair.python.python_protocol import (
     MAX_STATE_BYTES,
@@ -171,6 +171,8 @@ class _Files(AbstractOS):
     def path_open(self, path: PurePosixPath, mode: str) -> MontyFileHandle:
         handle = MontyFileHandle(str(path), mode)
         name = _name(path)
+        if "b" not in handle.mode and not handle.mode.startswith("r"):
+            refuse_text(name)
         if handle.mode.startswith("r"):
             self._files.size(name)
         elif handle.mode.startswith("w") or not self._files.has_file(name):
@@ -184,6 +186,7 @@ class _Files(AbstractOS):
         return self._files.read(_name(path))
 
     def path_write_text(self, path: Path, data: str) -> int:
+        refuse_text(_name(path))
         self._files.write(_name(path), data.encode())
         return len(data)
 

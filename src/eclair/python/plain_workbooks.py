@@ -72,6 +72,14 @@ def workbook_functions(
     return {"_write_workbook": write_file, "_read_workbook": read_file}
 
 
+def refuse_text(name: str) -> None:
+    """Raise ValueError for text that is written to a workbook, which no program would open."""
+    if PurePosixPath(name).suffix.lower() == ".xlsx":
+        raise ValueError(
+            f"{name} is no text file; make it with write_workbook({name!r}, rows), where rows is a list of lists"
+        )
+
+
 def _workbook(title: str, sheets: Mapping[str, Any], model: str) -> Workbook:
     """Read what the code gives as a workbook. Raises ValueError."""
     if not 1 <= len(sheets) <= MAX_SHEETS:
