@@ -35,6 +35,7 @@ from eclair.storage.sql.store import (
     write,
     write_brief,
     write_brief_synced,
+    write_concurrent,
     write_synced,
 )
 from eclair.storage.sql.stored_rows import decode_rows, row_decoder
@@ -94,7 +95,7 @@ class SQLRunStore(SQLStore):
             )
         return turn.run
 
-    @write_brief
+    @write_concurrent
     def append_events(self, db: Connection, chunks: Sequence[EventChunk]) -> None:
         found = _AT_WORK.format("?1", "?4") + self.database.row_lock
         db.executemany(
@@ -185,7 +186,7 @@ class SQLRunStore(SQLStore):
     def request_stop(self, db: Connection, run: str) -> None:
         db.execute("UPDATE run SET stop_requested = true WHERE id = ? AND status = 'running'", (run,))
 
-    @read_brief
+    @read
     def list_stop_requests(self, db: Connection) -> list[str]:
         rows = db.execute(
             "SELECT id FROM run WHERE status = 'running' AND stop_requested AND process = ?", (self._process,)
@@ -207,7 +208,7 @@ class SQLRunStore(SQLStore):
             await self._delete_finish_requests(found)
         return [(run, agent or None) for run, agent in found]
 
-    @read_brief
+    @read
     def _list_finish_requests(self, db: Connection) -> list[tuple[str, str]]:
         rows = db.execute(
             "SELECT finish_request.run, agent FROM finish_request JOIN run ON run.id = finish_request.run"
@@ -229,7 +230,7 @@ class SQLRunStore(SQLStore):
         rows = db.execute("SELECT last, lines FROM chunk WHERE run = ? AND last > ? ORDER BY last", (run, after))
         return [_chunk((run, *row)) for row in rows]
 
-    @read_brief
+    @read
     def list_new_events(self, db: Connection, places: Sequence[LogPlace]) -> list[NewEvents]:
         found = [NewEvents(None, ()) for _ in places]
         runs, numbers = [place.run for place in places], [place.after for place in places]
