@@ -5,6 +5,7 @@ Monty is a program of its own, which this process starts behind the same walls. 
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import itertools
 import os
@@ -29,7 +30,7 @@ from pydantic_monty import (
 
 from eclair.python import plain_charts, plain_workbooks
 from eclair.python.plain_charts import chart_functions, describe_chart, drop_matplotlib
-from eclair.python.plain_workbooks import refuse_text, workbook_functions
+from eclair.python.plain_workbooks import read_table, workbook_functions
 from eclair.python.printed_output import OutputReporter, SendPrinted
 from eclair.python.python_protocol import (
     MAX_STATE_BYTES,
@@ -78,11 +79,19 @@ class _Interpreter:
         self._files.receive(request)
         session = self._session or self._open(request.state)
         run = self._feed(session, request)
+        self._make_workbooks(request.model)
         for change in self._files.changes():
             if isinstance(change, FileWritten) and change.name.endswith(".svg"):
                 change = replace(change, alt=describe_chart(change.data))
             yield change
         yield run
+
+    def _make_workbooks(self, model: str) -> None:
+        """Make workbooks of the tables that code wrote as text under the name of one, as small models' code does."""
+        for change in [*self._files.changes()]:
+            if isinstance(change, FileWritten) and (made := read_table(change.name, change.data, model)) is not None:
+                with contextlib.suppress(OSError):  # there is no room for it, so the text stays
+                    self._files.write(change.name, made)
 
     def _save_chart(self, svg: str, name: str) -> None:
         """Write a chart under its name, or the next free one."""
@@ -171,8 +180,6 @@ class _Files(AbstractOS):
     def path_open(self, path: PurePosixPath, mode: str) -> MontyFileHandle:
         handle = MontyFileHandle(str(path), mode)
         name = _name(path)
-        if "b" not in handle.mode and not handle.mode.startswith("r"):
-            refuse_text(name)
         if handle.mode.startswith("r"):
             self._files.size(name)
         elif handle.mode.startswith("w") or not self._files.has_file(name):
@@ -186,7 +193,6 @@ class _Files(AbstractOS):
         return self._files.read(_name(path))
 
     def path_write_text(self, path: Path, data: str) -> int:
-        refuse_text(_name(path))
         self._files.write(_name(path), data.encode())
         return len(data)
 

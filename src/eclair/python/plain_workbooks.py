@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import math
 import re
@@ -16,6 +17,7 @@ from eclair.office.workbook import MAX_CELL_CHARS, MAX_COLUMNS, MAX_ROWS, CellVa
 MAX_CELLS = 500_000
 MAX_SHEETS = 50
 MAX_SHEET_NAME_CHARS = 31
+MAX_SNIFFED_CHARS = 8_192
 MAX_SHOWN_CHARS = 40
 """Of a value that an error names."""
 
@@ -72,12 +74,23 @@ def workbook_functions(
     return {"_write_workbook": write_file, "_read_workbook": read_file}
 
 
-def refuse_text(name: str) -> None:
-    """Raise ValueError for text that is written to a workbook, which no program would open."""
-    if PurePosixPath(name).suffix.lower() == ".xlsx":
-        raise ValueError(
-            f"{name} is no text file; make it with write_workbook({name!r}, rows), where rows is a list of lists"
-        )
+def read_table(name: str, data: bytes, model: str) -> bytes | None:
+    """Return the workbook that holds a table written as text under the name of one; None for anything else."""
+    if PurePosixPath(name).suffix.lower() != ".xlsx" or not data:
+        return None
+    try:
+        text = data.decode()
+        rows = [*csv.reader(io.StringIO(text, newline=""), _dialect(text))]
+        return write_workbook(_workbook(PurePosixPath(name).stem, {"Sheet1": rows}, model))
+    except (ValueError, csv.Error):  # no text, or more than a sheet holds
+        return None
+
+
+def _dialect(text: str) -> type[csv.Dialect]:
+    try:
+        return csv.Sniffer().sniff(text[:MAX_SNIFFED_CHARS], ",;\t|")
+    except csv.Error:  # of one column
+        return csv.excel
 
 
 def _workbook(title: str, sheets: Mapping[str, Any], model: str) -> Workbook:
