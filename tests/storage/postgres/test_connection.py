@@ -6,8 +6,9 @@ import asyncio
 import contextlib
 import time
 
+from eclair.schema.ids import new_id
 from eclair.schema.principal import Principal
-from eclair.storage.postgres.database import PostgresDatabase
+from eclair.storage.postgres.database import PostgresDatabase, connect
 from eclair.storage.postgres.open import open_postgres
 from eclair.storage.sql.connection import Connection
 from tests.postgres import TestDatabases
@@ -47,3 +48,21 @@ async def test_a_write_is_made_before_the_database_closes_though_its_caller_left
         assert await again.conversations.count_conversations(Principal("local")) == 1
     finally:
         await again.close()
+
+
+async def test_what_is_synced_is_on_disk_once_it_is_stored(databases: TestDatabases) -> None:
+    url = databases.create()
+    database = PostgresDatabase.open(url)
+    raw = await connect(url)
+
+    async def is_on_disk(*, is_synced: bool) -> bool:
+        statement = "INSERT INTO process (id, until) VALUES (?, now())"
+        await database.write(lambda db: db.execute(statement, (new_id("process"),)), is_synced=is_synced)
+        return await raw.fetchval("SELECT pg_current_wal_flush_lsn() >= pg_current_wal_insert_lsn()")
+
+    try:
+        assert [await is_on_disk(is_synced=True) for _ in range(10)] == [True] * 10
+        assert not all([await is_on_disk(is_synced=False) for _ in range(10)]), "the others wait for no disk"
+    finally:
+        await raw.close()
+        await database.close()

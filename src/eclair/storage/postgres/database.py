@@ -54,6 +54,9 @@ RECONNECT_S = 10.0
 RECONNECT_PAUSE_S = 0.2
 FIRST_PAUSE_S = 0.002
 MAX_PAUSE_S = 0.1
+COMMIT_SYNCED = "COMMIT; SELECT pg_logical_emit_message(true, 'eclair', '')"
+"""Commits, and lets others at the rows it changed, before it waits for the disk: the second transaction, which adds a
+mark to the log and nothing else, flushes the first one as well."""
 MIGRATION_LOCK = 0x65636C61
 """The advisory lock under which one process migrates and others wait: "ecla"."""
 
@@ -194,15 +197,14 @@ class PostgresDatabase:
     ) -> T:
         """Run `work` as `write` does, on the running loop. Others are told of it if `is_news`."""
         begin = f"BEGIN ISOLATION LEVEL {'READ COMMITTED' if is_concurrent else 'SERIALIZABLE'}"
-        if not is_synced:
-            begin += "; SET LOCAL synchronous_commit = off"
+        begin += "; SET LOCAL synchronous_commit = off"
 
         async def attempt(connection: PostgresConnection) -> T:
             before = connection.total_changes()
             await connection.raw.execute(begin)
             try:
                 result = await run_bridged(lambda: work(connection))
-                await self._commit(connection)
+                await self._commit(connection, COMMIT_SYNCED if is_synced else "COMMIT")
             except BaseException:
                 await _roll_back(connection)
                 raise
@@ -212,11 +214,11 @@ class PostgresDatabase:
 
         return await self._with_retries(attempt)
 
-    async def _commit(self, connection: PostgresConnection) -> None:
+    async def _commit(self, connection: PostgresConnection, statement: str) -> None:
         """Commit. Raises StoreError where nobody knows whether that was done."""
         try:
             with translated(self.name):
-                await connection.raw.execute("COMMIT")
+                await connection.raw.execute(statement)
         except _ConnectionLost as error:
             raise StoreError(
                 f"{self.name} was lost while a change was being stored; look whether it is there, and try again."
