@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
+import signal
 import sys
+import time
 import zipfile
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
+import apsw
 import orjson
 import pytest
 
 from eclair.schema.canvases import Canvas, CanvasVersion, NewCanvasVersion
 from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.storage.open import open_storage
-from tests.cli.test_cli import Eclair
+from tests import forked
+from tests.cli.test_cli import Eclair, Screen, environ
 from tests.support import conversation
 
 JUNE = 1_780_000_000_000
@@ -91,6 +98,20 @@ def test_a_canvas_is_exported_and_replaces_nothing(run: Eclair, tmp_path: Path) 
     assert not (tmp_path / "sums.xlsx").exists()
 
 
+def until(is_so: Callable[[], bool]) -> None:
+    """Wait for something of another process."""
+    deadline = time.monotonic() + 60
+    while not is_so():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def handles(process: int | None, number: int) -> bool:
+    """Tell whether a process has a handler for a signal."""
+    [caught] = re.findall(r"^SigCgt:\s(\w+)$", Path(f"/proc/{process}/status").read_text(), re.MULTILINE)
+    return bool(int(caught, 16) >> (number - 1) & 1)
+
+
 def editor(folder: Path, body: str) -> str:
     """Return a command that does `body` to the file that it is given, `path`."""
     script = folder / "an editor.py"
@@ -120,8 +141,54 @@ def test_what_was_written_is_kept_where_it_can_not_be_stored(run: Eclair, tmp_pa
     missing = run("canvas", "edit", "canv_a", EDITOR="/nowhere/ed", TMPDIR=str(tmp_path))
     assert "can't be started: No such file" in missing.stderr
     assert "set EDITOR" in run("canvas", "edit", "canv_a", EDITOR="").stderr
+    for name, given, said in (
+        ("EDITOR", "ed '", """EDITOR is no command: "ed '" has no closing quotation.\n"""),
+        ("VISUAL", "ed\\", "VISUAL is no command: 'ed\\\\' has no escaped character.\n"),
+    ):
+        refused = run("canvas", "edit", "canv_a", TMPDIR=str(tmp_path), **{name: given})
+        assert (refused.returncode, refused.stderr) == (2, said)
     assert [path.name for path in tmp_path.glob("eclair-*")] == [Path(kept[1]).parent.name]
     assert run("canvas", "show", "canv_a", "--version", "3").returncode == 2
+
+
+def test_ctrl_c_is_the_editors_own(run: Eclair, tmp_path: Path) -> None:
+    waiting = "try:\n    print('Editing', flush=True)\n    time.sleep(60)"
+    command = editor(tmp_path, f"import time\n{waiting}\nexcept KeyboardInterrupt:\n    path.write_text('mine')")
+    screen = Screen(run.folder, "canvas", "edit", "canv_a", EDITOR=command, TMPDIR=str(tmp_path))
+    try:
+        screen.until("Editing")
+        screen.type("\x03")
+        screen.until("Letter is at version 3 now.")
+        assert screen.end() == 0
+    finally:
+        screen.close()
+    assert run("canvas", "show", "canv_a").stdout == "mine\n"
+    assert not list(tmp_path.glob("eclair-*"))
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_what_was_written_is_kept_where_storing_it_is_stopped(
+    run: Eclair, tmp_path: Path, number: int, code: int
+) -> None:
+    ready, go = tmp_path / "ready", tmp_path / "go"
+    waiting = f"while not pathlib.Path({str(go)!r}).exists(): time.sleep(0.01)"
+    body = f"import time\npath.write_text('mine')\npathlib.Path({str(ready)!r}).touch()\n{waiting}"
+    env = environ(run.folder, EDITOR=editor(tmp_path, body), TMPDIR=str(tmp_path))
+    with open(os.devnull, "rb") as stdin, (tmp_path / "said").open("w+b") as said:
+        process = forked.start(("canvas", "edit", "canv_a"), env, stdin, said, said)
+        until(ready.exists)
+        with closing(apsw.Connection(str(run.folder / "eclair.db"))) as database:
+            database.execute("BEGIN IMMEDIATE")  # nobody stores anything meanwhile
+            go.touch()
+            assert process.pid is not None
+            until(lambda: handles(process.pid, signal.SIGTERM))
+            os.kill(process.pid, number)
+            time.sleep(0.3)  # it is told to end before it may store
+        process.join(60)
+    assert process.exitcode == code
+    kept = re.fullmatch(r"What you wrote is in (.+)\.\n", (tmp_path / "said").read_text())
+    assert kept is not None
+    assert Path(kept[1]).read_text() == "mine"
 
 
 def test_a_text_is_taken_from_a_file_or_a_pipe(run: Eclair, tmp_path: Path) -> None:

@@ -49,6 +49,23 @@ def on_interrupt(callback: Callable[[], object]) -> Generator[None]:
 
 
 @contextlib.contextmanager
+def leave_interrupts() -> Generator[None]:
+    """Leave Ctrl-C and Ctrl-\\ to a program in the foreground, which gets them too.
+
+    They are handled, not ignored: a program that is started would ignore them as well.
+    """
+
+    def do_nothing(*_: object) -> None: ...
+
+    before = {number: signal.signal(number, do_nothing) for number in (signal.SIGINT, signal.SIGQUIT)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextlib.contextmanager
 def hide_typing() -> Generator[None]:
     """Turn off echo, so that typing doesn't garble an answer; the input is read later."""
     if sys.stdin is None or not sys.stdin.isatty():  # pyright: ignore[reportUnnecessaryComparison]

@@ -18,12 +18,12 @@ import orjson
 
 from eclair.cli._arguments import load_settings
 from eclair.cli._logging import log_if_debugging
-from eclair.cli._signals import run_async
+from eclair.cli._signals import leave_interrupts, run_async
 from eclair.cli._terminal import Terminal
 from eclair.cli.edit import read_text
 from eclair.cli.export import output_path, single_chunk, write_new
 from eclair.cli.models import print_table
-from eclair.errors import EclairError, InvalidInput, UserError
+from eclair.errors import InvalidInput, UserError
 from eclair.provenance.service import Provenance
 from eclair.schema.canvases import Canvas, CanvasVersion, NewCanvasVersion
 from eclair.schema.principal import LOCAL_PRINCIPAL
@@ -87,19 +87,18 @@ def _edit(settings: Settings, arguments: argparse.Namespace, terminal: Terminal)
     folder = Path(tempfile.mkdtemp(prefix="eclair-"))
     path = folder / name
     path.write_text(before, "utf-8", newline="")
+    done = 1
     try:
         _open_editor(path)
         text = read_text(path, settings.max_message_kb)
         if not before.endswith("\n"):
             text = text.removesuffix("\n")  # editors end the last line
         done = run_async(_add_version(settings, canvas, before, text, terminal))
-    except EclairError:
-        if path.is_file() and path.read_bytes() != before.encode():
+    finally:
+        if done != 0 and path.is_file() and path.read_bytes() != before.encode():
             terminal.warn(f"What you wrote is in {path}.")
         else:
             shutil.rmtree(folder)
-        raise
-    shutil.rmtree(folder)
     return done
 
 
@@ -114,11 +113,17 @@ async def _load(settings: Settings, which: str) -> tuple[Canvas, str, str]:
 
 def _open_editor(path: Path) -> None:
     """Have the person's editor change a file. Raises UserError."""
-    command = shlex.split(os.environ.get("VISUAL") or os.environ.get("EDITOR") or "")
+    name = "VISUAL" if os.environ.get("VISUAL") else "EDITOR"
+    given = os.environ.get(name, "")
+    try:
+        command = shlex.split(given)
+    except ValueError as error:  # an open quotation mark, or a backslash before nothing
+        raise InvalidInput(f"{name} is no command: {given!r} has {str(error).lower()}.") from error
     if not command:
         raise InvalidInput("There is no editor; set EDITOR, or give the text by --file.")
     try:
-        ended = subprocess.run([*command, path], check=False).returncode
+        with leave_interrupts():
+            ended = subprocess.run([*command, path], check=False).returncode
     except OSError as error:
         raise UserError(f"The editor {command[0]} can't be started: {error.strerror}.") from error
     if ended != 0:
