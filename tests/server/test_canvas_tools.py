@@ -40,7 +40,18 @@ async def test_a_model_opens_a_canvas_and_changes_it(server: Server) -> None:
     wrong = await server.say(
         conversation, call("edit_canvas", {"canvas": canvas["id"], "changes": [{"old": "Ada", "new": "Grace"}]})
     )
-    assert "stands in the text 2 times" in results(wrong)[0]
+    assert results(wrong)[0] == "Error: 'Ada' stands in the text 2 times, not once; nothing was changed."
+    assert wrong["calls"][0]["fault"] == {
+        "code": "text_not_unique",
+        "message": "“Ada” stands in the text 2 times, not once; nothing was changed.",
+    }
+    long = {"canvas": canvas["id"], "changes": [{"old": "It's\n\n" + "long_" * 100, "new": ""}]}
+    [call_made] = (await server.say(conversation, call("edit_canvas", long)))["calls"]
+    assert call_made["fault"]["message"].startswith("“It's long_long_")
+    assert call_made["fault"]["message"].endswith("long_…” stands in the text 0 times, not once; nothing was changed.")
+    assert len(call_made["fault"]["message"]) < 200
+    [call_made] = (await server.say(conversation, call("edit_canvas", {"canvas": "canv_" + "x" * 200})))["calls"]
+    assert call_made["fault"]["message"].endswith("canvas: String should have at most 100 characters.")
     right = await server.say(
         conversation, call("edit_canvas", {"canvas": canvas["id"], "changes": [{"old": "Dear", "new": "Hello"}]})
     )

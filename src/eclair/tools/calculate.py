@@ -18,6 +18,7 @@ from eclair.schema.events import Event
 from eclair.schema.messages import CallAccess, Passage
 from eclair.schema.models import Model
 from eclair.text.intent.calculation import DateOperation
+from eclair.util.humanize import shorten_words
 
 MAX_SUMMARY_CHARS = 120
 MAX_DEMANDED_CHARS = 300
@@ -73,8 +74,7 @@ class CalculateTool(LocalTool):
 
     def summary(self, arguments: CalculateArguments) -> str:
         """See `Tool.summary`."""
-        shown = " ".join(arguments.expression.split())
-        shown = shown if len(shown) <= MAX_SUMMARY_CHARS else f"{shown[:MAX_SUMMARY_CHARS].rstrip()}…"
+        shown = shorten_words(arguments.expression, MAX_SUMMARY_CHARS)
         return f"Calculate {shown}{f' in {arguments.to}' if arguments.to else ''}"
 
     async def run(

@@ -23,10 +23,13 @@ from eclair.schema.models import Model
 from eclair.schema.principal import Principal
 from eclair.storage.canvases import CanvasStore
 from eclair.storage.change_feed import ChangeFeed
+from eclair.util.humanize import shorten_words
 
 OPEN_CANVAS_TOOL_NAME = "open_canvas"
 EDIT_CANVAS_TOOL_NAME = "edit_canvas"
 MAX_TITLE_CHARS = 120
+MAX_QUOTED_CHARS = 100
+MAX_ID_CHARS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +108,10 @@ class CanvasReplacement(BaseModel):
 class EditCanvasArguments(BaseModel):
     model_config = ConfigDict(extra="ignore")
 
-    canvas: str = Field(description="Its id, as in `canv_01h…`, which `open_canvas` or the person's message tells.")
+    canvas: str = Field(
+        max_length=MAX_ID_CHARS,
+        description="Its id, as in `canv_01h…`, which `open_canvas` or the person's message tells.",
+    )
     changes: list[CanvasReplacement] = Field(
         default_factory=list[CanvasReplacement], max_length=100, description="None to read the text."
     )
@@ -162,8 +168,9 @@ class EditCanvasTool(LocalTool):
             return
         for change in arguments.changes:
             if (count := text.count(change.old)) != 1:
-                told = f"{change.old!r} stands in the text {count} times, not once; nothing was changed."
-                yield failed_result(told, "text_not_unique", told)
+                stands = f"stands in the text {count} times, not once; nothing was changed."
+                quoted = f"“{shorten_words(change.old, MAX_QUOTED_CHARS)}”"
+                yield failed_result(f"{change.old!r} {stands}", "text_not_unique", f"{quoted} {stands}")
                 return
             text = text.replace(change.old, change.new.replace("\0", ""))
         new = NewCanvasVersion(canvas.current, text, "model", context.model.id)

@@ -20,6 +20,7 @@ from eclair.schema.images import ImageRequest
 from eclair.schema.messages import CallAccess, Message, Part, Passage
 from eclair.schema.models import Model
 from eclair.schema.principal import Principal
+from eclair.util.humanize import shorten_words
 
 DRAW_TOOL_NAME = "draw_picture"
 DRAW_TIMEOUT_S = 1800.0
@@ -85,8 +86,7 @@ class ImageTool(LocalTool):
 
     def summary(self, arguments: DrawArguments) -> str:
         """See `Tool.summary`."""
-        shown = " ".join(arguments.prompt.split())
-        return f"Draw “{shown if len(shown) <= MAX_SUMMARY_CHARS else f'{shown[:MAX_SUMMARY_CHARS].rstrip()}…'}”"
+        return f"Draw “{shorten_words(arguments.prompt, MAX_SUMMARY_CHARS)}”"
 
     def asks_if_tainted(self, arguments: DrawArguments) -> bool:
         """See `Tool.asks_if_tainted`."""

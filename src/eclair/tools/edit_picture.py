@@ -21,6 +21,7 @@ from eclair.schema.messages import CallAccess, Message, Passage
 from eclair.schema.models import Model
 from eclair.schema.principal import Principal
 from eclair.tools.draw_picture import DRAW_TIMEOUT_S, MAX_SUMMARY_CHARS, AnswerRef, draw_into_answer, picture_result
+from eclair.util.humanize import shorten_words
 
 EDIT_TOOL_NAME = "edit_picture"
 MAX_LISTED_PICTURES = 8
@@ -66,7 +67,7 @@ class EditPictureTool(LocalTool):
 
     def summary(self, arguments: EditPictureArguments) -> str:
         """See `Tool.summary`."""
-        return f"Change the picture: “{shorten_prompt(arguments.prompt)}”"
+        return f"Change the picture: “{shorten_words(arguments.prompt, MAX_SUMMARY_CHARS)}”"
 
     def asks_if_tainted(self, arguments: EditPictureArguments) -> bool:
         """See `Tool.asks_if_tainted`."""
@@ -92,10 +93,5 @@ class EditPictureTool(LocalTool):
 def made_pictures(history: Sequence[Message]) -> dict[str, str]:
     """Return the last pictures of a conversation: the prompt of each by its id."""
     parts = [part for message in history for part in message.parts if part.kind == "picture"]
-    found = {part.id: shorten_prompt(part.text) for part in parts if part.id is not None}
+    found = {part.id: shorten_words(part.text, MAX_SUMMARY_CHARS) for part in parts if part.id is not None}
     return dict(list(found.items())[-MAX_LISTED_PICTURES:])
-
-
-def shorten_prompt(prompt: str) -> str:
-    shown = " ".join(prompt.split())
-    return shown if len(shown) <= MAX_SUMMARY_CHARS else f"{shown[:MAX_SUMMARY_CHARS].rstrip()}…"

@@ -1,4 +1,4 @@
-"""Formats sizes and durations for people."""
+"""Formats sizes, durations and quotations for people."""
 
 from __future__ import annotations
 
@@ -28,3 +28,9 @@ def format_moment(seconds: float) -> str:
     whole = int(seconds)
     hours, minutes = whole // 3600, whole // 60 % 60
     return f"{hours}:{minutes:02}:{whole % 60:02}" if hours else f"{minutes}:{whole % 60:02}"
+
+
+def shorten_words(text: str, limit: int) -> str:
+    """Return a text on one line, of at most `limit` characters and an ellipsis."""
+    shown = " ".join(text.split())
+    return shown if len(shown) <= limit else f"{shown[:limit].rstrip()}…"
