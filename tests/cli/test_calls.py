@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import time
 from pathlib import Path
 
 import orjson
@@ -65,10 +66,13 @@ def test_the_end_of_a_call_is_a_line(outcome: CallOutcome, sent: int, said: str)
 
 def shown_input(tool: str, arguments: object, step: int = 1) -> str:
     """Print a call whose arguments come in pieces of `step` characters, and return what a terminal shows."""
+    return shown_text(tool, orjson.dumps(arguments).decode(), step)
+
+
+def shown_text(tool: str, written: str, step: int = 1) -> str:
     out = Tty()
     printer = Printer(Terminal(out, Tty(), plain=False, colors=False))
     printer.show(PartStarted(0, "tool_call", "call_1", tool))
-    written = orjson.dumps(arguments).decode()
     for start in range(0, len(written), step):
         printer.show(PartDelta(0, written[start : start + step]))
     printer.show(PartFinished(0))
@@ -82,7 +86,36 @@ def test_a_canvas_is_shown_as_it_is_written_and_changed() -> None:
     assert shown_input("edit_canvas", changes) == "edit_canvas \n- one\n- two\n+ \n- a\n+ b\n"
     assert shown_input("edit_canvas", {"canvas": "canv_1"}) == "edit_canvas \n"
     assert shown_input("edit_canvas", {"changes": [1, {"old": 2}], "x": None}) == "edit_canvas \n"
+    assert shown_input("edit_canvas", [{"changes": [{"old": "a"}]}]) == "edit_canvas \n"
     assert shown_input("search_web", {"query": "tea"}) == 'search_web {"query":"tea"}\n'
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        (r'{"text": "\u00e9 \ud83d\ude00 \\\/\"\t|"}', 'é 😀 \\/"\t|'),
+        (r'{"text": "\ud83d, \ude00"}', "\ufffd, \ufffd"),
+        (r'{"te\u0078t": "x"}', "x"),
+        ('{"text": "one\ntwo"}', "one\ntwo"),
+        (r'{"text": "C:\users"}', r"C:\users"),
+        ('{"text": "cut of', "cut of"),
+        ("}]no JSON", ""),
+    ],
+)
+def test_a_canvas_is_read_as_json_is_and_as_models_write_it(written: str, said: str) -> None:
+    assert shown_text("open_canvas", written, 1 << 20) == f"open_canvas \n{said}" + ("\n" if said else "")
+    if "users" not in written:
+        assert shown_text("open_canvas", written) == shown_text("open_canvas", written, 1 << 20)
+
+
+def test_a_long_canvas_takes_no_longer_for_each_piece() -> None:
+    def seconds(length: int) -> float:
+        since = time.process_time()
+        shown_input("open_canvas", {"title": "Long", "text": "long text " * (length // 10)})
+        return time.process_time() - since
+
+    seconds(1_000)
+    assert seconds(80_000) < 30 * seconds(10_000), "it is linear, so about 8 times as long"
 
 
 @given(strategies.text(), strategies.text(), strategies.integers(1, 9))

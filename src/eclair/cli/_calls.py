@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable, Iterator
-from typing import Any, cast
-
-from pydantic import TypeAdapter, ValidationError
+from collections.abc import Iterable
 
 from eclair.schema.events import CallEnded
 from eclair.schema.messages import CallOutcome, Part
-from eclair.tools.canvases import EDIT_CANVAS_TOOL_NAME, OPEN_CANVAS_TOOL_NAME
 from eclair.tools.run_python import MADE_FILES_MARK, PYTHON_TOOL_NAME, MadeFile, read_made_files
 from eclair.tools.run_skill_script import RUN_SKILL_SCRIPT_TOOL_NAME
 from eclair.util.humanize import format_size
@@ -25,8 +21,6 @@ _OUTCOMES: dict[CallOutcome, str] = {
     "unknown": "may or may not have been done; please check",
 }
 _PYTHON_TOOLS = (PYTHON_TOOL_NAME, RUN_SKILL_SCRIPT_TOOL_NAME)
-_CANVAS_TOOLS = (OPEN_CANVAS_TOOL_NAME, EDIT_CANVAS_TOOL_NAME)
-_ANY_OBJECT: TypeAdapter[dict[str, Any]] = TypeAdapter(dict[str, Any])
 _NO_OUTPUT = "Output:\n(nothing)"
 _NOTE = "\n\nNote: "
 """The beginning of advice to the model, at the end of a result."""
@@ -40,31 +34,6 @@ def describe_call_end(summary: str, event: CallEnded) -> str:
     sent = f"{format_size(event.sent_bytes)} left this machine" if event.sent_bytes else ""
     facts = [fact for fact in (_OUTCOMES[event.outcome], sent) if fact]
     return " · ".join((summary.removesuffix("."), *facts)) if facts else ""
-
-
-def describe_input(tool: str, text: str) -> str | None:
-    """Return what to show of the arguments of a call, of which more may come; None for their JSON.
-
-    Of canvases: title and text, or what goes and what comes for it. What more comes only adds to that.
-    """
-    if tool not in _CANVAS_TOOLS:
-        return None
-    try:
-        given = _ANY_OBJECT.validate_json(text, experimental_allow_partial="trailing-strings")
-    except ValidationError:  # nothing has come, or it is no JSON
-        return ""
-    if tool == OPEN_CANVAS_TOOL_NAME:
-        return "\n".join(value for name, value in given.items() if name in ("title", "text") and isinstance(value, str))
-    return "\n".join(_list_changes(given.get("changes")))
-
-
-def _list_changes(changes: object) -> Iterator[str]:
-    """Yield the words of changes, as far as they have come, each line with a sign."""
-    for change in cast("list[object]", changes) if isinstance(changes, list) else []:
-        for name, words in cast("dict[str, object]", change).items() if isinstance(change, dict) else ():
-            if isinstance(words, str) and name in ("old", "new"):
-                sign = "-" if name == "old" else "+"
-                yield "\n".join(f"{sign} {line}" for line in words.split("\n"))
 
 
 def describe_result(tool: str, text: str, ended: CallEnded | None) -> str:

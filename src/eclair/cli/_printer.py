@@ -8,7 +8,8 @@ from __future__ import annotations
 from typing import assert_never
 
 from eclair.cli._agents import describe_agent_end
-from eclair.cli._calls import describe_call_end, describe_input, describe_result
+from eclair.cli._calls import describe_call_end, describe_result
+from eclair.cli._canvas_input import CANVAS_TOOLS, CanvasInput
 from eclair.cli._format import format_cost, format_energy
 from eclair.cli._terminal import Terminal
 from eclair.cli._waiting import WaitingLine
@@ -64,8 +65,8 @@ class Printer:
         self._model = ""
         self._usage: Usage | None = None
         self._texts: dict[int, list[str]] = {}
-        self._inputs: dict[int, str] = {}
-        """Text that was shown of the arguments of calls, by their parts."""
+        self._inputs: dict[int, CanvasInput] = {}
+        """Arguments of the calls of canvas tools, by their parts."""
         self._passages: dict[int, Passage] = {}
         self._citations: list[Citation] = []
         self._doubts: list[Doubt] = []
@@ -117,7 +118,8 @@ class Printer:
                 self._texts[index].append(text)
                 part = self._parts[index]
                 if part.kind == "tool_call" and not self._is_agents(part):
-                    self._show_input(index, text)
+                    input = self._inputs.get(index)
+                    terminal.write_dim(text if input is None else input.read(text))
                 elif part.kind != "tool_result" and not self._is_agents(part):
                     (terminal.write if part.kind == "text" else terminal.write_dim)(text)
             case PartFinished(index=index):
@@ -154,24 +156,15 @@ class Printer:
         self._texts[event.index] = []
         if event.kind == "tool_call" and not self._is_agents(event):
             self._terminal.write_dim(f"{event.name} ")
+            if event.name in CANVAS_TOOLS:
+                self._terminal.end_line()
+                self._inputs[event.index] = CanvasInput(event.name)
         if event.kind == "picture":
             self._terminal.write_dim(f"Image {event.id} by {event.name}: ")
 
     def _is_agents(self, part: PartStarted) -> bool:
         """Return whether a part is a call of a sub-agent, or the result of one, which the terminal doesn't show."""
         return part.kind in ("tool_call", "tool_result") and (part.id or "").partition(".")[0] in self._agents
-
-    def _show_input(self, index: int, more: str) -> None:
-        """Write what more has come of the arguments of a call."""
-        said = describe_input(self._parts[index].name or "", "".join(self._texts[index]))
-        if said is None:
-            self._terminal.write_dim(more)
-            return
-        if index not in self._inputs:
-            self._terminal.end_line()
-        if added := said.removeprefix(self._inputs.get(index, "")):
-            self._terminal.write_dim(added)
-        self._inputs[index] = said
 
     def _show_result(self, index: int) -> None:
         part = self._parts[index]

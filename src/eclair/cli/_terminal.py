@@ -95,7 +95,7 @@ class Terminal:
 
     def write_dim(self, text: str) -> None:
         """Write text that is not the answer, such as reasoning; not sent to a pipe."""
-        if self._out_is_tty:
+        if text and self._out_is_tty:
             self._clear()
             self._put(self._dim(_CONTROL_CHARACTERS.sub("", text), self._out_is_tty))
             self._in_line = not text.endswith("\n")
