@@ -64,9 +64,14 @@ def test_its_files_and_memories_at_the_command_line(run: Eclair, tmp_path: Path)
     assert removed == "Removed tower.txt from Town.\n"
     assert run("projects", "files", "Town").stdout == adds
     assert "Nothing is kept in Town" in run("memory", "list", "--project", "Town").stdout
+    assert "Nothing is kept in Town" in run("memory", "--project", "Town").stdout
     assert run("memory", "add", "The mayor is Ada", "--project", "Town").stdout.startswith("Kept as mem_")
     run("memory", "add", "I live in Gent")
     (kept,) = orjson.loads(run("memory", "list", "--project", "Town", "--json").stdout)
+    run("memory", "add", "I live in Gent")
+    assert orjson.loads(run("memory", "--project", "Town", "--json").stdout) == [kept]
+    refused = run("memory", "--project", "Town", "export")
+    assert (refused.returncode, refused.stderr) == (2, "`eclair memory export` takes no --project; leave it out.\n")
     (listed,) = orjson.loads(run("projects", "--json").stdout)
     assert (kept["text"], kept["project_id"], listed["memory"]) == ("The mayor is Ada", listed["id"], "own")
     assert len(orjson.loads(run("memory", "--json").stdout)) == 2
@@ -104,6 +109,7 @@ def test_a_question_is_answered_as_in_a_project_and_nothing_of_it_stays(run: Ecl
         (["projects", "files", "none"], "There is no project 'none'."),
         (["memory", "add", "--project", "none", "a"], "There is no project 'none'."),
         (["memory", "list", "--project", "none"], "There is no project 'none'."),
+        (["memory", "--project", "none"], "There is no project 'none'."),
         (["projects", "restore", "proj_none"], "cannot be restored"),
         (["projects", "share", "none", "ben"], "is none of everyone, group:ID, person:ID."),
         (["projects", "edit", "none", "-f", "none.txt"], "There is no project 'none'."),

@@ -8,7 +8,8 @@ from pathlib import Path
 
 def add_memory_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print the list as JSON")
-    parser.set_defaults(action="list", words=[], project=None)
+    parser.add_argument("--project", metavar="NAME", help="only what is kept in this project")
+    parser.set_defaults(action="list", words=[])
     actions = parser.add_subparsers(metavar="ACTION", parser_class=type(parser))
 
     def action(name: str, help: str) -> argparse.ArgumentParser:
@@ -21,8 +22,9 @@ def add_memory_options(parser: argparse.ArgumentParser) -> None:
     listing.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print the list as JSON")
     adding = action("add", "keep a sentence")
     adding.add_argument("words", nargs="+", metavar="WORDS", help="the sentence")
-    listing.add_argument("--project", metavar="NAME", help="only what is kept in this project")
-    adding.add_argument("--project", metavar="NAME", help="keep it in this project, where alone it is used")
+    here, there = "only what is kept in this project", "keep it in this project, where alone it is used"
+    listing.add_argument("--project", metavar="NAME", default=argparse.SUPPRESS, help=here)
+    adding.add_argument("--project", metavar="NAME", default=argparse.SUPPRESS, help=there)
     editing = action("edit", "replace a sentence")
     editing.add_argument("which", metavar="ID", help="its id")
     editing.add_argument("words", nargs="+", metavar="WORDS", help="the new sentence")

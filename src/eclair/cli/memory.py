@@ -18,7 +18,7 @@ from eclair.cli._logging import log_if_debugging
 from eclair.cli._signals import run_async
 from eclair.cli._terminal import Terminal
 from eclair.cli.models import print_table
-from eclair.errors import NotFound, UserError
+from eclair.errors import InvalidInput, NotFound, UserError
 from eclair.memory.recall import MemoryRecall
 from eclair.memory.service import MemoryService
 from eclair.schema.memories import Memory
@@ -35,6 +35,8 @@ COLUMNS = ("ID", "DATE", "MEMORY")
 def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     settings = load_settings(arguments).settings
     log_if_debugging(settings)
+    if arguments.project is not None and arguments.action not in ("list", "add"):
+        raise InvalidInput(f"`eclair memory {arguments.action}` takes no --project; leave it out.")
     match arguments.action:
         case "add":
             return run_async(_add(settings, " ".join(arguments.words), arguments.project, terminal))
