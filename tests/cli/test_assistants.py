@@ -26,7 +26,11 @@ def test_an_assistant_at_the_command_line(run: Eclair, tmp_path: Path) -> None:
     assert shown == "🍲 Cook\nstarter: What today?\n\nAnswer with a recipe.\n"
     changed = run("assistants", "edit", "Cook", "--rename", "Chef", "--description", "Cooks", "--web", "off")
     assert changed.stdout == "Changed the assistant Chef.\n"
+    assert run("assistants", "edit", "Chef", "--model", "scripted").returncode == 0
+    unknown = run("assistants", "edit", "Chef", "--model", "nobody")
+    assert (unknown.returncode, unknown.stderr) == (2, "There is no model 'nobody'; `eclair models` lists them.\n")
     (listed,) = orjson.loads(run("assistants", "--json").stdout)
+    assert listed["model"] == "scripted"
     assert set(listed) == {
         *("id", "owner", "name", "description", "emoji", "instructions", "model", "web", "tools", "libraries"),
         *("starters", "created", "changed", "access", "library"),
@@ -78,6 +82,7 @@ def test_its_files_at_the_command_line(run: Eclair, tmp_path: Path) -> None:
         (["add", " "], "name: it is empty"),
         (["add", "a", "--tool", "two words"], "tools.0"),
         (["add", "a", "--library", "none"], "none"),
+        (["add", "a", "--model", "nobody"], "There is no model 'nobody'; `eclair models` lists them."),
         (["show", "none"], "There is no assistant 'none'"),
         (["share", "none", "ben"], "is none of everyone, group:ID, person:ID."),
         (["add", "a", "-f", "none.txt"], "can't be read"),

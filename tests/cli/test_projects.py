@@ -28,6 +28,8 @@ def test_a_project_is_begun_changed_used_shared_and_deleted(run: Eclair) -> None
         "hits": [],
         "passages": [],
     }
+    unknown = run("projects", "edit", "Town", "--model", "nobody", "--web", "on")
+    assert (unknown.returncode, unknown.stderr) == (2, "There is no model 'nobody'; `eclair models` lists them.\n")
     (listed,) = orjson.loads(run("projects", "--json").stdout)
     assert set(listed) == {
         *("id", "owner", "name", "created", "instructions", "model", "web", "tools", "memory", "access"),

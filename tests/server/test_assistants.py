@@ -18,6 +18,7 @@ import pytest
 import pytest_asyncio
 
 from eclair.llm.scripted import ScriptedEngine
+from eclair.schema.assistants import AssistantProfile
 from eclair.schema.principal import LOCAL_PRINCIPAL, Principal
 from eclair.settings import Settings
 from eclair.storage.files import FileState
@@ -86,6 +87,23 @@ async def test_what_is_wrong_is_named(fresh: Server, wrong: JSON, name: str) -> 
 async def test_a_library_must_be_one_that_can_be_read(fresh: Server) -> None:
     reply = await fresh.post("/api/assistants", {"name": "a", "libraries": ["lib_00000000000000000000000000"]})
     assert (reply.status, "There is no library" in reply.error["message"]) == (404, True)
+
+
+async def test_a_model_must_be_one_that_is_there(fresh: Server) -> None:
+    unknown = await fresh.post("/api/assistants", {"name": "a", "model": "nobody"})
+    assert (unknown.status, "There is no model 'nobody'" in unknown.error["message"]) == (404, True)
+    added = (await fresh.post("/api/assistants", {"name": "a", "model": "scripted"})).body
+    path = f"/api/assistants/{added['id']}"
+    assert (await fresh.call("PUT", path, {"name": "a", "model": "nobody"})).status == 404
+    assert (await fresh.get(path)).body["model"] == "scripted"
+
+
+async def test_all_else_is_changed_where_its_model_is_gone(fresh: Server) -> None:
+    added = await fresh.app.assistants.add(LOCAL_PRINCIPAL, AssistantProfile(name="a", model="gone"))
+    path = f"/api/assistants/{added.id}"
+    changed = await fresh.call("PUT", path, {"name": "b", "model": "gone"})
+    assert (changed.status, changed.body["name"], changed.body["model"]) == (200, "b", "gone")
+    assert (await fresh.call("PUT", path, {"name": "b"})).body["model"] is None
 
 
 async def test_its_conversations_have_its_instructions_model_and_web(

@@ -21,7 +21,7 @@ from eclair.cli._logging import log_if_debugging
 from eclair.cli._sharing import ACCESS, read_subject, share_object, show_shares
 from eclair.cli._signals import run_async
 from eclair.cli._terminal import Terminal
-from eclair.cli.models import print_table
+from eclair.cli.models import check_answering_model, print_table
 from eclair.errors import InvalidInput, UserError
 from eclair.schema.assistants import Assistant, AssistantProfile
 from eclair.schema.principal import LOCAL_PRINCIPAL
@@ -59,6 +59,8 @@ async def _act(settings: Settings, arguments: argparse.Namespace, terminal: Term
     storage = await asyncio.to_thread(open_storage, settings)
     try:
         assistants = AssistantService(storage.assistants, ChangeFeed(storage.processes))
+        if arguments.action in ("add", "edit") and arguments.model:
+            await check_answering_model(settings, arguments.model)
         match arguments.action:
             case "import":
                 await _import(assistants, arguments.file, terminal)

@@ -17,7 +17,7 @@ from eclair.cli._logging import log_if_debugging
 from eclair.cli._sharing import ACCESS, read_subject, share_object, show_shares
 from eclair.cli._signals import run_async
 from eclair.cli._terminal import Terminal
-from eclair.cli.models import print_table
+from eclair.cli.models import check_answering_model, print_table
 from eclair.errors import InvalidInput
 from eclair.schema.ids import new_id
 from eclair.schema.principal import LOCAL_PRINCIPAL
@@ -101,6 +101,8 @@ async def _edit(settings: Settings, arguments: argparse.Namespace, terminal: Ter
             raise InvalidInput(
                 "Nothing changes; give --rename, --instructions, --file, --model, --web, --memory or --tools."
             )
+        if arguments.model:
+            await check_answering_model(settings, arguments.model)
         await storage.projects.edit_project(LOCAL_PRINCIPAL, changed)
     terminal.line(f"Changed the project {changed.name}.")
     return 0

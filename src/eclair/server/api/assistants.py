@@ -45,6 +45,11 @@ def router(app: App) -> APIRouter:
             if id not in readable:
                 raise NotFound(f"There is no library {id!r}; choose another.")
 
+    async def check_model(model: str | None) -> None:
+        """Raise NotFound for a model that isn't there, and EngineUnavailable if an engine that is down may have it."""
+        if model is not None:
+            await app.registry.resolve(model)
+
     @api.get("")
     async def list_assistants(principal: Caller) -> AssistantList:
         return AssistantList(assistants=await views.show_all(principal, await assistants.list(principal)))
@@ -53,6 +58,7 @@ def router(app: App) -> APIRouter:
     async def add_assistant(principal: Caller, body: AssistantFieldsBody) -> AssistantBody:
         profile = body.profile()
         await check_libraries(principal, profile.libraries)
+        await check_model(profile.model)
         return await views.show(principal, await assistants.add(principal, profile))
 
     @api.get("/{id}")
@@ -61,9 +67,15 @@ def router(app: App) -> APIRouter:
 
     @api.put("/{id}")
     async def edit_assistant(principal: Caller, id: str, body: AssistantFieldsBody) -> AssistantBody:
-        """Replace what an assistant is. Those of its libraries that the caller may not read stay."""
+        """Replace what an assistant is. Those of its libraries that the caller may not read stay.
+
+        A model that it had already may be gone.
+        """
         profile = body.profile()
-        known = (await assistants.get(principal, id)).profile.libraries
+        before = (await assistants.get(principal, id)).profile
+        if profile.model != before.model:
+            await check_model(profile.model)
+        known = before.libraries
         await check_libraries(principal, [each for each in profile.libraries if each not in known])
         readable = await views.list_readable_libraries(principal)
         hidden = [each for each in known if each not in readable and each not in profile.libraries]
