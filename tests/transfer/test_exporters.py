@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import io
 import re
+import zipfile
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
@@ -14,6 +16,7 @@ import pytest
 
 from eclair.schema.messages import (
     Attachment,
+    Call,
     Citation,
     Conversation,
     Doubt,
@@ -99,6 +102,28 @@ class Page(HTMLParser):
 
 def rendered(exported: ExportedConversation, format: ExportFormat) -> str:
     return EXPORTERS[format].render(exported).decode()
+
+
+@pytest.mark.parametrize("format", EXPORTERS)
+def test_a_call_that_failed_says_why_in_words_for_people(format: ExportFormat) -> None:
+    parts = (
+        Part("tool_result", "Error: Nothing was made; call again.", "call_1", "draw_picture"),
+        Part("tool_result", "Output:\n4", "call_2", "run_python"),
+    )
+    calls = (
+        Call("call_1", "draw_picture", "compute", "", outcome="failed", fault=Fault("no_picture", "No picture!")),
+        Call("call_2", "run_python", "compute", "", outcome="done"),
+    )
+    answer = message(1, "assistant", "", parts=parts, calls=calls)
+    conversation = Conversation(CONVERSATION, "local", "Pictures", 1, 2, answer.id)
+    data = EXPORTERS[format].render(ExportedConversation(conversation, (answer,), NOW))
+    if format == "docx":
+        with zipfile.ZipFile(io.BytesIO(data)) as package:
+            data = package.read("word/document.xml")
+    text = data.decode()
+    assert "No picture!" in text
+    assert "Output:" in text
+    assert ("call again" in text) == (format == "json"), "JSON holds what the model read, from which it goes on"
 
 
 def test_html_runs_its_own_scripts_and_fetches_nothing(exported: ExportedConversation) -> None:

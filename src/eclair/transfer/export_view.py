@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -47,9 +47,9 @@ class ExportedConversation:
 
     @property
     def branch(self) -> list[Message]:
-        """Messages of the displayed branch, from the first on, with their sources numbered for people."""
+        """Messages of the displayed branch, from the first on, for people: their sources numbered, faults in words."""
         shown = branch({message.id: message for message in self.messages}, self.conversation.leaf)
-        return [number_sources(_without_agent_calls(message)) for message in shown]
+        return [number_sources(_with_faults(_without_agent_calls(message))) for message in shown]
 
     @property
     def origin(self) -> str:
@@ -111,6 +111,18 @@ def _without_agent_calls(message: Message) -> Message:
     if not hidden:
         return message
     return replace_parts(message, [(index, part) for index, part in enumerate(message.parts) if part.id not in hidden])
+
+
+def _with_faults(message: Message) -> Message:
+    """Say of calls that failed or weren't made what people are told, not what the model read."""
+    faults = {call.call: call.fault.message for call in message.calls if call.fault is not None}
+    if not faults:
+        return message
+    parts = (
+        replace(part, text=faults.get(part.id or "", part.text)) if part.kind == "tool_result" else part
+        for part in message.parts
+    )
+    return replace(message, parts=tuple(parts))
 
 
 def image_caption(part: Part) -> str:
