@@ -36,6 +36,7 @@ A word before.
 | --- | ---: | --- |
 | Ada | 12.5 | =1+1 |
 | Grace | 007 | <b> |
+| Joan | -2.50 | 1.10 |
 
 ## Code
 
@@ -43,6 +44,7 @@ A word before.
 print("x" < "y")
 ```
 """
+MORE_ROWS = [["Grace", "007", "<b>"], ["Joan", "-2.50", "1.10"]]
 CANVAS = ExportedCanvas("Harbour", "markdown", TEXT, ("scripted",), 1_700_000_000_000)
 
 
@@ -123,9 +125,10 @@ async def test_tables_become_sheets_whose_numbers_count(provenance: Provenance) 
     sheet = texts(await render(provenance, "xlsx"), r"xl/worksheets/sheet1\.xml")
     assert '<c r="B2"><v>12.5</v></c>' in sheet
     assert '<c r="B3" t="inlineStr">' in sheet
+    assert '<c r="C4" t="inlineStr">' in sheet, "a zero at the end isn't lost"
     assert "<f>" not in sheet
     rows = list(csv.reader((await render(provenance, "csv")).decode("utf-8-sig").splitlines()))
-    assert rows == [["Name", "Tons", "Note"], ["Ada", "12.5", "'=1+1"], ["Grace", "007", "<b>"]]
+    assert rows == [["Name", "Tons", "Note"], ["Ada", "12.5", "'=1+1"], *MORE_ROWS]
 
 
 async def test_what_a_canvas_cannot_become_is_said(provenance: Provenance) -> None:

@@ -26,18 +26,23 @@ MAX_ROWS, MAX_COLUMNS, MAX_CELL_CHARS = 1_048_576, 16_384, 32_767
 """Limits of programs for workbooks."""
 MIN_WIDTH_CHARS, MAX_WIDTH_CHARS = 6, 60
 
-PLAIN_NUMBER = re.compile(r"-?(?:0|[1-9]\d{0,14})(?:\.\d{1,10})?")
-"""A number in a text that a workbook holds exactly; one with a zero in front is none, such as a postcode."""
+WORKBOOK_SUFFIX = ".xlsx"
+PLAIN_NUMBER = re.compile(r"(?=-?[0-9.]{1,16}\Z)(?!-0\Z)-?(?:0|[1-9][0-9]{0,14})(?:\.[0-9]*[1-9])?")
+"""A number in a text that a workbook holds exactly, which has 15 digits at most.
+
+One with a zero in front is none, such as a postcode, nor one with a zero at the end of its decimals, such as a version.
+"""
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 """Beginnings of texts that a program computes where they are typed in, or read from a CSV file."""
 
 _MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 _KIND = "application/vnd.openxmlformats-officedocument.spreadsheetml"
-_MAX_EXACT = 10**15
+_EXACT_DIGITS = 15
+_MAX_EXPONENT = 300
 _FIRST_DAY = datetime(1900, 3, 1)
 """Days before it are counted in two ways, since there was no 29 February 1900."""
 _DAY_ZERO = datetime(1899, 12, 30)
-_HEADER, _DAY, _TIME, _INERT = 1, 2, 3, 4
+_HEADER, _DAY, _TIME, _QUOTE_PREFIX, _HEADER_QUOTE_PREFIX = 1, 2, 3, 4, 5
 """Styles of `_styles`, which are named by their place."""
 
 
@@ -140,9 +145,11 @@ def _cell(cell: CellValue, column: str, row: int) -> str:
             return ""
         case bool():
             return f'<c {place}{header} t="b"><v>{cell:d}</v></c>'
-        case int() if abs(cell) < _MAX_EXACT:
+        case int() if abs(cell) < 10**_EXACT_DIGITS:
             return f"<c {place}{header}><v>{cell}</v></c>"
-        case float() | Decimal():
+        case float():
+            return f"<c {place}{header}><v>{cell}</v></c>"
+        case Decimal() if _is_exact(cell):
             return f"<c {place}{header}><v>{cell}</v></c>"
         case date() if (days := _days(cell)) is not None:
             return f'<c {place} s="{_TIME if isinstance(cell, datetime) else _DAY}"><v>{days}</v></c>'
@@ -150,8 +157,15 @@ def _cell(cell: CellValue, column: str, row: int) -> str:
             return f"<c {place}><v>{cell}</v></c>"
         case _:
             text = str(cell)
-            style = f' s="{_INERT}"' if row > 1 and text.startswith(FORMULA_STARTS) else header
+            quoted = f' s="{_HEADER_QUOTE_PREFIX if row == 1 else _QUOTE_PREFIX}"'
+            style = quoted if text.startswith(FORMULA_STARTS) else header
             return f'<c {place}{style} t="inlineStr"><is><t xml:space="preserve">{clean(text)}</t></is></c>'
+
+
+def _is_exact(number: Decimal) -> bool:
+    """Tell if a workbook holds a number as it is."""
+    digits = "".join(map(str, number.as_tuple().digits)).strip("0")
+    return len(digits) <= _EXACT_DIGITS and abs(number.adjusted()) <= _MAX_EXPONENT
 
 
 def _days(day: date) -> float | None:
@@ -174,13 +188,14 @@ def _letters(column: int) -> str:
 
 
 def _styles() -> str:
-    """Write the styles: plain, a header's, days, times, and text that isn't computed when it is edited, either."""
+    """Write the styles: plain, a header's, days, times, and those of text that editing doesn't compute, either."""
     font = '<font><sz val="11"/><name val="Calibri"/></font><font><b/><sz val="11"/><name val="Calibri"/></font>'
     return (
         f'<styleSheet xmlns="{_MAIN}"><fonts count="2">{font}</fonts><fills count="2"><fill><patternFill '
         'patternType="none"/></fill><fill><patternFill patternType="gray125"/></fill></fills>'
-        '<borders count="1"><border/></borders><cellStyleXfs count="1"><xf/></cellStyleXfs><cellXfs count="5">'
+        '<borders count="1"><border/></borders><cellStyleXfs count="1"><xf/></cellStyleXfs><cellXfs count="6">'
         '<xf xfId="0"/><xf fontId="1" applyFont="1" xfId="0"/><xf numFmtId="14" applyNumberFormat="1" xfId="0"/>'
-        '<xf numFmtId="22" applyNumberFormat="1" xfId="0"/><xf quotePrefix="1" xfId="0"/></cellXfs>'
+        '<xf numFmtId="22" applyNumberFormat="1" xfId="0"/><xf quotePrefix="1" xfId="0"/>'
+        '<xf fontId="1" applyFont="1" quotePrefix="1" xfId="0"/></cellXfs>'
         '<cellStyles count="1"><cellStyle name="Normal" xfId="0" builtinId="0"/></cellStyles></styleSheet>'
     )

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 
-from eclair.office.workbook import FORMULA_STARTS, MAX_CELL_CHARS, PLAIN_NUMBER, Sheet, Workbook, write_workbook
+from eclair.office.workbook import FORMULA_STARTS, MAX_CELL_CHARS, Sheet, Workbook, write_workbook
 from eclair.transfer.canvas_view import ExportedCanvas, list_tables
 from eclair.transfer.export_view import to_datetime
+
+_NUMBER = re.compile(r"-?[0-9]+(?:\.[0-9]+)?")
 
 
 def render_csv(canvas: ExportedCanvas) -> bytes:
@@ -30,4 +33,4 @@ def _shortened(cell: str) -> str:
 
 
 def _inert(cell: str) -> str:
-    return f"'{cell}" if cell.startswith(FORMULA_STARTS) and not PLAIN_NUMBER.fullmatch(cell) else cell
+    return f"'{cell}" if cell.startswith(FORMULA_STARTS) and not _NUMBER.fullmatch(cell) else cell
