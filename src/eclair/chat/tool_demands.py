@@ -11,7 +11,8 @@ from pathlib import PurePosixPath
 from eclair.documents.table_question import read_question
 from eclair.generation.demanded_calls import GivesWayTo, ToolDemand
 from eclair.generation.tools import Tool
-from eclair.python.python_service import WORKBOOK_SUFFIX, FilePreview
+from eclair.office.workbook import WORKBOOK_SUFFIX
+from eclair.python.python_service import FilePreview
 from eclair.schema.messages import Attachment, Message
 from eclair.text.intent.calculation import (
     asks_for_chart,

@@ -15,6 +15,7 @@ from pathlib import PurePosixPath
 from types import MappingProxyType
 
 from eclair.errors import InvalidInput, NotFound, StoreError, TooLarge
+from eclair.office.workbook import WORKBOOK_SUFFIX
 from eclair.python.data_tools import DataTools
 from eclair.python.python_protocol import (
     MAX_CODE_CHARS,
@@ -48,10 +49,8 @@ MAX_GIVEN = 8
 """Conversations whose given files are kept."""
 PREVIEW_BYTES, PREVIEW_LINES, PREVIEW_LINE_CHARS = 4096, 4, 160
 """Of a file's beginning, which a model is shown."""
-MAX_PREVIEWS = 64
+MAX_PREVIEWS, MAX_PREVIEWS_AT_ONCE = 64, 2
 """Of workbooks, which are kept since they have to be opened for that."""
-WORKBOOK_SUFFIX = ".xlsx"
-"""Suffix of workbooks that code reads without the data tools, too."""
 NO_SPACE = os.strerror(errno.ENOSPC)
 _PLAIN_TEXT = {".csv": "text/csv", ".md": "text/markdown", ".json": "application/json", ".svg": "image/svg+xml"}
 
@@ -101,6 +100,7 @@ class PythonService:
         self._sessions = PythonSessions(tools.folder)
         self._locks: dict[str, asyncio.Lock] = {}
         self._given = LruCache[str, Mapping[str, Mapping[str, bytes]]](MAX_GIVEN)
+        self._previewing = asyncio.Semaphore(MAX_PREVIEWS_AT_ONCE)
         self._workbooks = LruCache[str, tuple[str, ...]](MAX_PREVIEWS)
 
     @property
@@ -210,11 +210,16 @@ class PythonService:
         """Return the first lines of a text, or the first rows of a workbook as code without data tools reads them."""
         if PurePosixPath(name).suffix.casefold() != WORKBOOK_SUFFIX or self.interpreter != "monty":
             return _first_lines(await self._files.read_head(sha256, PREVIEW_BYTES))
-        if (lines := self._workbooks.get(sha256)) is None:
-            key = f"preview {sha256}"
-            found, _ = await self.run_in_container(key, _READ_WORKBOOK.format(name=name), {name: sha256})
-            await self._sessions.end(key)
-            lines = _first_lines(found.output.encode())
+        if (lines := self._workbooks.get(sha256)) is not None:
+            return lines
+        async with (
+            self._previewing,
+            self._open_inputs({name: sha256}) as attached,
+            self._sessions.single("monty") as session,
+        ):
+            run = (await session.run(RunCode(_READ_WORKBOOK.format(name=name), attached))).run
+        lines = _first_lines(run.output.encode())
+        if run.error is None:
             self._workbooks.put(sha256, lines)
         return lines
 

@@ -130,6 +130,12 @@ class PythonSessions:
             self._sweeper = asyncio.create_task(self._sweep(), name="end idle Python sessions")
         return session
 
+    @contextlib.asynccontextmanager
+    async def single(self, interpreter: Interpreter) -> AsyncGenerator[PythonSession]:
+        """Have a session for the block alone: it makes none of the others end."""
+        async with self._pools[interpreter].worker() as worker:
+            yield PythonSession(interpreter, worker)
+
     async def end(self, key: str) -> None:
         """End a session, if there is one."""
         if (session := self._sessions.pop(key, None)) is not None:

@@ -14,8 +14,9 @@ from eclair.generation.demanded_calls import GivesWayTo, ToolDemand
 from eclair.generation.tools import LocalTool, ToolContext, ToolResult, define_function
 from eclair.generation.untrusted import neutralize, neutralize_line
 from eclair.llm.base import JSON, PromptMessage
+from eclair.office.workbook import WORKBOOK_SUFFIX
 from eclair.python.python_protocol import MAX_CODE_CHARS, TIMEOUT_S, shorten
-from eclair.python.python_service import WORKBOOK_SUFFIX, FilePreview, PythonRun, PythonService
+from eclair.python.python_service import FilePreview, PythonRun, PythonService
 from eclair.schema.events import CallProgressed, Event
 from eclair.schema.messages import CallAccess, Passage
 from eclair.schema.models import Model
