@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+import csv
+import dataclasses
 import io
 import struct
+import tracemalloc
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import openpyxl
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from openpyxl.workbook import Workbook
 
+from eclair.office.workbook import PLAIN_NUMBER
 from eclair.provenance.text_marks import read_text_mark
+from eclair.python.plain_workbooks import convert_text, read_table, workbook_functions
+from eclair.python.python_sessions import MAX_SESSIONS, PythonSession, SessionResult
+from eclair.schema.messages import Attachment
+from eclair.schema.principal import Principal
 from tests.documents.files import xlsx
 from tests.python.test_python_service import attach, conversation, read, run
 from tests.python.test_tool import call, part
@@ -96,12 +108,37 @@ read_workbook('kinds.xlsx')
 
 
 async def test_a_text_that_begins_as_a_formula_stays_a_text(server: Server) -> None:
-    code = "write_workbook('a.xlsx', [['name'], ['=1+1'], ['@SUM(A1)'], ['+49 30 1'], ['-5']])"
+    code = "write_workbook('a.xlsx', [['=2+2'], ['=1+1'], ['@SUM(A1)'], ['+49 30 1'], ['-5']])"
     (sheet,) = opened(await written(server, await conversation(server), code)).worksheets
-    cells = [row[0] for row in sheet.iter_rows(min_row=2)]
-    assert [cell.value for cell in cells] == ["=1+1", "@SUM(A1)", "+49 30 1", -5]
-    assert [cell.data_type for cell in cells] == ["s", "s", "s", "n"]
-    assert [cell.quotePrefix for cell in cells] == [True, True, True, False], "it stays one when it is edited"
+    cells = [row[0] for row in sheet.iter_rows()]
+    assert [cell.value for cell in cells] == ["=2+2", "=1+1", "@SUM(A1)", "+49 30 1", -5]
+    assert [cell.data_type for cell in cells] == ["s", "s", "s", "s", "n"]
+    assert [cell.quotePrefix for cell in cells] == [True, True, True, True, False], "it stays one when it is edited"
+    assert [cell.font.b for cell in cells] == [True, False, False, False, False]
+
+
+async def test_a_number_that_a_workbook_would_change_stays_a_text(server: Server) -> None:
+    code = """
+from decimal import Decimal
+write_workbook('a.xlsx', [
+    ['Release', 'Card', 'Sum'],
+    ['1.10', '4111111111111111', Decimal('12345678901.123456')],
+    ['1.1', '411111111111111', Decimal('123456789.123456')],
+    ['-0', '0.50', Decimal('1E-400')],
+])
+"""
+    data = await written(server, await conversation(server), code)
+    assert values(data)["Sheet1"][1:] == [
+        ("1.10", "4111111111111111", "12345678901.123456"),
+        (1.1, 411111111111111, 123456789.123456),
+        ("-0", "0.50", "1E-400"),
+    ]
+
+
+@given(st.one_of(st.decimals(allow_nan=False, allow_infinity=False).map(str), st.from_regex(r"-?[0-9.]{1,20}")))
+def test_a_plain_number_is_shown_as_the_text_was(text: str) -> None:
+    if PLAIN_NUMBER.fullmatch(text):
+        assert f"{float(text):.15g}" == text or "e" in f"{float(text):.15g}"
 
 
 async def test_rows_may_be_dicts_and_sheets_several(server: Server) -> None:
@@ -125,6 +162,9 @@ write_workbook('/work/two.xlsx', {'Sales & more': rows, 'Sums': ((name, n) for n
     assert values(uneven) == {"Sheet1": [("a", "b"), (1, None), (None, 2)]}
 
 
+STORED = "sales.xlsx: the text was stored as a workbook\n"
+
+
 async def test_a_table_written_as_text_under_the_name_of_a_workbook_becomes_one(server: Server) -> None:
     id = await conversation(server)
     await attach(server, id, "sales.csv", SALES)
@@ -132,17 +172,131 @@ async def test_a_table_written_as_text_under_the_name_of_a_workbook_becomes_one(
 import csv
 with open('sales.csv') as file, open('sales.xlsx', 'w', newline='') as out:
     csv.writer(out).writerows(csv.reader(file))
+print('done')
 """
-    assert values(await written(server, id, convert)) == {
-        "Sheet1": [("region", "revenue"), ("North", 120), ("South", 80.5)]
-    }
+    found = await run(server, id, convert)
+    assert (found["output"], found["error"]) == (f"done\n{STORED}", None), "the model and the person read it"
+    table = {"Sheet1": [("region", "revenue"), ("North", 120), ("South", 80.5)]}
+    assert values(await read(server, found["files"][0])) == table
     assert (await run(server, id, "read_workbook('sales.xlsx')[1]"))["output"] == "['North', 120]\n"
     semicolons = await written(server, id, "open('a.xlsx', 'w').write('a;b\\n1,5;2\\n')")
     assert values(semicolons) == {"Sheet1": [("a", "b"), ("1,5", 2)]}
-    column = await written(server, id, "from pathlib import Path; Path('b.xlsx').write_text('a')")
-    assert values(column) == {"Sheet1": [("a",)]}
-    found = await run(server, id, "open('c.xlsx', 'wb').write(b'\\x00\\xff')")
-    assert await read(server, found["files"][-1]) == b"\0\xff", "it is no text"
+
+
+async def test_text_under_the_name_of_a_workbook_stays_where_the_code_fails(server: Server) -> None:
+    id = await conversation(server)
+    found = await run(server, id, "open('sales.xlsx', 'w').write('a,b\\n1,2\\n')\n1 / 0")
+    assert found["error"].endswith("ZeroDivisionError: division by zero")
+    assert found["output"] == ""
+    assert await read(server, found["files"][0]) == b"a,b\n1,2\n"
+
+
+NO_TABLE = (
+    "",
+    "Dear Ann,\nall is well.\n",
+    "region\nNorth\nSouth\n",
+    "region,revenue\n",
+    "region,revenue\nNorth\n",
+    '[["a", "b"],\n ["c", "d"]]',
+    '{"a": 1, "b": 2}\n{"a": 3, "b": 4}\n',
+    "| a | b |\n| --- | :-: |\n| 1 | 2 |\n",
+    "a|b\n-|-\n1|2\n",
+)
+
+
+async def test_text_that_is_no_table_is_an_error_that_names_the_function(server: Server) -> None:
+    id = await conversation(server)
+    for text in NO_TABLE:
+        found = await run(server, id, f"open('a.xlsx', 'w').write({text!r})\nopen('b.xlsx', 'w').write('a,b\\n1,2')")
+        assert found["error"].startswith(
+            "ValueError: text is no workbook, so no program opens a.xlsx; write it with write_workbook('a.xlsx', rows)"
+        ), text
+        made = {file["name"]: await read(server, file) for file in found["files"]}
+        assert made.get("a.xlsx", text.encode()) == text.encode()
+        if "b.xlsx" in made:
+            assert values(made["b.xlsx"]) == {"Sheet1": [("a", "b"), (1, 2)]}
+            assert found["output"].endswith("b.xlsx: the text was stored as a workbook\n")
+        await run(server, id, "from pathlib import Path\nPath('a.xlsx').unlink()\nPath('b.xlsx').unlink()")
+    large = await run(server, id, "open('a.xlsx', 'w').write('a,b\\n' * 250001)")
+    assert large["error"].startswith("ValueError: a workbook has at most 500,000 cells here")
+    binary = await run(server, id, "open('c.xlsx', 'wb').write(b'\\x00\\xff')")
+    assert binary["error"] is None
+    assert await read(server, binary["files"][-1]) == b"\0\xff", "it is no text"
+
+
+async def test_no_text_is_appended_to_a_workbook(server: Server) -> None:
+    id = await conversation(server)
+    before = await written(server, id, "write_workbook('a.xlsx', [['a'], [1]])")
+    found = await run(server, id, "1\nopen('a.xlsx', 'a').write('2\\n')")
+    assert (
+        "ValueError: text is no workbook, so no program opens a.xlsx; write it with write_workbook(" in found["error"]
+    )
+    assert (found["line"], found["files"]) == (2, [])
+    assert (await run(server, id, "read_workbook('a.xlsx')"))["output"] == "[['a'], [1]]\n"
+    pieces = "for row in ('a,b', '1,2'):\n    with open('b.xlsx', 'a') as file:\n        file.write(row + '\\n')"
+    assert values(await written(server, id, pieces)) == {"Sheet1": [("a", "b"), (1, 2)]}
+    assert values(before) == {"Sheet1": [("a",), (1,)]}
+
+
+cells = st.text(st.characters(exclude_categories=("Cs", "Cc")) | st.sampled_from(",;\t|\"'\n =+-."), max_size=12)
+tables = st.integers(2, 5).flatmap(
+    lambda width: st.lists(st.lists(cells, min_size=width, max_size=width), min_size=2, max_size=8)
+)
+quotings = st.sampled_from((csv.QUOTE_MINIMAL, csv.QUOTE_ALL, csv.QUOTE_NONNUMERIC))
+
+
+def csv_of(rows: list[list[str]], delimiter: str = ",", quoting: Any = csv.QUOTE_MINIMAL) -> str:
+    out = io.StringIO()
+    csv.writer(out, delimiter=delimiter, quoting=quoting).writerows(rows)
+    return out.getvalue()
+
+
+@given(tables, quotings)
+def test_each_table_that_csv_writes_is_read_as_it_was(rows: list[list[str]], quoting: Any) -> None:
+    rows[0][0] = f"a{rows[0][0]}"  # JSON begins with another character
+    assert read_table(csv_of(rows, quoting=quoting)) == rows
+
+
+@given(tables, st.sampled_from(";\t|"))
+def test_each_delimiter_is_found(rows: list[list[str]], delimiter: str) -> None:
+    plain = [[f"a{cell.translate(str.maketrans('', '', ',;|' + chr(9)))}" for cell in row] for row in rows]
+    assert read_table(csv_of(plain, delimiter)) == plain
+
+
+@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None, max_examples=50)
+@given(tables)
+def test_each_table_that_csv_writes_is_in_the_workbook(rows: list[list[str]]) -> None:
+    rows[0] = [f"a{cell}" for cell in rows[0]]  # openpyxl leaves out what is empty at the end
+    data = convert_text("a.xlsx", csv_of(rows).encode(), "")
+    assert data is not None
+    found = [[cell if isinstance(cell, str) else _written(cell) for cell in row] for row in values(data)["Sheet1"]]
+    assert [*found, *[[""] * len(rows[0])] * (len(rows) - len(found))] == rows
+
+
+def _written(cell: object) -> str:
+    return "" if cell is None else f"{cell:.15g}"
+
+
+def test_a_long_table_whose_last_row_has_quotes_is_read_as_it_was() -> None:
+    rows = [["name", "note"], *([f"n{n}", "it's 'fine', all of it"] for n in range(600)), ["end", 'a "quoted" word']]
+    assert len(text := csv_of(rows)) > 16_000
+    assert read_table(text) == rows
+
+
+def test_rows_of_many_columns_are_refused_before_they_are_a_matrix() -> None:
+    kept: dict[str, bytes] = {}
+    write = workbook_functions(kept.__getitem__, kept.__setitem__, "")["_write_workbook"]
+    rows = [{str(number): 1} for number in range(4_000)]
+    wide = [dict.fromkeys(range(20_000), 1)]
+    for table, error in ((rows, "at most 500,000 cells here"), (wide, "at most 16,384 cells")):
+        tracemalloc.start()
+        try:
+            with pytest.raises(ValueError, match=error):
+                write("a.xlsx", {"Sheet1": table})
+            _, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        assert peak < 8 << 20
 
 
 WRONG = (
@@ -197,11 +351,41 @@ open('rents.csv').read()
     bomb = claiming(book, (256 << 20) + 1)
     for name, data, error in (
         ("bomb.xlsx", bomb, "ValueError: the workbook has 256 MB unpacked, and at most 256 are read"),
-        ("cut.xlsx", book[: len(book) // 2], "ValueError: the file is no XLSX workbook, or it is damaged"),
-        ("text.xlsx", b"region;revenue\n", "ValueError: the file is no XLSX workbook, or it is damaged"),
+        ("cut.xlsx", book[: len(book) // 2], "ValueError: the file is no XLSX workbook, or it is damaged or has a"),
+        ("text.xlsx", b"region;revenue\n", "ValueError: the file is no XLSX workbook, or it is damaged or has a"),
     ):
         found = await run(server, id, f"open({name!r}, 'wb').write({data!r})\nread_workbook({name!r})")
         assert found["error"].splitlines()[-1].startswith(error)
+
+
+async def test_a_preview_of_a_workbook_ends_no_session_and_a_failed_one_is_tried_again(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service = server.app.python
+    for number in range(MAX_SESSIONS):
+        await service.run_in_container(f"container {number}", "x = 1")
+    headers = {"Content-Type": "application/octet-stream"}
+    file = (await server.post("/api/files?name=rents.xlsx", data=xlsx({"Rents": [("Ann", 5)]}), headers=headers)).body
+    attached = [Attachment(file["id"], "rents.xlsx", file["size"], "")]
+
+    async def lines() -> tuple[str, ...]:
+        (found,) = await service.preview_files(Principal("local"), "conversation", attached)
+        return found.lines
+
+    ask = PythonSession.run
+
+    async def fail(session: PythonSession, *args: Any) -> SessionResult:
+        found = await ask(session, *args)
+        return dataclasses.replace(found, run=dataclasses.replace(found.run, output="", error="MemoryError"))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(PythonSession, "run", fail)
+        assert await lines() == ()
+    assert await lines() == ("sheet 'Rents':", "['Ann', 5]")
+    assert [service.has_container(f"container {number}") for number in range(MAX_SESSIONS)] == [True] * MAX_SESSIONS
+    with monkeypatch.context() as patch:
+        patch.setattr(PythonSession, "run", fail)
+        assert await lines() == ("sheet 'Rents':", "['Ann', 5]"), "what succeeded is kept"
 
 
 async def test_many_rows_are_written_and_read(server: Server) -> None:

@@ -5,7 +5,6 @@ Monty is a program of its own, which this process starts behind the same walls. 
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import itertools
 import os
@@ -30,7 +29,13 @@ from pydantic_monty import (
 
 from eclair.python import plain_charts, plain_workbooks
 from eclair.python.plain_charts import chart_functions, describe_chart, drop_matplotlib
-from eclair.python.plain_workbooks import read_table, workbook_functions
+from eclair.python.plain_workbooks import (
+    convert_text,
+    is_archive,
+    is_workbook_name,
+    no_workbook,
+    workbook_functions,
+)
 from eclair.python.printed_output import OutputReporter, SendPrinted
 from eclair.python.python_protocol import (
     MAX_STATE_BYTES,
@@ -79,19 +84,29 @@ class _Interpreter:
         self._files.receive(request)
         session = self._session or self._open(request.state)
         run = self._feed(session, request)
-        self._make_workbooks(request.model)
+        if run.error is None:
+            run = self._convert_texts(run, request.model)
         for change in self._files.changes():
             if isinstance(change, FileWritten) and change.name.endswith(".svg"):
                 change = replace(change, alt=describe_chart(change.data))
             yield change
         yield run
 
-    def _make_workbooks(self, model: str) -> None:
-        """Make workbooks of the tables that code wrote as text under the name of one, as small models' code does."""
+    def _convert_texts(self, run: CodeRun, model: str) -> CodeRun:
+        """Make workbooks of the tables that code wrote as text under the name of one, as small models' code does.
+
+        Return the run with a line on each. Other text under such a name stays, and is the run's error.
+        """
         for change in [*self._files.changes()]:
-            if isinstance(change, FileWritten) and (made := read_table(change.name, change.data, model)) is not None:
-                with contextlib.suppress(OSError):  # there is no room for it, so the text stays
+            if not isinstance(change, FileWritten) or not is_workbook_name(change.name):
+                continue
+            try:
+                if (made := convert_text(change.name, change.data, model)) is not None:
                     self._files.write(change.name, made)
+                    run = replace(run, output=f"{run.output}{change.name}: the text was stored as a workbook\n")
+            except (ValueError, OSError) as error:
+                run = replace(run, error=f"{type(error).__name__}: {error}")
+        return run
 
     def _save_chart(self, svg: str, name: str) -> None:
         """Write a chart under its name, or the next free one."""
@@ -201,6 +216,9 @@ class _Files(AbstractOS):
         return len(data)
 
     def path_append_text(self, path: Path, data: str) -> int:
+        name = _name(path)
+        if is_workbook_name(name) and self._files.has_file(name) and is_archive(self._files.read(name)):
+            raise no_workbook(name)
         self.path_append_bytes(path, data.encode())
         return len(data)
 
