@@ -129,16 +129,18 @@ write_workbook('a.xlsx', [
 """
     data = await written(server, await conversation(server), code)
     assert values(data)["Sheet1"][1:] == [
-        ("1.10", "4111111111111111", "12345678901.123456"),
+        (1.1, "4111111111111111", "12345678901.123456"),
         (1.1, 411111111111111, 123456789.123456),
-        ("-0", "0.50", "1E-400"),
+        ("-0", 0.5, "1E-400"),
     ]
+    sheet = opened(data).worksheets[0]
+    assert [sheet[place].number_format for place in ("A2", "A3", "B4")] == ["0.00", "General", "0.00"]
 
 
 @given(st.one_of(st.decimals(allow_nan=False, allow_infinity=False).map(str), st.from_regex(r"-?[0-9.]{1,20}")))
 def test_a_plain_number_is_shown_as_the_text_was(text: str) -> None:
     if PLAIN_NUMBER.fullmatch(text):
-        assert f"{float(text):.15g}" == text or "e" in f"{float(text):.15g}"
+        assert f"{float(text):.{len(text.partition('.')[2])}f}" == text
 
 
 async def test_rows_may_be_dicts_and_sheets_several(server: Server) -> None:

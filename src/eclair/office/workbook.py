@@ -27,10 +27,10 @@ MAX_ROWS, MAX_COLUMNS, MAX_CELL_CHARS = 1_048_576, 16_384, 32_767
 MIN_WIDTH_CHARS, MAX_WIDTH_CHARS = 6, 60
 
 WORKBOOK_SUFFIX = ".xlsx"
-PLAIN_NUMBER = re.compile(r"(?=-?[0-9.]{1,16}\Z)(?!-0\Z)-?(?:0|[1-9][0-9]{0,14})(?:\.[0-9]*[1-9])?")
+PLAIN_NUMBER = re.compile(r"(?=-?[0-9.]{1,16}\Z)(?!-0\Z)-?(?:0|[1-9][0-9]{0,14})(?:\.[0-9]{1,14})?")
 """A number in a text that a workbook holds exactly, which has 15 digits at most.
 
-One with a zero in front is none, such as a postcode, nor one with a zero at the end of its decimals, such as a version.
+One with a zero in front is none, such as a postcode. Zeros at the end of its decimals are shown by a format.
 """
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 """Beginnings of texts that a program computes where they are typed in, or read from a CSV file."""
@@ -44,6 +44,11 @@ _FIRST_DAY = datetime(1900, 3, 1)
 _DAY_ZERO = datetime(1899, 12, 30)
 _HEADER, _DAY, _TIME, _QUOTE_PREFIX, _HEADER_QUOTE_PREFIX = 1, 2, 3, 4, 5
 """Styles of `_styles`, which are named by their place."""
+_DECIMALS = 5
+"""Added to a number of decimals, the style that shows so many."""
+_MAX_DECIMALS = 14
+_FIRST_FORMAT = 164
+"""Number of the first format that isn't built in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +159,9 @@ def _cell(cell: CellValue, column: str, row: int) -> str:
         case date() if (days := _days(cell)) is not None:
             return f'<c {place} s="{_TIME if isinstance(cell, datetime) else _DAY}"><v>{days}</v></c>'
         case str() if row > 1 and PLAIN_NUMBER.fullmatch(cell):
-            return f"<c {place}><v>{cell}</v></c>"
+            decimals = len(cell.partition(".")[2]) if cell.endswith("0") else 0
+            style = f' s="{_DECIMALS + decimals}"' if decimals else ""
+            return f"<c {place}{style}><v>{cell}</v></c>"
         case _:
             text = str(cell)
             quoted = f' s="{_HEADER_QUOTE_PREFIX if row == 1 else _QUOTE_PREFIX}"'
@@ -188,14 +195,19 @@ def _letters(column: int) -> str:
 
 
 def _styles() -> str:
-    """Write the styles: plain, a header's, days, times, and those of text that editing doesn't compute, either."""
+    """Write the styles: plain, a header's, days, times, those of text that editing doesn't compute, and decimals."""
     font = '<font><sz val="11"/><name val="Calibri"/></font><font><b/><sz val="11"/><name val="Calibri"/></font>'
+    decimals = range(1, _MAX_DECIMALS + 1)
+    formats = "".join(f'<numFmt numFmtId="{_FIRST_FORMAT + each}" formatCode="0.{"0" * each}"/>' for each in decimals)
+    shown = "".join(f'<xf numFmtId="{_FIRST_FORMAT + each}" applyNumberFormat="1" xfId="0"/>' for each in decimals)
     return (
-        f'<styleSheet xmlns="{_MAIN}"><fonts count="2">{font}</fonts><fills count="2"><fill><patternFill '
+        f'<styleSheet xmlns="{_MAIN}"><numFmts count="{_MAX_DECIMALS}">{formats}</numFmts>'
+        f'<fonts count="2">{font}</fonts><fills count="2"><fill><patternFill '
         'patternType="none"/></fill><fill><patternFill patternType="gray125"/></fill></fills>'
-        '<borders count="1"><border/></borders><cellStyleXfs count="1"><xf/></cellStyleXfs><cellXfs count="6">'
+        '<borders count="1"><border/></borders><cellStyleXfs count="1"><xf/></cellStyleXfs>'
+        f'<cellXfs count="{_DECIMALS + 1 + _MAX_DECIMALS}">'
         '<xf xfId="0"/><xf fontId="1" applyFont="1" xfId="0"/><xf numFmtId="14" applyNumberFormat="1" xfId="0"/>'
         '<xf numFmtId="22" applyNumberFormat="1" xfId="0"/><xf quotePrefix="1" xfId="0"/>'
-        '<xf fontId="1" applyFont="1" quotePrefix="1" xfId="0"/></cellXfs>'
+        f'<xf fontId="1" applyFont="1" quotePrefix="1" xfId="0"/>{shown}</cellXfs>'
         '<cellStyles count="1"><cellStyle name="Normal" xfId="0" builtinId="0"/></cellStyles></styleSheet>'
     )
