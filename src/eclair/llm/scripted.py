@@ -268,7 +268,7 @@ class ScriptedEngine:
                 self.made += until - at
                 yield "".join(words[at:until])
                 at = until
-            await asyncio.sleep(TICK_S if rate else 0)
+            await asyncio.sleep(max(TICK_S, started + at / rate - time.perf_counter()) if rate else 0)
 
 
 def _question(request: Request) -> str:
