@@ -22,6 +22,8 @@ MAX_ATTEMPTS = 4
 """Calls until the model has to answer, if each of them fails."""
 
 MAX_CALL_TOKENS = 1024
+RETRY_TEMPERATURE = 0.5
+"""Of a call after one that failed: without chance, a small model writes the same one again."""
 _CODE_START, _CODE_END = "```python\n", "\n```"
 _CODE_ARGUMENT = "code"
 
@@ -66,10 +68,11 @@ class ToolDemand:
             found.append(PromptMessage("user", f"The result:\n{result}\n\n{next_words}"))
         return tuple(found)
 
-    def request(self, request: Request) -> Request:
-        """Return the request for the call that its messages ask for."""
+    def request(self, request: Request, answer: Message) -> Request:
+        """Return the request for the call that its messages ask for, after the calls of the answer so far."""
         limit = min(request.sampling.max_tokens or MAX_CALL_TOKENS, MAX_CALL_TOKENS)
-        sampling = replace(request.sampling, temperature=0.0, max_tokens=limit, stop=())
+        temperature = RETRY_TEMPERATURE if answer.calls else 0.0
+        sampling = replace(request.sampling, temperature=temperature, max_tokens=limit, stop=())
         request = replace(request, sampling=sampling, watermarks=False)
         if self.schema is None:
             started = (*request.messages, PromptMessage("assistant", _CODE_START))

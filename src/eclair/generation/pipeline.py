@@ -523,7 +523,7 @@ class AnswerStream:
             return replace(request, messages=await self._messages(turn))
         tokens = await control_tokens(self._engine, self._model)
         request = replace(request, messages=demand.messages(turn.request.messages, said, tokens))
-        return request if self._demanded is None else demand.request(request)
+        return request if self._demanded is None else demand.request(request, said)
 
     def _demand(self) -> ToolDemand | None:
         """Return what the model has to call; None if it is free, or has what the demand gives way to."""
