@@ -84,7 +84,9 @@ async def test_what_was_deleted_before_a_hold_is_kept_too(storage: Storage) -> N
 
 
 async def test_where_only_temporary_chats_are_allowed_nothing_is_stored(storage: Storage) -> None:
+    before = await storage.conversations.add_conversation(LOCAL_PRINCIPAL, new("conv_before"))
     await storage.retention.set_rule(LOCAL_PRINCIPAL, replace(WEEK, days=0))
     assert await storage.retention.get_person_retention(SOMEONE) == PersonRetention(0, is_held=False)
+    assert await storage.conversations.add_conversation(LOCAL_PRINCIPAL, new("conv_before")) == before
     with pytest.raises(TemporaryOnly):
         await storage.conversations.add_conversation(SOMEONE, new("conv_a", SOMEONE.id))

@@ -299,9 +299,8 @@ class Runs:
         """Stop runs of this process, or have them finished, as others ask."""
         version: int | None = None
         while await self._has_live.wait():
-            await self._storage.processes.wait_for_write(POLL_INTERVAL_S, version)
+            version = await self._storage.processes.wait_for_write(POLL_INTERVAL_S, version)
             with contextlib.suppress(StoreError):  # which `_flush_periodically` says; the next poll tries again
-                version = await self._storage.processes.get_foreign_version()
                 for id in await self._storage.runs.list_stop_requests():
                     if (live := self._live.get(id)) is not None:
                         self._end(live, RunStopped())

@@ -1,4 +1,4 @@
-"""Files of what has a library of its own, as assistants and projects do: listed, added and removed."""
+"""Files of assistants and projects, each of which has a library of its own: listed, added and removed."""
 
 from __future__ import annotations
 

@@ -19,10 +19,11 @@ class ProcessStore(Protocol):
         """Write a row and read it back. Raises StoreError, with the reason, where either fails."""
         ...
 
-    async def wait_for_write(self, seconds: float, version: int | None = None) -> None:
+    async def wait_for_write(self, seconds: float, version: int | None = None) -> int | None:
         """Wait until another process has written something, as far as that is told, and no longer than so long.
 
-        With a foreign version, something that was written since that one.
+        With a foreign version, something that was written since that one. Return the version by then; None where
+        nobody is told of writes.
         """
         ...
 

@@ -42,6 +42,11 @@ async def test_a_write_is_made_before_the_database_closes_though_its_caller_left
     writing.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await writing
+    closing = asyncio.create_task(storage.close())
+    await asyncio.sleep(0)
+    closing.cancel()  # as by a second signal
+    with contextlib.suppress(asyncio.CancelledError):
+        await closing
     await storage.close()
     again = open_postgres(url, time.time)
     try:

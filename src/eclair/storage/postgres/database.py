@@ -55,8 +55,8 @@ RECONNECT_PAUSE_S = 0.2
 FIRST_PAUSE_S = 0.002
 MAX_PAUSE_S = 0.1
 COMMIT_SYNCED = "COMMIT; SELECT pg_logical_emit_message(true, 'eclair', '')"
-"""Commits, and lets others at the rows it changed, before it waits for the disk: the second transaction, which adds a
-mark to the log and nothing else, flushes the first one as well."""
+"""Commits and releases row locks before the write-ahead log is flushed: the commit of the second transaction, which
+adds a mark to the log and nothing else, flushes both."""
 MIGRATION_LOCK = 0x65636C61
 """The advisory lock under which one process migrates and others wait: "ecla"."""
 
@@ -90,7 +90,7 @@ class PostgresDatabase:
         self._loop = uvloop.new_event_loop()
         self._pools: dict[asyncio.AbstractEventLoop, PostgresPool] = {}
         self._writing: set[asyncio.Future[Any]] = set()
-        """Brief writes on the loop of a caller, who may have left."""
+        """Writes that are under way, each by the loop of a caller, who may have left."""
         self._thread = threading.Thread(target=self._loop.run_forever, name="eclair-postgres", daemon=True)
         self._thread.start()
 
@@ -124,11 +124,17 @@ class PostgresDatabase:
         coroutine = self.write_here(work, is_synced=is_synced, is_concurrent=is_concurrent)
         if is_brief:
             writing = asyncio.ensure_future(coroutine)
-            self._writing.add(writing)
-            writing.add_done_callback(self._writing.discard)
         else:
             writing = asyncio.wrap_future(asyncio.run_coroutine_threadsafe(coroutine, self._loop))
+        self._writing.add(writing)
+        writing.add_done_callback(self._writing.discard)
         return await asyncio.shield(writing)  # a caller who leaves takes no write along
+
+    async def finish_writes(self) -> None:
+        """Wait for the writes that were asked for on this loop, whose callers may have left."""
+        here = asyncio.get_running_loop()
+        if writing := [each for each in self._writing if each.get_loop() is here]:
+            await asyncio.wait(writing)
 
     async def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine on the loop of the database."""
@@ -144,11 +150,9 @@ class PostgresDatabase:
             raise StoreError(f"{self.name} does not answer; check that it runs, and try again.") from error
 
     async def close(self) -> None:
-        """Finish the brief writes of this loop, and close all connections."""
-        here = asyncio.get_running_loop()
-        writing = [each for each in self._writing if each.get_loop() is here]
-        await asyncio.gather(*writing, return_exceptions=True)
-        if (pool := self._pools.pop(here, None)) is not None:
+        """Close all connections, once what was being written is."""
+        await self.finish_writes()
+        if (pool := self._pools.pop(asyncio.get_running_loop(), None)) is not None:
             await pool.close()
         await asyncio.to_thread(self.close_blocking)
 

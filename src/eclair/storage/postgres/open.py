@@ -21,6 +21,7 @@ def open_postgres(url: str, clock: Clock) -> Storage:
         raise
 
     async def close() -> None:
+        await database.finish_writes()
         await database.run(processes.end())
         await database.close()
 

@@ -18,7 +18,7 @@ from eclair.schema.ids import new_id
 from eclair.storage.postgres.connection import RawConnection, number_parameters
 from eclair.storage.postgres.database import PostgresDatabase, translated
 from eclair.storage.sql.connection import Connection
-from eclair.storage.sql.store import SQLStore, first_row, read, write
+from eclair.storage.sql.store import SQLStore, first_row, read, write_brief
 
 LEASE_S = 5
 RENEWAL_S = 1.0
@@ -83,13 +83,14 @@ class PostgresProcessStore(SQLStore):
         if await self._read_check() < written:  # others count on
             raise StoreError(f"{self._database.name} does not keep what is written to it.")
 
-    async def wait_for_write(self, seconds: float, version: int | None = None) -> None:
+    async def wait_for_write(self, seconds: float, version: int | None = None) -> int | None:
         await self._database.run(self._wait_here(seconds, version))
+        return self._foreign_writes
 
     async def get_foreign_version(self) -> int:
         return self._foreign_writes
 
-    @write
+    @write_brief
     def _write_check(self, db: Connection) -> int:
         (written,) = first_row(
             db,

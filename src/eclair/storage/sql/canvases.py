@@ -13,7 +13,7 @@ from eclair.schema.principal import Principal
 from eclair.storage.sql import conversations
 from eclair.storage.sql.connection import Connection
 from eclair.storage.sql.encoding import packed_text, unpacked_text
-from eclair.storage.sql.store import SQLStore, erase, first_row, overwrite, read, read_brief, write
+from eclair.storage.sql.store import SQLStore, erase, first_row, overwrite, read, write
 from eclair.storage.sql.stored_rows import decode_rows, row_decoder
 
 _CANVAS = "canvas.id, canvas.conversation, canvas.title, language, canvas.created, canvas.updated, current"
@@ -76,7 +76,7 @@ class SQLCanvasStore(SQLStore):
         db.execute("UPDATE canvas SET current = ?, updated = ? WHERE id = ?", (current, now, id))
         return replace(canvas, current=current, updated=now), version
 
-    @read_brief
+    @read
     def list_canvases(self, db: Connection, principal: Principal, conversation: str | None = None) -> list[Canvas]:
         if conversation is not None:
             conversations.find(db, principal, conversation)

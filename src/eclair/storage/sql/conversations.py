@@ -443,16 +443,34 @@ def list_newest(db: Connection, principal: Principal, limit: int) -> list[Conver
     return [_conversation(row) for row in rows]
 
 
-def find_or_add(db: Connection, principal: Principal, new: Conversation) -> Conversation:
-    """Return the stored conversation of that id, or `new` itself once added. Raises Conflict."""
-    return new if add(db, principal, new, is_named=bool(new.title)) else find_begun(db, principal, new.id)
+def find_or_add(
+    db: Connection, principal: Principal, new: Conversation, lock: str = "", *, is_named: bool | None = None
+) -> Conversation:
+    """Return the stored conversation of that id, locked as `find` does, or `new` itself once added. Raises Conflict.
+
+    `is_named` tells if somebody gave it its title; if not said, if it has one.
+    """
+    is_named = bool(new.title) if is_named is None else is_named
+    select = f"SELECT deleted, {_COLUMNS} FROM conversation WHERE id = ?{lock}"
+    while not _add(db, principal, new, is_named=is_named):
+        if (row := first_row(db, select, (new.id,))) is None:
+            continue  # erased in between
+        deleted, *values = row
+        kept = _conversation(tuple(values))
+        if kept.owner != principal.id:
+            raise Conflict(f"The id {new.id!r} is taken; leave it out to be given one.")
+        if deleted is not None:
+            raise Conflict(f"The conversation {new.id!r} was deleted; restore it, or leave the id out for a new one.")
+        return kept
+    return new
 
 
-def add(db: Connection, principal: Principal, new: Conversation, *, is_named: bool) -> bool:
-    """Add a conversation, whose title somebody gave it if it `is_named`; return False where its id is taken."""
+def _add(db: Connection, principal: Principal, new: Conversation, *, is_named: bool) -> bool:
+    """Add a conversation; return False where its id is taken, whose triggers don't fire."""
     db.execute(
         f"INSERT INTO conversation ({_COLUMNS}, named)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING",
+        " SELECT ?1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?"
+        " WHERE NOT EXISTS (SELECT 1 FROM conversation WHERE id = ?1) ON CONFLICT (id) DO NOTHING",
         (
             new.id,
             principal.id,
@@ -478,17 +496,6 @@ def add(db: Connection, principal: Principal, new: Conversation, *, is_named: bo
         ),
     )
     return bool(db.changes())
-
-
-def find_begun(db: Connection, principal: Principal, id: str, lock: str = "") -> Conversation:
-    """Return their conversation that has the id of a new one, locked as `find` does. Raises Conflict for another's."""
-    deleted, *values = first_row(db, f"SELECT deleted, {_COLUMNS} FROM conversation WHERE id = ?{lock}", (id,))
-    kept = _conversation(tuple(values))
-    if kept.owner != principal.id:
-        raise Conflict(f"The id {id!r} is taken; leave it out to be given one.")
-    if deleted is not None:
-        raise Conflict(f"The conversation {id!r} was deleted; restore it, or leave the id out for a new one.")
-    return kept
 
 
 def refuse_while_running(db: Connection, which: str, values: tuple[Any, ...]) -> None:

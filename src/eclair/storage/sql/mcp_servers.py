@@ -14,7 +14,7 @@ from eclair.schema.principal import Principal
 from eclair.storage.mcp_servers import McpChoices, McpListings, McpSwitch, StoredMcpServer
 from eclair.storage.sql.audit import append_act
 from eclair.storage.sql.connection import Connection
-from eclair.storage.sql.store import SQLStore, first_row, overwrite, read_brief, snapshot, upsert, write
+from eclair.storage.sql.store import SQLStore, first_row, overwrite, read, snapshot, upsert, write
 from eclair.storage.sql.stored_rows import DECODING_ERRORS, decode_list, decode_rows, row_decoder, skip_unreadable
 
 _COLUMNS = "id, owner, name, config, secrets, secret_names, created"
@@ -31,7 +31,7 @@ _HAS_ANY = (
 class SQLMcpServerStore(SQLStore):
     """Implements `McpServerStore`."""
 
-    @read_brief
+    @read
     def list_mcp_servers(self, db: Connection, principal: Principal) -> McpChoices:
         note = self.database.damage.noting("MCP servers")
         if first_row(db, _HAS_ANY, (principal.id,)) is None:

@@ -37,6 +37,7 @@ from eclair.storage.sql.store import (
     write_brief_synced,
     write_concurrent,
     write_synced,
+    write_text,
 )
 from eclair.storage.sql.stored_rows import decode_rows, row_decoder
 from eclair.storage.sql.text_index import TextIndex
@@ -61,6 +62,18 @@ _ANSWERED_CALL = (
 """Selects something if all questions of a call are answered."""
 
 
+def _question_chars(turn: NewTurn) -> int:
+    return 0 if turn.question is None else len(turn.question.text)
+
+
+def _parked_chars(run: RunRecord, message: Message, rest: EventChunk) -> int:
+    return len(message.text)
+
+
+def _answer_chars(run: RunRecord, message: Message, rest: EventChunk | None) -> int:
+    return len(message.text)
+
+
 class SQLRunStore(SQLStore):
     """Implements `RunStore`, for the process of that name."""
 
@@ -68,16 +81,17 @@ class SQLRunStore(SQLStore):
         super().__init__(database, clock)
         self._process = process
 
-    @write_brief
+    @write_text(_question_chars)
     def open_turn(self, db: Connection, turn: NewTurn) -> RunRecord:
         lock = self.database.row_lock  # of two turns in one conversation, the second sees what the first did
         now = self.now()
-        is_new = turn.begins is not None and _begin_conversation(db, turn, turn.begins, now)
-        if not is_new:
-            if turn.begins is not None:
-                conversation = conversations.find_begun(db, turn.principal, turn.begins.id, lock)
-            else:
-                conversation = conversations.find(db, turn.principal, turn.run.conversation, lock)
+        begun = None if turn.begins is None else _as_begun(turn, turn.begins, now)
+        if begun is None:
+            conversation = conversations.find(db, turn.principal, turn.run.conversation, lock)
+        else:
+            named = turn.begins is not None and bool(turn.begins.title)
+            conversation = conversations.find_or_add(db, turn.principal, begun, lock, is_named=named)
+        if conversation is not begun:
             if turn.question is not None and (repeated := _find_repeated(db, conversation.id, turn.question.id)):
                 return repeated
             _refuse_while_open(db, conversation.id)
@@ -87,7 +101,7 @@ class SQLRunStore(SQLStore):
                 attach_files(db, turn.principal, turn.question.id, turn.question.needs)
         for each in (NewAnswer(turn.answer, turn.run, turn.first), *turn.beside):
             _insert_answer(db, self.database.text_index, each, turn)
-        if not is_new:
+        if conversation is not begun:
             db.execute(
                 "UPDATE conversation SET leaf = ?, updated = max(updated, ?), title = iif(title = '', ?, title)"
                 " WHERE id = ?",
@@ -112,7 +126,7 @@ class SQLRunStore(SQLStore):
         _append(db, [chunk] if chunk.lines else [])
         return True
 
-    @write_brief_synced
+    @write_text(_parked_chars, is_synced=True)
     def park_run(self, db: Connection, run: RunRecord, message: Message, rest: EventChunk) -> Principal | None:
         db.execute(
             "UPDATE run SET status = 'waiting', process = '', waiting_since = ? WHERE id = ? AND status = 'running'",
@@ -159,7 +173,7 @@ class SQLRunStore(SQLStore):
         require_run(db, principal, run)
         return _insert_decision(db, run, call, decision)
 
-    @write_brief_synced
+    @write_text(_answer_chars, is_synced=True)
     def finish_run(self, db: Connection, run: RunRecord, message: Message, rest: EventChunk | None) -> Principal | None:
         now = self.now()
         db.execute(
@@ -297,10 +311,9 @@ def require_run(db: Connection, principal: Principal, id: str) -> RunRecord:
     return _run(row)
 
 
-def _begin_conversation(db: Connection, turn: NewTurn, new: Conversation, now: int) -> bool:
-    """Add the conversation of a first turn as that leaves it; return False where it is there already."""
-    begun = replace(new, leaf=turn.answer.id, updated=max(new.updated, now), title=new.title or turn.title)
-    return conversations.add(db, turn.principal, begun, is_named=bool(new.title))
+def _as_begun(turn: NewTurn, new: Conversation, now: int) -> Conversation:
+    """Return a new conversation as its first turn leaves it."""
+    return replace(new, leaf=turn.answer.id, updated=max(new.updated, now), title=new.title or turn.title)
 
 
 def _owner(db: Connection, run: RunRecord) -> Principal | None:

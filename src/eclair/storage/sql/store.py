@@ -20,6 +20,9 @@ S = TypeVar("S", bound="SQLStore")
 MAX_INTEGER = (1 << 63) - 1
 """The largest number that a column holds; as a limit, none."""
 
+MAX_BRIEF_CHARS = 20_000
+"""Of a text whose words are indexed in the loop of the server: some ten milliseconds."""
+
 PAUSE_RATIO = 0.1
 """A pause of background work lasts this many times as long as the step before it."""
 
@@ -55,7 +58,7 @@ def read(
 def read_brief(
     method: Callable[Concatenate[S, Connection, P], T],
 ) -> Callable[Concatenate[S, P], CoroutineType[Any, Any, T]]:
-    """Make a coroutine as `read` does, of a method that decodes a few rows, whose work costs less than a thread."""
+    """Make a coroutine as `read` does, of a method that decodes a few rows: cheaper than a switch of threads."""
 
     @functools.wraps(method)
     async def run(self: S, /, *args: P.args, **kwargs: P.kwargs) -> T:
@@ -100,15 +103,26 @@ def write_concurrent(
 def write_brief(
     method: Callable[Concatenate[S, Connection, P], T],
 ) -> Callable[Concatenate[S, P], CoroutineType[Any, Any, T]]:
-    """Make a coroutine as `write_concurrent` does, of a method with a few rows, whose work costs less than a thread."""
-    return _writing(method, is_concurrent=True, is_brief=True)
+    """Make a coroutine as `write_concurrent` does, of a method with a few rows: cheaper than a switch of threads."""
+    return _writing(method, is_concurrent=True, is_brief=lambda *_, **__: True)
 
 
 def write_brief_synced(
     method: Callable[Concatenate[S, Connection, P], T],
 ) -> Callable[Concatenate[S, P], CoroutineType[Any, Any, T]]:
     """Make a coroutine as `write_brief` and `write_synced` do."""
-    return _writing(method, is_concurrent=True, is_brief=True, is_synced=True)
+    return _writing(method, is_concurrent=True, is_brief=lambda *_, **__: True, is_synced=True)
+
+
+def write_text(
+    count_chars: Callable[P, int], *, is_synced: bool = False
+) -> Callable[[Callable[Concatenate[S, Connection, P], T]], Callable[Concatenate[S, P], CoroutineType[Any, Any, T]]]:
+    """Make a decorator as `write_brief` is, of methods that index a text; of a long one, as `write_concurrent`."""
+
+    def is_brief(*args: P.args, **kwargs: P.kwargs) -> bool:
+        return count_chars(*args, **kwargs) <= MAX_BRIEF_CHARS
+
+    return functools.partial(_writing, is_synced=is_synced, is_concurrent=True, is_brief=is_brief)
 
 
 def _writing(
@@ -116,7 +130,7 @@ def _writing(
     *,
     is_synced: bool = False,
     is_concurrent: bool = False,
-    is_brief: bool = False,
+    is_brief: Callable[P, bool] | None = None,
 ) -> Callable[Concatenate[S, P], CoroutineType[Any, Any, T]]:
     @functools.wraps(method)
     async def run(self: S, /, *args: P.args, **kwargs: P.kwargs) -> T:
@@ -124,7 +138,7 @@ def _writing(
             lambda db: method(self, db, *args, **kwargs),
             is_synced=is_synced,
             is_concurrent=is_concurrent,
-            is_brief=is_brief,
+            is_brief=is_brief is not None and is_brief(*args, **kwargs),
         )
 
     return run

@@ -48,8 +48,9 @@ class SQLiteProcessStore(SQLStore):
         row = first_row(db, "SELECT written FROM health_check WHERE id = ?", (1,))
         return 0 if row is None else int(row[0])
 
-    async def wait_for_write(self, seconds: float, version: int | None = None) -> None:
-        await asyncio.sleep(seconds)  # nobody tells
+    async def wait_for_write(self, seconds: float, version: int | None = None) -> int | None:
+        await asyncio.sleep(seconds)
+        return None
 
     @write  # on the writing connection, whose own writes do not count
     def get_foreign_version(self, db: Connection) -> int:
