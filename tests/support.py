@@ -260,7 +260,7 @@ async def serving(
                     await task
     left = asyncio.all_tasks() - before - {asyncio.current_task()}
     if left:
-        await asyncio.wait(left, timeout=1)
+        await asyncio.wait(left, timeout=10)
     unfinished = [task for task in left if not task.done()]
     assert not unfinished, unfinished
 

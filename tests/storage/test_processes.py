@@ -9,7 +9,11 @@ from tests.support import conversation
 
 
 async def test_only_what_another_process_writes_is_a_new_version(storage: Storage, other: Storage) -> None:
-    before = await storage.processes.get_foreign_version()
+    async with asyncio.timeout(10):
+        before = 0
+        while not before:  # until it listens
+            await asyncio.sleep(0.01)
+            before = await storage.processes.get_foreign_version()
     await conversation(storage)
     await storage.conversations.get_conversation(LOCAL_PRINCIPAL, "conv_a")
     assert await storage.processes.get_foreign_version() == before
