@@ -32,6 +32,7 @@ from eclair.storage.base import Storage
 from eclair.storage.change_feed import ChangeFeed
 from eclair.storage.open import open_storage, open_storage_for_reading
 from eclair.transfer.canvas_export import load_canvas, render_canvas
+from eclair.util.child_environment import EDITOR_PREFIXES, child_environment
 from eclair.util.humanize import format_size
 
 COLUMNS = ("CHANGED", "LANGUAGE", "VERSION", "TITLE", "CANVAS")
@@ -123,7 +124,8 @@ def _open_editor(path: Path) -> None:
         raise InvalidInput("There is no editor; set EDITOR, or give the text by --file.")
     try:
         with leave_interrupts():
-            ended = subprocess.run([*command, path], check=False).returncode
+            env = child_environment(*EDITOR_PREFIXES)
+            ended = subprocess.run([*command, path], check=False, env=env).returncode
     except OSError as error:
         raise UserError(f"The editor {command[0]} can't be started: {error.strerror}.") from error
     if ended != 0:

@@ -24,6 +24,12 @@ ALLOWED_PREFIXES = (
 PIP_PREFIXES = ("PIP_", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY", "REQUESTS_CA_BUNDLE", "NETRC")
 """Variables for pip: its settings and proxies, which may hold passwords of their own."""
 
+EDITOR_PREFIXES = (
+    *("TERM", "COLOR", "LINES", "COLUMNS", "SHELL", "INPUTRC", "DISPLAY", "WAYLAND_", "DBUS_", "SSH_AUTH_SOCK"),
+    *("EDITOR", "VISUAL", "VIM", "MYVIMRC", "NVIM", "EMACS", "ALTERNATE_EDITOR", "NANO", "VSCODE_", "__CF"),
+)
+"""Variables for the editor of whoever sits at the terminal: where it is shown, and its own settings."""
+
 COMPILER_PREFIXES = ("CC", "CXX", "CFLAGS", "CPPFLAGS", "LDFLAGS", "CMAKE_", "SDKROOT", "MACOSX_DEPLOYMENT_TARGET")
 
 
