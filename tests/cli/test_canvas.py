@@ -204,7 +204,8 @@ def test_a_text_is_taken_from_a_file_or_a_pipe(run: Eclair, tmp_path: Path) -> N
 
 def test_a_text_written_elsewhere_meanwhile_stays_current(run: Eclair, tmp_path: Path) -> None:
     other = [sys.executable, "-m", "eclair.cli", "canvas", "edit", "canv_a", "--file", "-"]
-    body = f"import subprocess\nsubprocess.run({other!r}, input=b'theirs', check=True)\npath.write_text('mine')"
+    asked = f"subprocess.run({other!r}, input=b'theirs', check=True, env={environ(tmp_path / 'home')!r})"
+    body = f"import subprocess\n{asked}\npath.write_text('mine')"
     made = run("canvas", "edit", "canv_a", EDITOR=editor(tmp_path, body))
     assert (made.returncode, "kept as version 4 beside it" in made.stderr) == (0, True)
     assert run("canvas", "show", "canv_a").stdout == "theirs\n"
