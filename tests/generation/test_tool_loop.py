@@ -296,7 +296,7 @@ async def test_a_model_that_calls_on_all_the_same_is_stopped() -> None:
     assert len(engine.asked) == MAX_ROUNDS
     assert len(tool.made) == MAX_ROUNDS - 1
     assert (message.status, message.calls[-1].outcome) == ("finished", "failed")
-    said = "The model had made as many calls as it may, so this one was not made."
+    said = "The model had to answer by then, so this call was not made."
     assert faults(message) == [("call_limit", said)]
 
 

@@ -59,7 +59,7 @@ UNASKED_RESULT = ToolResult(
     fault=Fault("nobody_asked", "This needs a person's permission, and nobody can be asked here."),
 )
 CLOSED_RESULT = failed_result("This call isn't allowed here.", "call_closed", "This tool isn't allowed here.")
-LIMIT_FAULT = "The model had made as many calls as it may, so this one was not made."
+LIMIT_FAULT = "The model had to answer by then, so this call was not made."
 REPEATED = Fault("repeated", "The same call was made before; it was not made again.")
 
 LoopLimit = Literal["rounds", "time", "tokens", "repeated"]
