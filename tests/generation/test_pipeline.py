@@ -267,6 +267,19 @@ async def test_an_answer_is_taken_up_where_it_ended() -> None:
     ]
 
 
+async def test_a_call_that_was_cut_off_is_left_out_of_an_answer_that_goes_on() -> None:
+    cut = Part("tool_call", '{"canvas": "canv_1", "chang', id="c", name="edit_canvas")
+    half = Message("x", "c", "p", "assistant", (Part("text", "Half"), cut), 1, "stopped")
+    events = without_usage(await heard(answer(Fake(Text(" done"), Finish("stop")), resumes=half)))
+    assert events == [
+        PartStarted(0, "text"),
+        PartDelta(0, "Half"),
+        PartDelta(0, " done"),
+        PartFinished(0),
+        RunFinished("stop"),
+    ]
+
+
 async def test_a_stream_without_an_end_has_broken_off() -> None:
     work = answer(Fake(Text("Hi")))
     with pytest.raises(EngineBroken):

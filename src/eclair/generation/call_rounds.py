@@ -6,13 +6,14 @@ The loop shows them while the answer is made, and the prompt of a later question
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import orjson
 
 from eclair.generation.untrusted import break_control_tokens, neutralize
 from eclair.llm.base import JSON, PromptMessage
 from eclair.schema.events import CallEnded, End, Event, RunFailed, RunInterrupted
-from eclair.schema.messages import Call, Part
+from eclair.schema.messages import Call, Message, Part
 
 UNKNOWN_RESULT = (
     "It is not known whether this call was carried out. Don't repeat it on your own; tell the person to check."
@@ -65,6 +66,15 @@ def last_call_round(parts: Sequence[Part], calls: Sequence[Call]) -> int:
     """Return the number of the last round in which our tools were called; -1 if there is none."""
     ours = {call.call for call in calls if call.agent is None}
     return max((part.round for part in parts if part.kind == "tool_call" and part.id in ours), default=-1)
+
+
+def without_unmade_calls(answer: Message) -> Message:
+    """Return an answer that ended early without the calls at its end that had not come whole."""
+    ours = {call.call for call in answer.calls}
+    parts = list(answer.parts)
+    while parts and parts[-1].kind == "tool_call" and parts[-1].id not in ours:
+        parts.pop()
+    return replace(answer, parts=tuple(parts))
 
 
 def _tool_call(part: Part) -> JSON:

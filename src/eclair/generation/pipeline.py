@@ -17,7 +17,7 @@ from eclair.errors import EngineBroken, TooLarge, UpstreamError
 from eclair.generation.answer_checks import AnswerChecks, begins_unsupported
 from eclair.generation.answer_request import AnswerRequest, TakenUpAnswer
 from eclair.generation.call_permissions import CallQuestion, CallRuling
-from eclair.generation.call_rounds import call_messages, end_calls, last_call_round
+from eclair.generation.call_rounds import call_messages, end_calls, last_call_round, without_unmade_calls
 from eclair.generation.demanded_calls import ToolDemand
 from eclair.generation.fallback import FALLBACK_ERRORS
 from eclair.generation.first_delta import FirstDelta
@@ -353,7 +353,7 @@ class AnswerStream:
             yield StepStarted("skill", "skill", f"Reading the skill {request.skill}")
             yield StepFinished("skill", 0.0, "done")
         if request.resumes is not None:
-            for event in self._resume(request.resumes):
+            for event in self._resume(without_unmade_calls(request.resumes)):
                 yield event
         elif request.retriever is not None:
             async with aclosing(self._retrieve(request.retriever)) as events:
