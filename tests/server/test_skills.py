@@ -193,7 +193,7 @@ async def test_a_skill_is_read_for_a_model_that_calls_no_tools(small: Server, as
     conversation = await small.begin()
     answer = await small.say(conversation, "Please use /meeting-minutes for these notes.\nscript: say=Done")
     assert [(step["kind"], step["title"]) for step in answer["steps"] if step["kind"] == "skill"] == [
-        ("skill", "Reading the skill meeting-minutes")
+        ("skill", "Reading the packaged skill meeting-minutes")
     ]
     prompt = str(asked[-1].messages[-1].content)
     assert "do it by these instructions:\n# Minutes of a meeting" in prompt
@@ -204,6 +204,12 @@ async def test_a_skill_is_read_for_a_model_that_calls_no_tools(small: Server, as
     answer = await small.say(conversation, "Please use /meeting-minutes again.\nscript: say=Done")
     assert not any(step["kind"] == "skill" for step in answer["steps"])
     assert "# Minutes" not in str(asked[-1].messages)
+    own = await add(small, {"SKILL.md": b"---\nname: meeting-minutes\ndescription: Our minutes.\n---\nBe short.\n"})
+    await switch(small, own, is_on=True)
+    answer = await small.say(conversation, "Please use /meeting-minutes once more.\nscript: say=Done")
+    assert [step["title"] for step in answer["steps"] if step["kind"] == "skill"] == [
+        "Reading the skill meeting-minutes"
+    ]
 
 
 async def test_skills_belong_to_one_person_and_need_the_right(house: Server, asked: list[Request]) -> None:

@@ -34,7 +34,7 @@ test.each([
   ["calculate", { expression: "3 km", to: "m" }, "Calculate 3 km → m"],
   ["calculate_dates", { operation: "describe", date: "today" }, "Calculate with the date today"],
   ["run_python", { code: "1 + 1" }, "Run Python code"],
-  ["read_skill", { skill: "data-check" }, "Read the skill Data check"],
+  ["read_skill", { skill: "data-check" }, "Read the skill data-check"],
   ["read_skill", { skill: "minutes", file: "form.md" }, "Read form.md of the skill minutes"],
   ["files__read_file", { path: "/a", lines: [1, 2] }, "Use “read_file” of the MCP server files · path: /a, lines: [1,2]"],
   ["files__resources", { uri: "" }, "List the resources of the MCP server files"],
@@ -42,6 +42,15 @@ test.each([
 ])("%s says what it does", (tool, input, expected) => {
   const summary = tool.includes("__") ? "Use “it”" : "As the server says it";
   assert.equal(callSummary(call(tool, summary), JSON.stringify(input)), expected);
+});
+
+test("a packaged skill has a name of the page's, and one's own of that name its own", () => {
+  const script = '{"skill": "data-check", "script": "scripts/count.py"}';
+  const run = (skill: string) => callSummary(call("run_skill_script", `Run scripts/count.py of ${skill}`), script);
+  assert.equal(run("the packaged skill data-check"), "Run scripts/count.py of the skill Data check");
+  assert.equal(run("the skill data-check"), "Run scripts/count.py of the skill data-check");
+  const read = call("read_skill", "Read the packaged skill data-check");
+  assert.equal(callSummary(read, '{"skill": "data-check"}'), "Read the skill Data check");
 });
 
 test("a tool that is not there is told as the server tells it", () => {
@@ -75,8 +84,15 @@ test("how a call ended is said unless it is done, under way, or not known", () =
 });
 
 test("a call is told while its arguments come", () => {
-  const tool = { tool: "search_web", summary: "Used search_web" };
-  assert.equal(callSummary(tool, '{"que'), "Used search_web");
-  assert.equal(callSummary(tool, '{"query": "tides in Ge'), "Search the web for “tides in Ge”");
-  assert.equal(callSummary({ tool: "web__find", summary: "Used web__find" }, '{"a": 1'), "Used web__find");
+  const told = (tool: string, input: string) => callSummary({ tool, summary: `Used ${tool}` }, input, true);
+  assert.equal(told("search_web", '{"que'), "Used search_web");
+  assert.equal(told("search_web", '{"query": "'), "Used search_web");
+  assert.equal(told("search_web", '{"query": "tides in Ge'), "Search the web for “tides in Ge”");
+  assert.equal(told("read_document", '{"page": 3, "file": "'), "Used read_document");
+  assert.equal(told("read_skill", '{"skill": "minutes", "file": "'), "Used read_skill");
+  assert.equal(told("run_skill_script", '{"skill": "minutes", "script": "'), "Used run_skill_script");
+  assert.equal(told("edit_canvas", '{"canvas": "canv_1", '), "Used edit_canvas");
+  assert.equal(told("calculate", '{"expression": "3 km", "to": "'), "Calculate 3 km");
+  assert.equal(told("run_python", '{"code": "'), "Run Python code");
+  assert.equal(told("web__find", '{"a": 1'), "Used web__find");
 });

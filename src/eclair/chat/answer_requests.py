@@ -60,7 +60,7 @@ from eclair.web.retriever import WebService
 
 @dataclass(frozen=True, slots=True)
 class _Prepared:
-    """Choices for an answer: `memories` are the ids of those in the prompt, `skill` the name of the one there."""
+    """Choices for an answer: `memories` are the ids of those in the prompt, `skill` says which skill is there."""
 
     route: Route
     prompt: ConversationPrompt
@@ -374,7 +374,7 @@ class AnswerRequests:
             remark=remark,
             canvases=_canvases(tools) if is_complete else (),
         )
-        return _Prepared(route, prompt, tools, recalled.ids, skill.name)
+        return _Prepared(route, prompt, tools, recalled.ids, skill.title)
 
     def _wants_picture(self, question: ChatQuestion) -> bool:
         """Return whether the question asks for a picture, and one can be stored with its answer."""

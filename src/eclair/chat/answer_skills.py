@@ -20,9 +20,9 @@ from eclair.tools.run_skill_script import RunSkillScriptTool
 
 @dataclass(frozen=True, slots=True)
 class ReadSkill:
-    """A skill that was read on behalf of a model; no `name` for none."""
+    """A skill that was read on behalf of a model, as its people are told of it; no `title` for none."""
 
-    name: str | None = None
+    title: str | None = None
     text: str = ""
 
 
@@ -59,4 +59,6 @@ class AnswerSkills:
         if reader is None or reader.definition(model, (), ()) is not None:
             return NO_SKILL
         found = await self._fit.choose(reader.skills.skills, question)
-        return NO_SKILL if found is None else ReadSkill(found.name, await reader.skills.read_instructions(found.name))
+        if found is None:
+            return NO_SKILL
+        return ReadSkill(reader.skills.describe(found.name), await reader.skills.read_instructions(found.name))

@@ -40,7 +40,7 @@ class AnswerRequest:
     as one. What `tools` find is checked by `checker` if there is no retriever, and numbered by `numbers`.
     `permissions` judge their calls: foreign text in the conversation makes it tainted, and `asked_words` are the
     person's own. If it `can_wait`, it ends with calls undecided, and `takes_up` goes on with such an answer.
-    `memories` are the ids of those in the prompt, and `skill` is the name of the skill in it. The `budget` limits its
+    `memories` are the ids of those in the prompt, and `skill` says which skill is in it. The `budget` limits its
     calls of tools. A model that calls tools only on demand is held to `demand`.
     """
 

@@ -350,7 +350,7 @@ class AnswerStream:
         if request.memories:
             yield MemoriesUsed(request.memories)
         if request.skill is not None and request.resumes is None:
-            yield StepStarted("skill", "skill", f"Reading the skill {request.skill}")
+            yield StepStarted("skill", "skill", f"Reading {request.skill}")
             yield StepFinished("skill", 0.0, "done")
         if request.resumes is not None:
             for event in self._resume(without_unmade_calls(request.resumes)):

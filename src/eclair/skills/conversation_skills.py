@@ -53,6 +53,11 @@ class ConversationSkills:
     def has_scripts(self) -> bool:
         return self.sandbox is not None and any(each.scripts for each in self.skills)
 
+    def describe(self, name: str) -> str:
+        """Return a skill's name for people; of one that comes with Éclair it says so, as others may have its name."""
+        found = self._lookup(name)
+        return f"the {'packaged ' if found is not None and found.is_packaged else ''}skill {name}"
+
     async def read(self, name: str, path: str | None = None) -> str:
         """Return the instructions of a skill with a list of its files, or one of those. Raises NotFound."""
         skill = self._find(name)
@@ -105,12 +110,15 @@ class ConversationSkills:
             self.sandbox.python.give_files(self.sandbox.conversation, f"{FOLDER}/{skill.name}", files)
         return files
 
-    def _find(self, name: str) -> Skill:
+    def _lookup(self, name: str) -> Skill | None:
         sought = name.strip().removeprefix("/")
-        found = next((each for each in self.skills if each.name == sought), None)
+        return next((each for each in self.skills if each.name == sought), None)
+
+    def _find(self, name: str) -> Skill:
+        found = self._lookup(name)
         if found is None:
             names = ", ".join(each.name for each in self.skills)
-            raise NotFound(f"There is no skill {sought!r}; these are there: {names}.")
+            raise NotFound(f"There is no skill {name.strip().removeprefix('/')!r}; these are there: {names}.")
         return found
 
     def _list(self, skill: Skill) -> str:

@@ -122,8 +122,8 @@ export function stepTitle({ kind, title, of }: Pick<Step, "kind" | "title" | "of
   if (kind === "prompt") return of ? t("stepTokens", { count: of }) : t("stepPrompt");
   const [, again] = /^Searching again for (.+)$/s.exec(title) ?? [];
   if (again !== undefined) return t("stepSearchAgain", { what: again });
-  const [, skill] = /^Reading the skill (.+)$/s.exec(title) ?? [];
-  if (kind === "skill" && skill !== undefined) return t("stepSkill", { what: skillName(skill) });
+  const [, packaged, skill] = /^Reading the (packaged )?skill (.+)$/s.exec(title) ?? [];
+  if (kind === "skill" && skill !== undefined) return t("stepSkill", { what: skillName(skill, packaged !== undefined) });
   const [, what] = /^(?:Loading|Reading|Searching|Waiting for) (.+)$/s.exec(title) ?? [];
   if (what === undefined) return title;
   if (kind === "load") return t("stepLoad", { what });

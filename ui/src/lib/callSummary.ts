@@ -9,13 +9,25 @@ const MAX_VALUE_CHARS = 160;
 
 type Named = Pick<Call, "tool" | "summary"> & Partial<Pick<Call, "fault">>;
 
-/** Says what a call does, from its tool and `input`, its arguments as JSON, of which more may come; else as the server
- * says it, in English. */
-export function callSummary(call: Named, input: string): string {
+/** Says what a call does, from its tool and `input`, its arguments as JSON; else as the server says it, in English. Of
+ * arguments that are `growing` it says so only once all that the sentence names has begun to come. */
+export function callSummary(call: Named, input: string, growing = false): string {
   const given = parse(input);
   if (call.fault?.code === "unknown_tool" || call.fault?.code === "bad_arguments") return t("called", { name: call.tool });
   if (given === null) return call.summary;
-  const text = (name: string) => shown(given[name]);
+  let isWhole = true;
+  const sentence = sentenceOf(call, given, (value) => {
+    const named = shown(value);
+    if (named === "") isWhole = false;
+    return named;
+  });
+  return growing && !isWhole ? call.summary : sentence;
+}
+
+/** `named` makes words of a value without which the sentence says nothing. */
+function sentenceOf(call: Named, given: Readonly<Record<string, unknown>>, named: (value: unknown) => string): string {
+  const text = (name: string) => named(given[name]);
+  const skill = () => skillName(text("skill"), isOfPackagedSkill(call));
   switch (call.tool) {
     case "search_web":
       return t("callSearchWeb", { what: text("query") });
@@ -28,9 +40,9 @@ export function callSummary(call: Named, input: string): string {
         ? t("callRead", { what: text("file") })
         : t("callReadPage", { what: text("file"), page: text("page") });
     case "calculate":
-      return t("callCalculate", { what: [text("expression"), text("to")].filter((part) => part !== "").join(" → ") });
+      return t("callCalculate", { what: [text("expression"), shown(given["to"])].filter((part) => part !== "").join(" → ") });
     case "calculate_dates":
-      return t("callDates", { what: [text("date"), text("until")].filter((part) => part !== "").join(" – ") });
+      return t("callDates", { what: [text("date"), shown(given["until"])].filter((part) => part !== "").join(" – ") });
     case "draw_picture":
       return t("callDraw", { what: text("prompt") });
     case "edit_picture":
@@ -44,21 +56,26 @@ export function callSummary(call: Named, input: string): string {
     case "run_python":
       return t("callPython");
     case "run_skill_script":
-      return t("callScript", { what: text("script"), skill: skillName(text("skill")) });
+      return t("callScript", { what: text("script"), skill: skill() });
     case "read_skill":
       return given["file"] == null
-        ? t("callSkill", { skill: skillName(text("skill")) })
-        : t("callSkillFile", { what: text("file"), skill: skillName(text("skill")) });
+        ? t("callSkill", { skill: skill() })
+        : t("callSkillFile", { what: text("file"), skill: skill() });
     case "open_canvas":
       return t("callOpenCanvas", { what: text("title") });
     case "edit_canvas": {
-      const what = /“(.*)”$/su.exec(call.summary)?.[1] ?? ""; // the arguments have its id alone
+      const what = named(/“(.*)”$/su.exec(call.summary)?.[1]); // the arguments have its id alone
       const { changes } = given;
       return t(Array.isArray(changes) && changes.length > 0 ? "callEditCanvas" : "callReadCanvas", { what });
     }
     default:
       return summaryOfServer(call, given);
   }
+}
+
+/** The server says in its sentence of which skills it knows that they come with Éclair; others may have their names. */
+function isOfPackagedSkill({ summary }: Named): boolean {
+  return /\bthe packaged skill \S+$/u.test(summary);
 }
 
 /** Says how a call ended in a word or two; null for one that is done or under way, and for `unknown`, which UnknownCall says. */

@@ -15,9 +15,9 @@ const PACKAGED: Readonly<Record<string, SkillTexts>> = {
   "plain-letter": { name: "skillLetter", description: "skillLetterHint" },
 };
 
-/** The name of a skill, of which steps and calls have the one in its folder alone. */
-export function skillName(name: string): string {
-  const texts = textsOf(name);
+/** The name of a skill of which a step or call has the one of its folder; a packaged one's is in the page's language. */
+export function skillName(name: string, isPackaged: boolean): string {
+  const texts = isPackaged ? textsOf(name) : undefined;
   return texts === undefined ? name : t(texts.name);
 }
 
