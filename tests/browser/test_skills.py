@@ -64,12 +64,15 @@ def test_a_skill_is_imported_looked_at_switched_on_and_used(page: Page) -> None:
     page.goto("/")
     read = 'script: tool=read_skill{"skill":"greeting"}'
     run = 'script: tool=run_skill_script{"skill":"greeting","script":"scripts/greet.py"}'
-    composer(page).fill(f"{read}\n{run}\nscript: say=All done.")
+    wrong = run.replace("greet.py", "other.py")
+    composer(page).fill(f"{read}\n{run}\n{wrong}\nscript: say=All done.")
     composer(page).press("Enter")
     expect(page.get_by_text("All done.", exact=True)).to_be_visible()
     expect(page.get_by_text("Read the skill greeting")).to_be_visible()
     expect(page.get_by_text("Run scripts/greet.py of the skill greeting")).to_be_visible()
     expect(page.get_by_role("region", name="Python").get_by_text("Bonjour")).to_be_visible()
+    page.get_by_text("Run scripts/other.py of the skill greeting · failed").click()
+    expect(page.get_by_text("has no script 'scripts/other.py'")).to_have_count(1)
 
 
 def test_a_folder_is_imported_replaced_and_deleted(page: Page, tmp_path: Path) -> None:
