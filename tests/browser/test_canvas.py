@@ -204,6 +204,29 @@ def test_a_model_changes_the_text_as_a_diff_that_is_accepted_or_undone(page: Pag
     expect(versions(page).first).to_contain_text("script: say=[5] the bread is ready.")
 
 
+def test_undoing_takes_back_an_accepted_change_at_once_and_nothing_of_one_that_was_not(page: Page) -> None:
+    open_block(page, "one\ntwo\nthree", "plaintext")
+    lines = field(page).locator(".cm-line")
+    field(page).click()
+    page.keyboard.press("ControlOrMeta+End")
+    page.keyboard.type("!")
+    page.keyboard.press("ControlOrMeta+s")
+    change(page, "[2] 2")
+    pane(page).get_by_role("button", name="Undo").click()
+    expect(lines).to_have_text(["one", "two", "three!"])
+    field(page).click()
+    page.keyboard.press("ControlOrMeta+z")
+    expect(lines).to_have_text(["one", "two", "three"])
+    page.keyboard.press("ControlOrMeta+z")
+    expect(lines).to_have_text(["one", "two", "three"])
+    change(page, "[1] 1⏎[2] 2⏎[3] 3")
+    pane(page).get_by_role("button", name="Accept").click()
+    expect(lines).to_have_text(["1", "2", "3"])
+    field(page).click()
+    page.keyboard.press("ControlOrMeta+z")
+    expect(lines).to_have_text(["one", "two", "three"])
+
+
 def test_a_selection_alone_is_changed(page: Page) -> None:
     open_block(page, "one\ntwo\nthree", "plaintext")
     field(page).click()

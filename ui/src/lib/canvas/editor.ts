@@ -1,10 +1,10 @@
 // The editor of canvases for text as it is written: CodeMirror in a shadow root, whose own styles our policy leaves alone.
 
-import { defaultKeymap, history, historyKeymap, indentWithTab } from "@codemirror/commands";
+import { defaultKeymap, history, historyKeymap, indentWithTab, isolateHistory } from "@codemirror/commands";
 import { bracketMatching, indentOnInput, syntaxHighlighting } from "@codemirror/language";
 import { unifiedMergeView } from "@codemirror/merge";
 import { highlightSelectionMatches, search, searchKeymap } from "@codemirror/search";
-import { Annotation, Compartment, EditorSelection, EditorState, type Extension } from "@codemirror/state";
+import { Annotation, Compartment, EditorSelection, EditorState, type Extension, Transaction } from "@codemirror/state";
 import { drawSelection, EditorView, highlightActiveLine, keymap, lineNumbers } from "@codemirror/view";
 import { nextTask } from "../nextTask.ts";
 import { grammarOf } from "./grammars.ts";
@@ -65,19 +65,17 @@ export class CanvasEditor {
     return this.#view.state.doc.toString();
   }
 
-  /** Put another text in place; what stays the same isn't touched, nor is the selection there. */
-  replace(text: string): void {
-    const { from, to, insert } = difference(this.text, text);
-    if (from === to && insert === "") return;
-    this.#view.dispatch({ changes: { from, to, insert }, annotations: fromElsewhere.of(true) });
-  }
-
-  /** Show how the text differs from another one, with words that are gone and new; null ends that. */
-  compare(before: string | null): void {
-    if (before === this.#compared) return;
-    this.#compared = before;
-    const view = before === null ? [] : unifiedMergeView({ original: before, mergeControls: false, gutter: false, diffConfig: { timeout: MAX_DIFF_MS } });
-    this.#view.dispatch({ effects: this.#comparison.reconfigure(view) });
+  /** Put another text in place; what stays the same isn't touched, nor is the selection there. As a change of `compared`
+   * it is shown with words that are gone and new. Undoing takes back a change that was accepted, as a whole, and nothing
+   * that came in between. */
+  show(text: string, compared: string | null): void {
+    const [before, settled] = [this.#compared, compared ?? text];
+    this.#compare(compared);
+    if (before !== null && before !== settled) {
+      this.#replace(before, false);
+      this.#replace(settled, true);
+    }
+    this.#replace(text, false);
   }
 
   setWritable(isWritable: boolean): void {
@@ -96,6 +94,20 @@ export class CanvasEditor {
 
   destroy(): void {
     this.#view.destroy();
+  }
+
+  #replace(text: string, isAccepted: boolean): void {
+    const { from, to, insert } = difference(this.text, text);
+    if (from === to && insert === "") return;
+    const annotations = [fromElsewhere.of(true), Transaction.addToHistory.of(isAccepted), isolateHistory.of("full")];
+    this.#view.dispatch({ changes: { from, to, insert }, annotations });
+  }
+
+  #compare(before: string | null): void {
+    if (before === this.#compared) return;
+    this.#compared = before;
+    const view = before === null ? [] : unifiedMergeView({ original: before, mergeControls: false, gutter: false, diffConfig: { timeout: MAX_DIFF_MS } });
+    this.#view.dispatch({ effects: this.#comparison.reconfigure(view) });
   }
 
   async #loadGrammar(language: string): Promise<void> {
