@@ -9,7 +9,7 @@ Once its calls have results, the next such line counts, or else it answers with 
 | option | meaning |
 |---|---|
 | `words=N` | number of words, one token each (40) |
-| `rate=N` | words per second; 0 is as fast as they are read (0) |
+| `rate=N` | words per second, those of calls too; 0 is as fast as they are read (0) |
 | `pause=S@N` | a pause of S seconds before word N |
 | `fail=N` | an error in place of word N |
 | `break=N` | the stream breaks off in place of word N |
@@ -193,7 +193,7 @@ class ScriptedEngine:
             yield Reasoning(text)
         for number, piece in enumerate(_tool_calls(script, _rounds(request))):
             yield piece
-            await asyncio.sleep(script.pause if number == script.pause_at else 0)
+            await asyncio.sleep(script.pause if number == script.pause_at else 1 / script.rate if script.rate else 0)
         script = replace(script, pause=0.0) if script.tools else script
         words, reason, stop = await _made(script.words, lambda: _cut_answer(script, request))
         async for text in self._speak(words, script):
