@@ -34,6 +34,7 @@ export class CanvasEditor {
   readonly #writable = new Compartment();
   readonly #comparison = new Compartment();
   #compared: string | null = null;
+  #isOffered = false;
 
   constructor(host: HTMLElement, text: string, { language, label, onInput, onSelect, onSave }: EditorOptions) {
     const root = host.attachShadow({ mode: "open" });
@@ -66,12 +67,13 @@ export class CanvasEditor {
   }
 
   /** Put another text in place; what stays the same isn't touched, nor is the selection there. As a change of `compared`
-   * it is shown with words that are gone and new. Undoing takes back a change that was accepted, as a whole, and nothing
-   * that came in between. */
-  show(text: string, compared: string | null): void {
-    const [before, settled] = [this.#compared, compared ?? text];
+   * it is shown with words that are gone and new. Undoing takes back a change that was `isOffered` and accepted, as a
+   * whole, and nothing else that comes here. */
+  show(text: string, compared: string | null, isOffered: boolean): void {
+    const [before, settled, wasOffered] = [this.#compared, compared ?? text, this.#isOffered];
     this.#compare(compared);
-    if (before !== null && before !== settled) {
+    this.#isOffered = isOffered;
+    if (before !== null && before !== settled && wasOffered) {
       this.#replace(before, false);
       this.#replace(settled, true);
     }
