@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "vitest";
 import type { Call, Message, Part } from "../src/api/events.ts";
-import { applyChanges, canvasCall, growingCanvasSummary, pendingChanges, wordChange } from "../src/lib/canvas/calls.ts";
+import { applyChanges, canvasCall, growingCanvasSummary, pendingChanges, stoppedCanvasSummary, wordChange } from "../src/lib/canvas/calls.ts";
 import { growingJson } from "../src/lib/growingJson.ts";
 import { random } from "./random.ts";
 
@@ -63,6 +63,9 @@ test("a text is read while it comes", () => {
   assert.equal(canvasCall(call.slice(0, -3)).text, 'Dear "Ada",\n');
   assert.equal(growingCanvasSummary({ name: "open_canvas", text: call }), "Open the canvas “Letter”");
   assert.equal(growingCanvasSummary({ name: "open_canvas", text: '{"title": "Le' }), "");
+  assert.equal(stoppedCanvasSummary({ name: "open_canvas", text: '{"title": "Le' }), "Open the canvas “Le”");
+  assert.equal(stoppedCanvasSummary({ name: "open_canvas", text: "{" }), "Canvas");
+  assert.equal(stoppedCanvasSummary({ name: "edit_canvas", text: '{"changes": [{"old": "a"' }), "Canvas");
   assert.deepEqual(canvasCall('{"changes": ["x", {"old": 1, "new": "y"}], "text": 2}').changes, [{ old: "", new: null }, { old: "", new: "y" }]);
 });
 
@@ -82,16 +85,22 @@ test("changes are made one after another, as far as they have come", () => {
   assert.equal(applyChanges(text, changes), "Dear $& Grace, the br is ready.");
   assert.equal(applyChanges(text, [{ old: "e", new: "x" }]), null);
   assert.equal(applyChanges(text, [{ old: "nowhere", new: "x" }]), null);
+  assert.equal(applyChanges("aaa", [{ old: "aa", new: "b" }]), "ba"); // Python's count is 1
+  assert.equal(applyChanges("aaaa", [{ old: "aa", new: "b" }]), null);
 });
 
 test("changes are pending until the canvas has them, and no longer once they failed or the answer ended", () => {
-  const call = (outcome: Call["outcome"]) => ({ call: "c", outcome }) as Call;
+  const call = (outcome: Call["outcome"], more: Partial<Call> = {}) => ({ call: "c", outcome, needs_approval: false, decision: null, ...more }) as Call;
   const part = (kind: Part["kind"], text: string): Part => ({ kind, text, id: "c", name: "edit_canvas", round: 0 });
   const asked = part("tool_call", '{"canvas": "canv_1", "changes": [{"old": "a", "new": "b"}]}');
   const made = part("tool_result", "The canvas is changed; it is version 2 now.");
   const count = (calls: readonly Call[], parts: readonly Part[], status: Message["status"], current = 1) => pendingChanges({ calls, parts, status }, "canv_1", current).length;
   assert.equal(count([], [asked], "running"), 1);
-  assert.equal(count([call(null)], [asked], "waiting"), 1);
+  assert.equal(count([], [asked, { ...asked, id: "d" }], "running"), 2); // both come in one round
+  assert.equal(count([], [asked, { ...part("text", "Let me see."), id: null }], "running"), 0); // it was cut off earlier
+  assert.equal(count([call(null, { needs_approval: true })], [asked], "running"), 0);
+  assert.equal(count([call(null, { needs_approval: true })], [asked], "waiting"), 0);
+  assert.equal(count([call(null, { needs_approval: true, decision: "once" })], [asked], "running"), 1);
   assert.equal(count([call("done")], [asked, made], "running"), 1);
   assert.equal(count([call("done")], [asked, made], "running", 2), 0);
   assert.equal(count([call("declined")], [asked, part("tool_result", "No.")], "running"), 0);

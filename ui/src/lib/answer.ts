@@ -37,6 +37,11 @@ export function answerSegments({ parts }: Pick<Message, "parts">, more: boolean)
   return more && found.at(-1)?.pictures === undefined ? [...found, { i: parts.length, pictures: [] }] : found;
 }
 
+/** True for a call that isn't made yet, as it or one beside it is still being written. */
+export function isBeingWritten({ parts, status }: Pick<Message, "parts" | "status">, i: number): boolean {
+  return status === "running" && parts.slice(i + 1).every(({ kind }) => kind === "tool_call");
+}
+
 /** The steps of images in progress. */
 export function unfinishedImages({ status, steps }: Pick<Message, "status" | "steps">): Step[] {
   return status === "running" ? steps.filter((step) => isImageStep(step) && step.milliseconds === null) : [];

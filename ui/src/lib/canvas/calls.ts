@@ -1,6 +1,7 @@
 // Calls of `open_canvas` and `edit_canvas`: what the model writes and changes, out of arguments that may be growing.
 
 import type { Message, Part } from "../../api/events.ts";
+import { isBeingWritten } from "../answer.ts";
 import { growingJson } from "../growingJson.ts";
 import { t } from "../i18n/translate.ts";
 import { difference } from "./patches.ts";
@@ -52,6 +53,12 @@ export function growingCanvasSummary({ name, text }: Pick<Part, "name" | "text">
   return written === null ? "" : t("callOpenCanvas", { what: title }); // the title has all come
 }
 
+/** Says what a call would have done whose arguments never came whole. */
+export function stoppedCanvasSummary({ name, text }: Pick<Part, "name" | "text">): string {
+  const { title } = canvasCall(text);
+  return name === "open_canvas" && title !== "" ? t("callOpenCanvas", { what: title }) : t("canvas");
+}
+
 /** The change, with whole words marked. */
 export function wordChange(old: string, put: string): WordChange {
   const { from, to, insert } = difference(old, put);
@@ -67,18 +74,21 @@ export function applyChanges(text: string, changes: readonly CanvasChange[]): st
   for (const { old, new: put } of changes) {
     if (put === null) return after;
     const at = after.indexOf(old);
-    if (old === "" || at < 0 || after.includes(old, at + 1)) return null;
+    if (old === "" || at < 0 || after.includes(old, at + old.length)) return null;
     after = after.slice(0, at) + put + after.slice(at + old.length);
   }
   return after;
 }
 
-/** The changes to a canvas that an answer is writing, waits to be allowed, or has made in a version after `current`. */
+/** The changes to a canvas that an answer is writing, is making, or has made in a version after `current`; none that wait
+ * for a permission. */
 export function pendingChanges(answer: Pick<Message, "parts" | "calls" | "status"> | null, canvas: string, current: number): readonly CanvasChange[] {
-  if (answer === null || (answer.status !== "running" && answer.status !== "waiting")) return [];
-  return answer.parts.flatMap((part) => {
+  if (answer === null || answer.status !== "running") return [];
+  return answer.parts.flatMap((part, i) => {
     if (part.kind !== "tool_call" || part.name !== "edit_canvas") return [];
-    const outcome = answer.calls.find(({ call }) => call === part.id)?.outcome ?? null;
+    const made = answer.calls.find(({ call }) => call === part.id);
+    if (made === undefined ? !isBeingWritten(answer, i) : made.needs_approval && made.decision === null) return [];
+    const outcome = made?.outcome ?? null;
     const result = answer.parts.find(({ kind, id }) => kind === "tool_result" && id === part.id)?.text ?? "";
     const version = /it is version (\d+) now/.exec(result)?.[1];
     if (outcome !== null && !(outcome === "done" && Number(version) > current)) return [];
