@@ -169,6 +169,7 @@ async def test_a_script_that_fails_says_why(fresh: Server) -> None:
     begun = await fresh.ask(await fresh.begin(), f"{run}\n{gone}\n{made}\n{lost}\nscript: say=Done")
     answer = await fresh.answered(begun["run"])
     failed, missing, _, unknown = (part["text"] for part in answer["parts"] if part["kind"] == "tool_result")
+    assert answer["calls"][-1]["summary"] == "Run scripts/count_table.py of the packaged skill data-check"
     assert "installed the data tools" in failed
     assert "ModuleNotFoundError" in failed
     assert "these are: scripts/greet.py" in missing

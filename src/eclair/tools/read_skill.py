@@ -56,8 +56,8 @@ class ReadSkillTool(LocalTool):
 
     def summary(self, arguments: ReadSkillArguments) -> str:
         """See `Tool.summary`."""
-        what = f"{arguments.file} of the skill" if arguments.file else "the skill"
-        return f"Read {what} {arguments.skill}"
+        skill = self.skills.describe(arguments.skill)
+        return f"Read {arguments.file} of {skill}" if arguments.file else f"Read {skill}"
 
     async def run(
         self, arguments: ReadSkillArguments, context: ToolContext

@@ -61,7 +61,7 @@ class RunSkillScriptTool(LocalTool):
 
     def summary(self, arguments: SkillScriptArguments) -> str:
         """See `Tool.summary`."""
-        return f"Run {arguments.script} of the skill {arguments.skill}"
+        return f"Run {arguments.script} of {self._skills.describe(arguments.skill)}"
 
     async def run(
         self, arguments: SkillScriptArguments, context: ToolContext
