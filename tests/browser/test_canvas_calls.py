@@ -145,6 +145,7 @@ def test_a_change_that_waits_for_permission_is_seen_before_it_is_made(page: Page
     page.goto("/")
     open_block(page, "one\ntwo", "plaintext")
     lines = field(page).locator(".cm-line")
+    expect(lines).to_have_text(["one", "two"])
     changing = call("edit_canvas", "5@12", canvas=canvas_id(page), changes=[{"old": "two", "new": "2 " * 20}])
     send(page, f'Change the canvas.\nscript: tool=scripted_read{{"text":"Change_it"}}\n{changing}')
     expect(pane(page).locator(".cm-deletedChunk")).to_contain_text("two")
@@ -176,7 +177,7 @@ def test_the_focus_stays_in_a_text_that_a_model_changes(page: Page) -> None:
     open_block(page, "the bred is ready.")
     expect(field(page)).to_be_visible()
     changes = [{"old": "bred", "new": "bread " * 60}]
-    mending = call("edit_canvas", "4@1", rate=8, canvas=canvas_id(page), changes=changes)
+    mending = call("edit_canvas", "4@1", rate=20, canvas=canvas_id(page), changes=changes)
     send(page, f"Mend it.\n{mending}\nscript: say=Mended.")
     field(page).click()
     expect(pane(page).locator(".cm-deletedChunk")).to_contain_text("bred", timeout=20_000)
