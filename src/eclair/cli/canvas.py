@@ -9,8 +9,7 @@ import shlex
 import shutil
 import subprocess
 import tempfile
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -19,6 +18,7 @@ import orjson
 from eclair.cli._arguments import load_settings
 from eclair.cli._logging import log_if_debugging
 from eclair.cli._signals import leave_interrupts, run_async
+from eclair.cli._storage import opened_storage
 from eclair.cli._terminal import Terminal
 from eclair.cli.edit import read_text
 from eclair.cli.export import output_path, single_chunk, write_new
@@ -30,7 +30,7 @@ from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.settings import Settings
 from eclair.storage.base import Storage
 from eclair.storage.change_feed import ChangeFeed
-from eclair.storage.open import open_storage, open_storage_for_reading
+from eclair.storage.open import open_storage_for_reading
 from eclair.transfer.canvas_export import load_canvas, render_canvas
 from eclair.util.child_environment import EDITOR_PREFIXES, child_environment
 from eclair.util.humanize import format_size
@@ -105,7 +105,7 @@ def _edit(settings: Settings, arguments: argparse.Namespace, terminal: Terminal)
 
 async def _load(settings: Settings, which: str) -> tuple[Canvas, str, str]:
     """Return a canvas, its text, and the name of a file for that. Raises NotFound."""
-    async with _opened(settings) as storage:
+    async with opened_storage(settings) as storage:
         canvas = await storage.canvases.get_canvas(LOCAL_PRINCIPAL, which)
         exported = await load_canvas(storage, LOCAL_PRINCIPAL, which, canvas.current)
     name, _ = await render_canvas(exported, "source", Provenance.configured(settings))
@@ -138,14 +138,14 @@ async def _add_version(settings: Settings, canvas: Canvas, before: str, text: st
     if text == before:
         terminal.line("Nothing changed.")
         return 0
-    async with _opened(settings) as storage:
+    async with opened_storage(settings) as storage:
         new = NewCanvasVersion(canvas.current, text, "person")
         await _store(storage, canvas, new, terminal)
     return 0
 
 
 async def _restore(settings: Settings, which: str, number: int, terminal: Terminal) -> int:
-    async with _opened(settings) as storage:
+    async with opened_storage(settings) as storage:
         canvas = await storage.canvases.get_canvas(LOCAL_PRINCIPAL, which)
         version, text = await storage.canvases.get_version(LOCAL_PRINCIPAL, which, number)
         if number == canvas.current:
@@ -180,27 +180,18 @@ def _remove(settings: Settings, arguments: argparse.Namespace, terminal: Termina
 
 async def _find(settings: Settings, which: Sequence[str]) -> list[Canvas]:
     """Return canvases by their ids, each once. Raises NotFound."""
-    async with _opened(settings) as storage:
+    async with opened_storage(settings) as storage:
         return [await storage.canvases.get_canvas(LOCAL_PRINCIPAL, id) for id in dict.fromkeys(which)]
 
 
 async def _erase(settings: Settings, canvases: Sequence[Canvas], terminal: Terminal) -> int:
-    async with _opened(settings) as storage:
+    async with opened_storage(settings) as storage:
         changes = ChangeFeed(storage.processes)
         for canvas in canvases:
             await storage.canvases.delete_canvas(LOCAL_PRINCIPAL, canvas.id)
             changes.publish(LOCAL_PRINCIPAL, canvas.conversation, "canvases")
             terminal.line(f"Erased {canvas.title}.")
     return 0
-
-
-@asynccontextmanager
-async def _opened(settings: Settings) -> AsyncGenerator[Storage]:
-    storage = await asyncio.to_thread(open_storage, settings)
-    try:
-        yield storage
-    finally:
-        await storage.close()
 
 
 def _list(canvases: Sequence[Canvas], terminal: Terminal, *, as_json: bool) -> None:

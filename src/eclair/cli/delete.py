@@ -14,6 +14,7 @@ from eclair.cli._arguments import load_settings
 from eclair.cli._gate import open_recorded_gate
 from eclair.cli._logging import log_if_debugging
 from eclair.cli._signals import run_async
+from eclair.cli._storage import opened_storage
 from eclair.cli._terminal import Terminal
 from eclair.documents.document_parser import Parser
 from eclair.documents.ingest import Ingestor
@@ -22,9 +23,7 @@ from eclair.images.open import open_gallery
 from eclair.network.blob_calls import FILES, open_blobs
 from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.settings import Settings
-from eclair.storage.base import Storage
 from eclair.storage.change_feed import ChangeFeed
-from eclair.storage.open import open_storage
 from eclair.util.background import IdleScheduler
 
 
@@ -79,7 +78,7 @@ def _delete_responses(settings: Settings, arguments: argparse.Namespace, termina
 
 
 async def _count_kept(settings: Settings) -> KeptForPrograms:
-    async with _opened(settings) as storage:
+    async with opened_storage(settings) as storage:
         kept = await storage.responses.count_kept(LOCAL_PRINCIPAL, 0)
         batches = await storage.batches.count_kept(LOCAL_PRINCIPAL)
         uploads = await storage.files.list_uploaded_files(LOCAL_PRINCIPAL)
@@ -87,7 +86,7 @@ async def _count_kept(settings: Settings) -> KeptForPrograms:
 
 
 async def _erase_kept(settings: Settings) -> int:
-    async with _opened(settings) as storage:
+    async with opened_storage(settings) as storage:
         await storage.responses.delete_all(LOCAL_PRINCIPAL)
         await storage.batches.delete_all(LOCAL_PRINCIPAL)
         async with open_recorded_gate(settings, storage) as gate:
@@ -105,23 +104,14 @@ def _confirm(count: int, terminal: Terminal) -> bool:
 
 
 @asynccontextmanager
-async def _opened(settings: Settings) -> AsyncGenerator[Storage]:
-    storage = await asyncio.to_thread(open_storage, settings)
-    try:
-        yield storage
-    finally:
-        await storage.close()
-
-
-@asynccontextmanager
 async def _conversations(settings: Settings) -> AsyncGenerator[ConversationService]:
-    async with _opened(settings) as storage, open_recorded_gate(settings, storage) as gate:
+    async with opened_storage(settings) as storage, open_recorded_gate(settings, storage) as gate:
         changes, gallery = ChangeFeed(storage.processes), open_gallery(settings, storage, gate)
         yield ConversationService(storage, Runs(storage, changes), changes, gallery)
 
 
 async def _count(settings: Settings) -> int:
-    async with _opened(settings) as storage:
+    async with opened_storage(settings) as storage:
         return await storage.conversations.count_conversations(LOCAL_PRINCIPAL)
 
 

@@ -5,21 +5,18 @@ from __future__ import annotations
 import argparse
 import asyncio
 import time
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
 
 from eclair.chat.conversations import DAY_S
 from eclair.cli._arguments import load_settings
 from eclair.cli._logging import log_if_debugging
+from eclair.cli._storage import opened_storage
 from eclair.cli._terminal import Terminal
 from eclair.errors import HeldBack, NotFound, UnreadableFile
 from eclair.schema.ids import new_id
 from eclair.schema.principal import LOCAL_PRINCIPAL, Principal
 from eclair.settings import Settings
-from eclair.storage.base import Storage
-from eclair.storage.open import open_storage
 from eclair.storage.personal_data import ErasureRequest
 from eclair.transfer.person_erasure import check_erasure_receipt
 
@@ -43,7 +40,7 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
 
 
 async def _ask(settings: Settings, person: str, terminal: Terminal, *, is_sure: bool) -> int:
-    async with _opened(settings) as storage:
+    async with opened_storage(settings) as storage:
         data, who = storage.personal_data, Principal(person)
         counts = await data.count_rows(who)
         if not counts:
@@ -66,7 +63,7 @@ async def _ask(settings: Settings, person: str, terminal: Terminal, *, is_sure: 
 
 
 async def _withdraw(settings: Settings, person: str, terminal: Terminal) -> int:
-    async with _opened(settings) as storage:
+    async with opened_storage(settings) as storage:
         request = await storage.personal_data.find_open_request(Principal(person))
         if request is None:
             raise NotFound(f"There is no open request to erase {person!r}.")
@@ -76,7 +73,7 @@ async def _withdraw(settings: Settings, person: str, terminal: Terminal) -> int:
 
 
 async def _print_receipt(settings: Settings, id: str, terminal: Terminal) -> int:
-    async with _opened(settings) as storage:
+    async with opened_storage(settings) as storage:
         request = await storage.personal_data.get_request(id)
     if request.receipt is None:
         raise NotFound("This erasure isn't done yet, so there is no receipt of it.")
@@ -85,7 +82,7 @@ async def _print_receipt(settings: Settings, id: str, terminal: Terminal) -> int
 
 
 async def _list(settings: Settings, terminal: Terminal) -> int:
-    async with _opened(settings) as storage:
+    async with opened_storage(settings) as storage:
         requests = await storage.personal_data.list_requests()
     for each in requests:
         state = f"due {_date(each.due)}" if each.ended is None else f"erased {_date(each.ended)}"
@@ -102,15 +99,6 @@ def _verify(file: Path, terminal: Terminal) -> int:
         raise UnreadableFile(f"{file} cannot be read: {error.strerror}; check the path.") from error
     terminal.line(f"{file} is {'unaltered since it was signed' if is_valid else 'no receipt as it was signed'}.")
     return 0 if is_valid else NOT_VALID_EXIT_CODE
-
-
-@asynccontextmanager
-async def _opened(settings: Settings) -> AsyncGenerator[Storage]:
-    storage = await asyncio.to_thread(open_storage, settings)
-    try:
-        yield storage
-    finally:
-        await storage.close()
 
 
 def _date(moment: int) -> str:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import orjson
@@ -16,15 +14,14 @@ from eclair.cli._logging import log_if_debugging
 from eclair.cli._logins import find_login
 from eclair.cli._remote_files import find_there, list_there, remove_there
 from eclair.cli._signals import run_async
+from eclair.cli._storage import opened_storage
 from eclair.cli._terminal import Terminal
 from eclair.cli.models import print_table
 from eclair.llm.base import JSON
 from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.settings import Settings
-from eclair.storage.base import Storage
 from eclair.storage.files import FileState, iterate_files
 from eclair.storage.libraries import LibrarySummary
-from eclair.storage.open import open_storage
 from eclair.util.humanize import format_size
 
 LIBRARY_COLUMNS = ("NAME", "FILES", "SIZE", "STATE")
@@ -77,13 +74,13 @@ LibraryTable = tuple[tuple[str, ...], list[tuple[str, ...]], list[JSON]]
 
 
 async def _libraries(settings: Settings) -> LibraryTable:
-    async with _opened(settings) as storage:
+    async with opened_storage(settings) as storage:
         listed = await storage.libraries.list_libraries(LOCAL_PRINCIPAL)
     return LIBRARY_COLUMNS, [_library_cells(each) for each in listed], [_library_json(each) for each in listed]
 
 
 async def _files(settings: Settings, library: str | None) -> LibraryTable:
-    async with _opened(settings) as storage:
+    async with opened_storage(settings) as storage:
         names = {each.library.id: each.library.name for each in await storage.libraries.list_libraries(LOCAL_PRINCIPAL)}
         only = (
             (await storage.libraries.get_library_by_name(LOCAL_PRINCIPAL, library)).id if library is not None else None
@@ -96,7 +93,7 @@ async def _files(settings: Settings, library: str | None) -> LibraryTable:
 
 async def _find(settings: Settings, which: str, *, files: bool) -> Removal:
     """Find the file or library to remove. Raises NotFound."""
-    async with _opened(settings) as storage:
+    async with opened_storage(settings) as storage:
         if files:
             file = (await storage.files.get_file(LOCAL_PRINCIPAL, which)).file
             return Removal(file.id, f"the file {file.name}")
@@ -121,15 +118,6 @@ async def _remove(settings: Settings, removal: Removal, terminal: Terminal, *, f
         await (ingestor.delete if files else ingestor.delete_library)(LOCAL_PRINCIPAL, removal.id)
     terminal.line(f"Removed {removal.description}.")
     return 0
-
-
-@asynccontextmanager
-async def _opened(settings: Settings) -> AsyncGenerator[Storage]:
-    storage = await asyncio.to_thread(open_storage, settings)
-    try:
-        yield storage
-    finally:
-        await storage.close()
 
 
 def _library_cells(each: LibrarySummary) -> tuple[str, ...]:

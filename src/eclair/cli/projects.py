@@ -5,8 +5,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import time
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import orjson
@@ -16,14 +14,13 @@ from eclair.cli._arguments import load_settings
 from eclair.cli._logging import log_if_debugging
 from eclair.cli._sharing import ACCESS, read_subject, share_object, show_shares
 from eclair.cli._signals import run_async
+from eclair.cli._storage import opened_storage
 from eclair.cli._terminal import Terminal
 from eclair.cli.models import check_answering_model, print_table
 from eclair.errors import InvalidInput
 from eclair.schema.ids import new_id
 from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.settings import Settings
-from eclair.storage.base import Storage
-from eclair.storage.open import open_storage
 from eclair.storage.projects import (
     MAX_PROJECT_INSTRUCTIONS_CHARS,
     MAX_PROJECT_NAME_CHARS,
@@ -61,7 +58,7 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
 
 
 async def _list(settings: Settings, terminal: Terminal, *, as_json: bool) -> int:
-    async with _opened(settings) as storage:
+    async with opened_storage(settings) as storage:
         found = await storage.projects.list_projects(LOCAL_PRINCIPAL)
     if as_json:
         rows = [{**_fields(each.project), "conversations": each.conversations, "used": each.used} for each in found]
@@ -74,7 +71,7 @@ async def _list(settings: Settings, terminal: Terminal, *, as_json: bool) -> int
 
 
 async def _show(settings: Settings, name: str, terminal: Terminal) -> int:
-    async with _opened(settings) as storage:
+    async with opened_storage(settings) as storage:
         project = await storage.projects.get_project_by_name(LOCAL_PRINCIPAL, name)
         terminal.line(project.instructions or "It has no instructions.")
         chosen = {"model": project.model, "web": project.web, "tools": _tool_text(project)}
@@ -87,14 +84,14 @@ async def _show(settings: Settings, name: str, terminal: Terminal) -> int:
 
 async def _add(settings: Settings, name: str, terminal: Terminal) -> int:
     new = Project(id=new_id("proj"), owner=LOCAL_PRINCIPAL.id, name=name, created=int(time.time() * 1000))
-    async with _opened(settings) as storage:
+    async with opened_storage(settings) as storage:
         await storage.projects.add_project(LOCAL_PRINCIPAL, new)
     terminal.line(f"Began the project {name}.")
     return 0
 
 
 async def _edit(settings: Settings, arguments: argparse.Namespace, terminal: Terminal) -> int:
-    async with _opened(settings) as storage:
+    async with opened_storage(settings) as storage:
         project = await storage.projects.get_project_by_name(LOCAL_PRINCIPAL, arguments.name)
         changed = _changed(project, arguments)
         if changed == project:
@@ -142,7 +139,7 @@ def _read_instructions(arguments: argparse.Namespace) -> str | None:
 
 async def _share(settings: Settings, arguments: argparse.Namespace, terminal: Terminal) -> int:
     subject = read_subject(arguments)
-    async with _opened(settings) as storage:
+    async with opened_storage(settings) as storage:
         project = await storage.projects.get_project_by_name(LOCAL_PRINCIPAL, arguments.name)
         await share_object(storage.projects, project.id, subject, f"project {project.name}", arguments, terminal)
     return 0
@@ -179,15 +176,6 @@ def check_name(text: str) -> str:
     if not 1 <= len(name) <= MAX_PROJECT_NAME_CHARS or not name.isprintable():
         raise InvalidInput(f"A project's name is 1 to {MAX_PROJECT_NAME_CHARS} characters on one line.")
     return name
-
-
-@asynccontextmanager
-async def _opened(settings: Settings) -> AsyncGenerator[Storage]:
-    storage = await asyncio.to_thread(open_storage, settings)
-    try:
-        yield storage
-    finally:
-        await storage.close()
 
 
 def _fields(project: Project) -> dict[str, object]:

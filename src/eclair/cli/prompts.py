@@ -7,8 +7,6 @@ import asyncio
 import re
 import sys
 import time
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import orjson
@@ -16,14 +14,13 @@ import orjson
 from eclair.cli._arguments import load_settings
 from eclair.cli._logging import log_if_debugging
 from eclair.cli._sharing import ACCESS, read_subject, share_object, show_shares
+from eclair.cli._storage import opened_storage
 from eclair.cli._terminal import Terminal
 from eclair.cli.models import print_table
 from eclair.errors import InvalidInput
 from eclair.schema.ids import new_id
 from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.settings import Settings
-from eclair.storage.base import Storage
-from eclair.storage.open import open_storage
 from eclair.storage.prompts import MAX_PROMPT_CHARS, PROMPT_NAME_PATTERN, SavedPrompt
 
 COLUMNS = ("NAME", "ACCESS", "TEXT")
@@ -51,7 +48,7 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
 
 
 async def _list(settings: Settings, terminal: Terminal, *, as_json: bool) -> int:
-    async with _opened(settings) as storage:
+    async with opened_storage(settings) as storage:
         found = await storage.prompts.list_prompts(LOCAL_PRINCIPAL)
     if as_json:
         terminal.write_bytes(orjson.dumps(found, option=orjson.OPT_INDENT_2) + b"\n")
@@ -63,7 +60,7 @@ async def _list(settings: Settings, terminal: Terminal, *, as_json: bool) -> int
 
 
 async def _show(settings: Settings, name: str, terminal: Terminal) -> int:
-    async with _opened(settings) as storage:
+    async with opened_storage(settings) as storage:
         prompt = await storage.prompts.get_prompt_by_name(LOCAL_PRINCIPAL, name)
         terminal.line(prompt.text)
         if prompt.access == "own":
@@ -74,7 +71,7 @@ async def _show(settings: Settings, name: str, terminal: Terminal) -> int:
 async def _add(settings: Settings, name: str, text: str, terminal: Terminal) -> int:
     _check_name(name)
     new = SavedPrompt(new_id("prompt"), LOCAL_PRINCIPAL.id, name, text, int(time.time() * 1000))
-    async with _opened(settings) as storage:
+    async with opened_storage(settings) as storage:
         await storage.prompts.add_prompt(LOCAL_PRINCIPAL, new)
     terminal.line(f"Saved the prompt {name}.")
     return 0
@@ -83,7 +80,7 @@ async def _add(settings: Settings, name: str, text: str, terminal: Terminal) -> 
 async def _edit(settings: Settings, name: str, rename: str | None, text: str | None, terminal: Terminal) -> int:
     if rename is not None:
         _check_name(rename)
-    async with _opened(settings) as storage:
+    async with opened_storage(settings) as storage:
         prompt = await storage.prompts.get_prompt_by_name(LOCAL_PRINCIPAL, name)
         changed = prompt.text if text is None else text
         await storage.prompts.edit_prompt(LOCAL_PRINCIPAL, prompt.id, rename or prompt.name, changed)
@@ -93,7 +90,7 @@ async def _edit(settings: Settings, name: str, rename: str | None, text: str | N
 
 async def _share(settings: Settings, arguments: argparse.Namespace, terminal: Terminal) -> int:
     subject = read_subject(arguments)
-    async with _opened(settings) as storage:
+    async with opened_storage(settings) as storage:
         prompt = await storage.prompts.get_prompt_by_name(LOCAL_PRINCIPAL, arguments.name)
         await share_object(storage.prompts, prompt.id, subject, f"prompt {prompt.name}", arguments, terminal)
     return 0
@@ -110,7 +107,7 @@ def _remove(settings: Settings, arguments: argparse.Namespace, terminal: Termina
 
 
 async def _delete(settings: Settings, name: str) -> None:
-    async with _opened(settings) as storage:
+    async with opened_storage(settings) as storage:
         prompt = await storage.prompts.get_prompt_by_name(LOCAL_PRINCIPAL, name)
         await storage.prompts.delete_prompt(LOCAL_PRINCIPAL, prompt.id)
 
@@ -134,15 +131,6 @@ def _read_text(arguments: argparse.Namespace, terminal: Terminal) -> str:
     if not text or len(text) > MAX_PROMPT_CHARS or "\0" in text:
         raise InvalidInput(f"A prompt's text is 1 to {MAX_PROMPT_CHARS:,} characters, none of them NUL.")
     return text
-
-
-@asynccontextmanager
-async def _opened(settings: Settings) -> AsyncGenerator[Storage]:
-    storage = await asyncio.to_thread(open_storage, settings)
-    try:
-        yield storage
-    finally:
-        await storage.close()
 
 
 def _cells(prompt: SavedPrompt) -> tuple[str, ...]:

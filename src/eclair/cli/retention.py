@@ -5,8 +5,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import time
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import cast, get_args
 
@@ -14,13 +12,12 @@ from eclair.chat.conversations import DAY_S
 from eclair.cli._arguments import load_settings
 from eclair.cli._logging import log_if_debugging
 from eclair.cli._own_figures import hides_own_figures
+from eclair.cli._storage import opened_storage
 from eclair.cli._terminal import Terminal
 from eclair.errors import InvalidInput
 from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.settings import Settings
-from eclair.storage.base import Storage
 from eclair.storage.conversations import InactiveConversations
-from eclair.storage.open import open_storage
 from eclair.storage.retention import EVERYONE, HoldScope, LegalHold, RetentionRule, RetentionScope
 
 DAYS_BY_NAME = {"forever": None, "temporary": 0}
@@ -48,7 +45,7 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
 
 
 async def _show(settings: Settings, days: int, terminal: Terminal) -> int:
-    async with _opened(settings) as storage:
+    async with opened_storage(settings) as storage:
         for rule in await storage.retention.list_rules():
             terminal.line(f"Rule for {_target(rule.scope, rule.subject)}: {_describe_rule(rule)}.")
         for hold in await storage.retention.list_holds():
@@ -61,36 +58,27 @@ async def _show(settings: Settings, days: int, terminal: Terminal) -> int:
 
 
 async def _set_rule(settings: Settings, rule: RetentionRule, terminal: Terminal) -> int:
-    async with _opened(settings) as storage:
+    async with opened_storage(settings) as storage:
         await storage.retention.set_rule(LOCAL_PRINCIPAL, rule)
     terminal.line(f"Rule for {_target(rule.scope, rule.subject)}: {_describe_rule(rule)}.")
     return 0
 
 
 async def _unset_rule(settings: Settings, scope: RetentionScope, subject: str, terminal: Terminal) -> int:
-    async with _opened(settings) as storage:
+    async with opened_storage(settings) as storage:
         await storage.retention.delete_rule(LOCAL_PRINCIPAL, scope, subject)
     terminal.line(f"Deleted the rule for {_target(scope, subject)}.")
     return 0
 
 
 async def _change_hold(settings: Settings, hold: LegalHold, terminal: Terminal, *, lift: bool) -> int:
-    async with _opened(settings) as storage:
+    async with opened_storage(settings) as storage:
         if lift:
             await storage.retention.lift_hold(LOCAL_PRINCIPAL, hold.scope, hold.subject)
         else:
             await storage.retention.place_hold(LOCAL_PRINCIPAL, hold)
     terminal.line(f"{'Lifted' if lift else 'Placed'} the legal hold on {_target(hold.scope, hold.subject)}.")
     return 0
-
-
-@asynccontextmanager
-async def _opened(settings: Settings) -> AsyncGenerator[Storage]:
-    storage = await asyncio.to_thread(open_storage, settings)
-    try:
-        yield storage
-    finally:
-        await storage.close()
 
 
 def _parse_rule(target: str, days: str) -> RetentionRule:
