@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
+from pathlib import PurePosixPath
 
 from eclair.office.package import (
     RELATIONSHIPS,
@@ -45,7 +46,7 @@ _DAY_ZERO = datetime(1899, 12, 30)
 _HEADER, _DAY, _TIME, _QUOTE_PREFIX, _HEADER_QUOTE_PREFIX = 1, 2, 3, 4, 5
 """Styles of `_styles`, which are named by their place."""
 _DECIMALS = 5
-"""Added to a number of decimals, the style that shows so many."""
+"""The style that shows a number of decimals is that number plus this."""
 _MAX_DECIMALS = 14
 _FIRST_FORMAT = 164
 """Number of the first format that isn't built in."""
@@ -67,6 +68,11 @@ class Workbook:
     sheets: Sequence[Sheet]
     at: datetime
     notice: str | None
+
+
+def is_workbook_name(name: str) -> bool:
+    """Tell if a file's name is that of an XLSX workbook."""
+    return PurePosixPath(name).suffix.lower() == WORKBOOK_SUFFIX
 
 
 def write_workbook(book: Workbook) -> bytes:

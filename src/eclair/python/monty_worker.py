@@ -27,15 +27,10 @@ from pydantic_monty import (
     StatResult,
 )
 
+from eclair.office.workbook import is_workbook_name
 from eclair.python import plain_charts, plain_workbooks
 from eclair.python.plain_charts import chart_functions, describe_chart, drop_matplotlib
-from eclair.python.plain_workbooks import (
-    convert_text,
-    is_archive,
-    is_workbook_name,
-    no_workbook,
-    workbook_functions,
-)
+from eclair.python.plain_workbooks import convert_text, is_archive, no_workbook, workbook_functions
 from eclair.python.printed_output import OutputReporter, SendPrinted
 from eclair.python.python_protocol import (
     MAX_STATE_BYTES,

@@ -20,6 +20,7 @@ from eclair.office.workbook import (
     CellValue,
     Sheet,
     Workbook,
+    is_workbook_name,
     write_workbook,
 )
 
@@ -82,11 +83,6 @@ def workbook_functions(
         return read_sheets(io.BytesIO(read(name)), MAX_CELLS)
 
     return {"_write_workbook": write_file, "_read_workbook": read_file}
-
-
-def is_workbook_name(name: str) -> bool:
-    """Tell if a file's name is that of a workbook."""
-    return PurePosixPath(name).suffix.lower() == WORKBOOK_SUFFIX
 
 
 def is_archive(data: bytes) -> bool:

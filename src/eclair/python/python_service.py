@@ -15,7 +15,7 @@ from pathlib import PurePosixPath
 from types import MappingProxyType
 
 from eclair.errors import InvalidInput, NotFound, StoreError, TooLarge
-from eclair.office.workbook import WORKBOOK_SUFFIX
+from eclair.office.workbook import is_workbook_name
 from eclair.python.data_tools import DataTools
 from eclair.python.python_protocol import (
     MAX_CODE_CHARS,
@@ -208,7 +208,7 @@ class PythonService:
 
     async def _preview(self, name: str, sha256: str) -> tuple[str, ...]:
         """Return the first lines of a text, or the first rows of a workbook as code without data tools reads them."""
-        if PurePosixPath(name).suffix.casefold() != WORKBOOK_SUFFIX or self.interpreter != "monty":
+        if not is_workbook_name(name) or self.interpreter != "monty":
             return _first_lines(await self._files.read_head(sha256, PREVIEW_BYTES))
         if (lines := self._workbooks.get(sha256)) is not None:
             return lines

@@ -14,7 +14,7 @@ from eclair.generation.demanded_calls import GivesWayTo, ToolDemand
 from eclair.generation.tools import LocalTool, ToolContext, ToolResult, define_function
 from eclair.generation.untrusted import neutralize, neutralize_line
 from eclair.llm.base import JSON, PromptMessage
-from eclair.office.workbook import WORKBOOK_SUFFIX
+from eclair.office.workbook import is_workbook_name
 from eclair.python.python_protocol import MAX_CODE_CHARS, TIMEOUT_S, shorten
 from eclair.python.python_service import FilePreview, PythonRun, PythonService
 from eclair.schema.events import CallProgressed, Event
@@ -112,7 +112,7 @@ class PythonTool(LocalTool):
         Unless it `draws_chart` or `makes_workbook`, it isn't told how: a small model would do so.
         """
         shown = "\n".join(_described_file(file, control_tokens) for file in files)
-        has_workbook = any(file.name.casefold().endswith(WORKBOOK_SUFFIX) for file in files)
+        has_workbook = any(is_workbook_name(file.name) for file in files)
         if self.has_data_tools:
             reading, modules = _READ_TEXTS, _CALL_DATA
         else:
