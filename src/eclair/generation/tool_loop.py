@@ -313,8 +313,7 @@ class ToolLoop:
         if call.fault is not None:
             self._end(call, queue, "failed", 0.0, call.fault)
             return
-        if call.tool is None:
-            raise ValueError("a call of no tool has a fault")
+        assert call.tool is not None  # a call of an unknown tool has a fault
         if call.decision in ("declined", "never"):
             was_asked = self._can_wait or call.decision == "never"
             self._end(call, queue, "declined", 0.0, ToolResult(DECLINED_RESULT) if was_asked else UNASKED_RESULT)

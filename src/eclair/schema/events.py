@@ -630,8 +630,8 @@ def unfold_call(call: Call) -> list[Event]:
         if each.action is not None:
             events.append(CallAnswered(call.call, each.number, each.action))
     if call.outcome is not None:
-        ended = CallEnded(call.call, call.outcome, call.milliseconds or 0.0, call.sent_bytes, call.passages)
-        events.append(replace(ended, fault=call.fault))
+        took = call.milliseconds or 0.0
+        events.append(CallEnded(call.call, call.outcome, took, call.sent_bytes, call.passages, call.fault))
     return events
 
 

@@ -200,8 +200,8 @@ class PostgresDatabase:
         self, work: Work[T], *, is_synced: bool = False, is_concurrent: bool = False, is_news: bool = True
     ) -> T:
         """Run `work` as `write` does, on the running loop. Others are told of it if `is_news`."""
-        begin = f"BEGIN ISOLATION LEVEL {'READ COMMITTED' if is_concurrent else 'SERIALIZABLE'}"
-        begin += "; SET LOCAL synchronous_commit = off"
+        level = "READ COMMITTED" if is_concurrent else "SERIALIZABLE"
+        begin = f"BEGIN ISOLATION LEVEL {level}; SET LOCAL synchronous_commit = off"
 
         async def attempt(connection: PostgresConnection) -> T:
             before = connection.total_changes()

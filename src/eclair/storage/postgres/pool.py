@@ -1,4 +1,4 @@
-"""Connections to one PostgreSQL database, for the coroutines of one event loop."""
+"""A pool of connections to one PostgreSQL database, for the coroutines of one event loop."""
 
 from __future__ import annotations
 

@@ -85,12 +85,12 @@ class SQLRunStore(SQLStore):
     def open_turn(self, db: Connection, turn: NewTurn) -> RunRecord:
         lock = self.database.row_lock  # of two turns in one conversation, the second sees what the first did
         now = self.now()
-        begun = None if turn.begins is None else _as_begun(turn, turn.begins, now)
-        if begun is None:
+        begun: Conversation | None = None
+        if turn.begins is None:
             conversation = conversations.find(db, turn.principal, turn.run.conversation, lock)
         else:
-            named = turn.begins is not None and bool(turn.begins.title)
-            conversation = conversations.find_or_add(db, turn.principal, begun, lock, is_named=named)
+            begun, is_named = _as_begun(turn, turn.begins, now), bool(turn.begins.title)
+            conversation = conversations.find_or_add(db, turn.principal, begun, lock, is_named=is_named)
         if conversation is not begun:
             if turn.question is not None and (repeated := _find_repeated(db, conversation.id, turn.question.id)):
                 return repeated
