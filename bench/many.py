@@ -163,7 +163,8 @@ async def main() -> None:
     with tempfile.TemporaryDirectory(prefix="eclair-bench-") as folder:
         data = Path(folder)
         link_models(data)
-        async with eclair(data, ECLAIR_EMBEDDED="true", ECLAIR_TITLES="false") as server:
+        settings = {"ECLAIR_EMBEDDED": "true", "ECLAIR_TITLES": "false", "ECLAIR_MODEL": catalog.STARTER_MODEL}
+        async with eclair(data, **settings) as server:
             await ready(server)
             routes = {"direct": direct(data), "éclair": through(server)}
             for people, times in rounds.items():

@@ -23,6 +23,7 @@ from eclair.capacity.arrivals import SimulatedQuestion
 from eclair.capacity.calibration import MeasuredAnswer, fit_speed
 from eclair.capacity.replica import ReplicaSpeed
 from eclair.capacity.simulation import SimulatedRun, simulate
+from eclair.models import catalog
 from eclair.settings import Settings
 
 PROMPT = re.compile(rb'"prompt_tokens":(\d+)')
@@ -121,7 +122,8 @@ async def main() -> None:
     with tempfile.TemporaryDirectory(prefix="eclair-bench-") as folder:
         data = Path(folder)
         link_models(data)
-        async with eclair(data, ECLAIR_EMBEDDED="true", ECLAIR_TITLES="false") as server:
+        settings = {"ECLAIR_EMBEDDED": "true", "ECLAIR_TITLES": "false", "ECLAIR_MODEL": catalog.STARTER_MODEL}
+        async with eclair(data, **settings) as server:
             await ready(server)
             ask = direct(data)
             speed = await calibrate(ask, 16 if quick else 64)
