@@ -18,7 +18,7 @@ from eclair.office.workbook import MAX_ROWS, CellValue
 
 MAX_UNPACKED_BYTES = 256 << 20
 EMPTY_SHARE = 20
-"""Cells that are looked at, and rows left out between others, for each cell that may be read: the empty ones, too."""
+"""Empty cells and missing rows that are looked at, for each cell that may be read."""
 _DAMAGED = (
     InvalidFileException,
     zipfile.BadZipFile,

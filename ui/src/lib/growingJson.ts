@@ -98,7 +98,7 @@ class Reader {
   }
 }
 
-/** What stands between quotes; as it is where it isn't JSON, as with line breaks that aren't escaped. */
+/** The text between two quotes, unescaped; unchanged if it isn't valid JSON, such as one with raw line breaks. */
 function unescaped(body: string): string {
   try {
     return JSON.parse(`"${body}"`) as string;

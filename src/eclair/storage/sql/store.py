@@ -21,7 +21,7 @@ MAX_INTEGER = (1 << 63) - 1
 """The largest number that a column holds; as a limit, none."""
 
 MAX_BRIEF_CHARS = 20_000
-"""Of a text whose words are indexed in the loop of the server: some ten milliseconds."""
+"""Characters of a text whose words are indexed on the server's event loop, which takes some ten milliseconds."""
 
 PAUSE_RATIO = 0.1
 """A pause of background work lasts this many times as long as the step before it."""
