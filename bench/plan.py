@@ -122,8 +122,8 @@ async def main() -> None:
     with tempfile.TemporaryDirectory(prefix="eclair-bench-") as folder:
         data = Path(folder)
         link_models(data)
-        settings = {"ECLAIR_EMBEDDED": "true", "ECLAIR_TITLES": "false", "ECLAIR_MODEL": catalog.STARTER_MODEL}
-        async with eclair(data, **settings) as server:
+        model = catalog.STARTER_MODEL
+        async with eclair(data, ECLAIR_EMBEDDED="true", ECLAIR_TITLES="false", ECLAIR_MODEL=model) as server:
             await ready(server)
             ask = direct(data)
             speed = await calibrate(ask, 16 if quick else 64)
