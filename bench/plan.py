@@ -1,37 +1,50 @@
 """The planner's simulator beside the embedded engine under `many.py`'s load: tokens a second and first words.
 
-The engine is measured with one answer alone, one after a page, and 16 at once; the simulator then has to foretell
-rounds of other sizes, in which each person asks again once answered, and every fourth gives a page to read.
+`eclair plan --measure` measures the engine first; the simulator then has to foretell rounds in which each person asks
+again once answered, and every fourth gives a page to read. Drafting is off, since what it brings depends on the text.
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
 import re
+import subprocess
+import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from client import Reply
-from harness import Goals, Others, eclair, link_models, median, options, quantile, run, shown, table
+from harness import (
+    ROOT,
+    SERVE,
+    Goals,
+    Others,
+    link_models,
+    median,
+    options,
+    quantile,
+    run,
+    running,
+    settings,
+    shown,
+    table,
+)
 from many import Ask, direct, question
-from prefix import ready, text
+from prefix import ready
 
 from eclair.capacity.arrivals import SimulatedQuestion
-from eclair.capacity.calibration import MeasuredAnswer, fit_speed
+from eclair.capacity.calibration import load_measured
 from eclair.capacity.replica import ReplicaSpeed
 from eclair.capacity.simulation import SimulatedRun, simulate
 from eclair.models import catalog
-from eclair.settings import Settings
 
 PROMPT = re.compile(rb'"prompt_tokens":(\d+)')
 CACHED = re.compile(rb'"cached_tokens":(\d+)')
 MAX_ERROR = 0.15
-CHUNK_TOKENS = 128
-"""Tokens of prompts that the embedded engine reads at a time."""
-WINDOW_TOKENS = 16_384
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,18 +65,8 @@ class Asked:
         first = (reply.first or reply.ended) - began
         return cls(reply.began - began, first, reply.ended - began, max(1, prompt - cached), prompt, max(2, tokens))
 
-    def measured(self, at_once: int) -> MeasuredAnswer:
-        token_s = (self.ended - self.first) / (self.tokens - 1)
-        return MeasuredAnswer(at_once, self.read, self.prompt + self.tokens // 2, self.first - self.began, token_s)
-
     def simulated(self, at: float) -> SimulatedQuestion:
         return SimulatedQuestion(at, self.prompt, self.read, self.tokens)
-
-
-async def at_once(ask: Ask, questions: Sequence[str], count: int) -> list[Asked]:
-    began = time.perf_counter()
-    found = await asyncio.gather(*(ask(each, count) for each in questions))
-    return [Asked.of(reply, tokens, began) for reply, tokens in found]
 
 
 async def closed_round(ask: Ask, people: int, turn: int, count: int) -> list[list[Asked]]:
@@ -96,22 +99,18 @@ def foretell(speed: ReplicaSpeed, people: Sequence[Sequence[Asked]]) -> tuple[fl
     return total / run.ended_at, [each.wait_s for each in run.served]
 
 
-async def calibrate(ask: Ask, count: int) -> ReplicaSpeed:
-    """The speed of the engine: the least of three answers alone, and all of 16 at once, twice."""
-    answers: list[MeasuredAnswer] = []
-    for number in range(3):
-        for words in (20, 300):
-            said = f"{text(words, 7000 + number * 10 + words)} Tell a story of the number {number}."
-            answers += [each.measured(1) for each in await at_once(ask, [said], count)]
-    alone = sorted((each for each in answers if each.read_tokens < 300), key=lambda each: each.token_s)
-    pages = sorted((each for each in answers if each.read_tokens >= 300), key=lambda each: each.first_s)
-    together: list[MeasuredAnswer] = []
-    for turn in range(2):
-        for size in (4, 16):
-            said = [f"Tell me of {text(12, 8000 + turn * 100 + size * 20 + at)}." for at in range(size)]
-            together += [each.measured(size) for each in await at_once(ask, said, count)]
-    slots = Settings(data_dir=Path()).embedded_parallel
-    return fit_speed([alone[1], pages[1], *together], slots, WINDOW_TOKENS, CHUNK_TOKENS)
+async def calibrate(data: Path, model: str, environ: Mapping[str, str]) -> ReplicaSpeed:
+    """Return the speed of the engine as Éclair's own command measures it."""
+    line = (sys.executable, "-m", "eclair.cli", "plan", "--measure", model)
+    command = await asyncio.create_subprocess_exec(
+        *line,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env={**os.environ, "PYTHONPATH": str(ROOT / "src"), **environ},
+    )
+    if await command.wait():
+        raise SystemExit(f"`{' '.join(line[2:])}` failed.")
+    return load_measured(data)[model].speed
 
 
 async def main() -> None:
@@ -123,10 +122,13 @@ async def main() -> None:
         data = Path(folder)
         link_models(data)
         model = catalog.STARTER_MODEL
-        async with eclair(data, ECLAIR_EMBEDDED="true", ECLAIR_TITLES="false", ECLAIR_MODEL=model) as server:
+        environ = settings(
+            data, ECLAIR_EMBEDDED="true", ECLAIR_MODEL=model, ECLAIR_SPECULATION="off", ECLAIR_TITLES="false"
+        )
+        async with running(SERVE, data, **environ) as server:
             await ready(server)
             ask = direct(data)
-            speed = await calibrate(ask, 16 if quick else 64)
+            speed = await calibrate(data, model, environ)
             for people, times in rounds.items():
                 others = Others()
                 measured: list[float] = []

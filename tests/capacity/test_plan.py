@@ -236,9 +236,9 @@ TRUE = ReplicaSpeed(
 )
 
 
-def answer(at_once: int, read: int) -> MeasuredAnswer:
+def answer(at_once: int, read: int, true: ReplicaSpeed = TRUE) -> MeasuredAnswer:
     held = read + 50
-    return MeasuredAnswer(at_once, read, held, 0.1 + read / 500, TRUE.step_s(at_once, held * at_once))
+    return MeasuredAnswer(at_once, read, held, 0.1 + read / 500, true.step_s(at_once, held * at_once))
 
 
 def test_a_measured_speed_is_found_again(tmp_path: Path) -> None:
@@ -256,6 +256,19 @@ def test_a_measured_speed_is_found_again(tmp_path: Path) -> None:
     assert "Measured here on 2026-11-29." in "\n".join(plan_lines(found))
     (folder / "capacity.json").write_text("[]broken")
     assert load_measured(folder) == {}
+
+
+def test_in_a_shared_cache_each_answer_reads_what_all_hold() -> None:
+    true = replace(TRUE, shares_cache=True)
+    answers = [answer(count, read, true) for count, read in ((1, 20), (1, 2000), (4, 20), (16, 20), (8, 300))]
+    speed = fit_speed(answers, 16, 100_000, 512, shares_cache=True)
+    assert asdict(speed) == pytest.approx(asdict(true), rel=0.02, abs=1e-9)
+    assert true.step_s(8, 1000) - TRUE.step_s(8, 1000) == pytest.approx(7 * 1000 * TRUE.kv_token_s)
+
+
+def test_what_the_measurement_contradicts_costs_nothing() -> None:
+    answers = [MeasuredAnswer(1, 20, 70, 0.1, 0.02), MeasuredAnswer(1, 2000, 2050, 4, 0.01), answer(4, 20)]
+    assert fit_speed(answers, 16, 100_000, 512).kv_token_s == 0
 
 
 def test_too_few_answers_measure_nothing() -> None:

@@ -1,21 +1,24 @@
 """The speed of a replica as it was measured, kept in the data folder.
 
-Answers are made one at a time, then several at once; a straight line through the time of a token gives the time of a
-step and what each further answer adds. A long prompt gives the rate at which prompts are read, and what its keys and
-values add to a step.
+Answers are made one at a time, then several at once. What fits the times of their tokens best is the time of a step,
+what each answer adds to it, and what each token in the cache does; each round counts as much as any other. A long
+prompt gives the rate at which prompts are read.
 """
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
+import numpy as np
+from numpy import float64
+from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
 
-from eclair.capacity.figures import quantile
 from eclair.capacity.replica import ReplicaSpeed
 from eclair.errors import StoreError, UpstreamError
 
@@ -49,7 +52,9 @@ class MeasuredSpeed:
 _MEASURED_CODEC = TypeAdapter(list[MeasuredSpeed])
 
 
-def fit_speed(answers: Sequence[MeasuredAnswer], slots: int, kv_tokens: float, chunk_tokens: int) -> ReplicaSpeed:
+def fit_speed(
+    answers: Sequence[MeasuredAnswer], slots: int, kv_tokens: float, chunk_tokens: int, *, shares_cache: bool = False
+) -> ReplicaSpeed:
     """Return the speed that explains the answers: at least one alone, one with a longer prompt, and several at once.
 
     Raises UpstreamError if there is none of them.
@@ -60,22 +65,19 @@ def fit_speed(answers: Sequence[MeasuredAnswer], slots: int, kv_tokens: float, c
         raise UpstreamError("Too few answers came to measure the model; try again when it is reachable and idle.")
     short, long = alone[0], alone[-1]
     read_s = max(LEAST_READ_S, long.first_s - short.first_s) / (long.read_tokens - short.read_tokens)
-    held = max(1, long.held_tokens - short.held_tokens)
-    kv_s = max(0.0, long.token_s - short.token_s) / held
-    points: dict[int, list[float]] = {1: [short.token_s - kv_s * short.held_tokens]}
-    for each in together:
-        points.setdefault(each.at_once, []).append(each.token_s - kv_s * each.held_tokens * each.at_once)
-    medians = [(float(count), quantile(times, 0.5)) for count, times in sorted(points.items())]
-    fixed, slope = _line(medians)
+    steps = [(1.0, float(each.at_once), _kv_read(each, shares_cache=shares_cache)) for each in answers]
+    weights = [1 / (math.sqrt(each.at_once) * max(LEAST_STEP_S, each.token_s)) for each in answers]
+    fixed_s, answer_s, kv_token_s = _fit(steps, [each.token_s for each in answers], weights)
     return ReplicaSpeed(
-        fixed_s=max(LEAST_STEP_S, fixed),
+        fixed_s=max(LEAST_STEP_S, fixed_s),
         weights_s=0.0,
-        answer_s=slope,
-        kv_token_s=kv_s,
+        answer_s=answer_s,
+        kv_token_s=kv_token_s,
         prompt_tokens_per_s=1 / read_s,
         slots=slots,
         kv_tokens=kv_tokens,
         chunk_tokens=chunk_tokens,
+        shares_cache=shares_cache,
     )
 
 
@@ -101,16 +103,22 @@ def save_measured(data_dir: Path, measured: MeasuredSpeed) -> None:
         raise StoreError(f"{place} cannot be written: {error.strerror}; measure again once it can.") from error
 
 
-def _line(points: Sequence[tuple[float, float]]) -> tuple[float, float]:
-    """Return a line's value at 0 and its slope, neither below 0, by least squares of relative errors."""
-    weights = [1 / max(LEAST_STEP_S, y) ** 2 for _, y in points]
-    total = sum(weights)
-    mean_x = sum(w * x for w, (x, _) in zip(weights, points, strict=True)) / total
-    mean_y = sum(w * y for w, (_, y) in zip(weights, points, strict=True)) / total
-    spread = sum(w * (x - mean_x) ** 2 for w, (x, _) in zip(weights, points, strict=True))
-    joint = sum(w * (x - mean_x) * (y - mean_y) for w, (x, y) in zip(weights, points, strict=True))
-    slope = max(0.0, joint / spread) if spread > 0 else 0.0
-    at_zero = mean_y - slope * mean_x
-    if at_zero < 0:
-        return 0.0, mean_y / mean_x
-    return at_zero, slope
+def _kv_read(answer: MeasuredAnswer, *, shares_cache: bool) -> float:
+    """Return the tokens whose keys and values are read in a step of this answer and of those beside it."""
+    return answer.held_tokens * answer.at_once * (answer.at_once if shares_cache else 1)
+
+
+def _fit(steps: Sequence[tuple[float, ...]], seconds: Sequence[float], weights: Sequence[float]) -> list[float]:
+    """Return the price of each column of `steps`, none below 0, by weighted least squares."""
+    rows: NDArray[float64] = np.array(steps) * np.array(weights)[:, None]
+    wanted: NDArray[float64] = np.array(seconds) * np.array(weights)
+    scale: NDArray[float64] = rows.max(axis=0)
+    rows /= scale
+    used = list(range(rows.shape[1]))
+    while True:
+        inverse = np.linalg.pinv(rows[:, used])
+        prices = dict(zip(used, (inverse @ wanted).tolist(), strict=True))
+        least = min(prices, key=lambda column: prices[column])
+        if prices[least] >= 0:
+            return [prices.get(column, 0.0) / float(scale[column]) for column in range(len(scale))]
+        used.remove(least)

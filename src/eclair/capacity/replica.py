@@ -2,7 +2,7 @@
 
 In each step every answer under way gets a token (more with speculative decoding), and a chunk of a waiting prompt is
 read. A step takes a fixed time, reads the weights that its answers use, computes for each answer, and reads the keys
-and values of all tokens so far.
+and values of all tokens so far, each answer its own; in a cache that all share (llama.cpp's), each answer all of them.
 """
 
 from __future__ import annotations
@@ -29,12 +29,17 @@ class ReplicaSpeed:
     active_share: float = 1.0
     tokens_per_step: float = 1.0
     drafted: float = 0.0
+    shares_cache: bool = False
 
     def step_s(self, answers: int, kv_tokens: float) -> float:
         """Return how long a step takes with so many answers, which hold so many tokens together."""
         read = 1.0 if self.active_share >= 1 else 1 - (1 - self.active_share) ** max(1, answers)
         computed = self.answer_s * answers * (1 + self.drafted)
-        return self.fixed_s + self.weights_s * read + computed + self.kv_token_s * kv_tokens
+        return self.fixed_s + self.weights_s * read + computed + self.kv_s(answers) * kv_tokens
+
+    def kv_s(self, answers: int) -> float:
+        """Return what a token in the cache adds to a step with so many answers."""
+        return self.kv_token_s * (answers if self.shares_cache else 1)
 
     def slowed(self, correction: float) -> ReplicaSpeed:
         """Return this replica at `correction` of its speed."""

@@ -145,7 +145,7 @@ class _Replica:
         count = len(self._writing)
         steps = max(1, math.ceil((self._writing[0][0] - self._tokens) / self._speed.tokens_per_step))
         first = self._speed.step_s(count, self._kv)
-        growth = self._speed.kv_token_s * count * self._speed.tokens_per_step
+        growth = self._speed.kv_s(count) * count * self._speed.tokens_per_step
         if stops and self._coming:
             steps = min(steps, _steps_until(self._coming[0].at - self._now, first, growth))
         self._pass(steps, steps * first + growth * steps * (steps - 1) / 2)

@@ -21,6 +21,11 @@ from eclair.sandbox import walls
 from eclair.util.frames import Codec
 from eclair.util.parent_connection import ParentConnection
 
+PROMPT_BATCH_TOKENS = 128
+"""Tokens of prompts that are read at a time, for which every other answer waits.
+
+0.6 s with the embedded model, where llama.cpp's own 2,048 take 6 s, at 2 % of the speed."""
+
 _PART = re.compile(r"-\d{5}-of-\d{5}\.gguf\Z")
 """The end of the name of a model in parts."""
 
@@ -151,9 +156,7 @@ def _parameters(xllamacpp: Any, options: LlamaServerOptions) -> Any:
     wanted.flash_attn_type = getattr(xllamacpp.llama_flash_attn_type, f"LLAMA_FLASH_ATTN_TYPE_{flash}")
     wanted.n_parallel = options.parallel
     wanted.kv_unified = True
-    # While one prompt is read, every other answer waits for the piece that is being read: 0.6 s for 128 tokens of the
-    # embedded model where llama.cpp's own 2,048 take 6 s, at 2 % of the speed.
-    wanted.n_batch = wanted.n_ubatch = 128
+    wanted.n_batch = wanted.n_ubatch = PROMPT_BATCH_TOKENS
     wanted.n_ctx = options.shared_context
     wanted.kv_unified_per_slot = options.context
     wanted.cache_ram_mib = options.cache_mib
