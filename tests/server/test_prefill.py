@@ -13,11 +13,11 @@ import pytest_asyncio
 
 from eclair.llm.base import Engine
 from eclair.schema.messages import Message, Part
-from eclair.schema.models import Model
+from eclair.schema.models import Model, Tier
 from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.settings import EngineSettings, Settings
 from tests.llm.standin import Answer, Call, StandIn, standing_in
-from tests.support import Server, serving
+from tests.support import JSON, Server, serving
 
 TOWNS = ("Aarhus", "Bruges", "Cadiz", "Dover", "Esbjerg", "Ghent", "Hamburg", "Leith")
 GUIDE = "# Towns\n\n" + "\n\n".join(
@@ -68,15 +68,20 @@ class Rack:
                 file = (await self.server.get(f"/api/files/{file['id']}")).body
         return str(file["id"])
 
-    def slow_down(self) -> None:
+    def slow_down(self, tier: Tier | None = None) -> None:
         """Have the model read 60 tokens a second, as is known of it."""
         resolve = self.server.app.registry.resolve
 
         async def resolve_slow(name: str | None) -> tuple[Engine, Model]:
             engine, found = await resolve(name)
-            return engine, replace(found, reading_rate=60.0)
+            return engine, replace(found, reading_rate=60.0, stated_tier=tier)
 
         self.server.app.registry.resolve = resolve_slow
+
+    def prompts(self) -> list[list[JSON]]:
+        """The messages of all answers that it was asked for."""
+        calls = [call.json for call in self.standin.calls if "chat" in call.path]
+        return [call["messages"] for call in calls if call.get("max_tokens") != 1]
 
     async def shown(self, conversation: str, question: str, *files: str) -> list[int]:
         """The towns whose passages belong to the answer."""
@@ -227,3 +232,16 @@ async def test_the_beginning_that_was_read_ahead_is_shown_with_the_passages_that
     shown = await rack.shown(await rack.server.begin(), question, file)
     assert {0, 1, TOWNS.index("Leith")} <= {*shown}
     assert len(shown) < len(TOWNS)
+
+
+async def test_what_no_model_has_read_is_not_shown_with_the_next_question(rack: Rack) -> None:
+    rack.slow_down("small")
+    file, conversation = await rack.upload("towns.md", GUIDE), await rack.server.begin()
+    await rack.server.say(conversation, "Is the mayor of Ghent elected every seven years?", files=[file])
+    assert rack.prompts() == [], "the sentence that tells is quoted"
+    shown = await rack.shown(conversation, "How often is the mayor of Dover elected?")
+    assert {TOWNS.index("Ghent"), TOWNS.index("Dover")} <= {*shown}
+    first, _, second = (message["content"] for message in rack.prompts()[-1][-3:])
+    assert "mayor of Ghent" in first
+    assert "mayor of Ghent" not in second
+    assert len([town for town in TOWNS if f"mayor of {town}" in first]) == 1, "the quoted passage alone"

@@ -44,7 +44,15 @@ from eclair.documents.readings import ReadingOptions, Readings
 from eclair.documents.table_answers import TableCalculator
 from eclair.documents.whole_documents import MANY_FILES, WholeDocumentReader
 from eclair.errors import NotFound, UpstreamError
-from eclair.generation.sources import NO_LEAD, ClosestQuotes, Finding, Lead, Note, PassageNumbers
+from eclair.generation.sources import (
+    NO_LEAD,
+    ClosestQuotes,
+    Finding,
+    Lead,
+    Note,
+    PassageNumbers,
+    passages_read,
+)
 from eclair.generation.usage import AskModel
 from eclair.llm.base import Engine
 from eclair.schema.events import Notice, SourceFound, StepFinished, StepStarted
@@ -110,7 +118,7 @@ class DocumentRetriever:
         self._clock = clock
         self._gives_way = gives_way
         self._query = _query(history)
-        self._shown_before = {(each.file, each.start) for message in history for each in message.passages}
+        self._shown_before = {(each.file, each.start) for message in history for each in passages_read(message)}
         self._passages: list[Passage] = []
         self._found_chunks: Sequence[FoundChunk] | None = None
         self._is_answerable = True

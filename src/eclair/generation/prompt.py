@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from eclair.errors import TooLarge
 from eclair.generation.call_rounds import call_messages, last_call_round
 from eclair.generation.cost import UNSTATED, Rates
-from eclair.generation.sources import Note
+from eclair.generation.sources import Note, passages_read
 from eclair.generation.untrusted import break_control_tokens, neutralize, neutralize_line
 from eclair.llm.base import Engine, PromptImage, PromptMessage, Request
 from eclair.schema.events import Notice
@@ -271,14 +271,15 @@ def _message_texts(
 ) -> list[str]:
     """Return the text of each message, with passages above the questions.
 
-    Each question gets the passages of its answer that no earlier question had, and that no call of a tool brought if
-    its `rounds` are shown; the last one also gets the notes and the preface. Answers may quote foreign text.
+    Each question gets the passages that were read for its answer and that no earlier question had, and that no call of
+    a tool brought if its `rounds` are shown; the last one also gets the notes and the preface. Answers may quote
+    foreign text.
     """
     texts, shown, has_images, asked_last = list[str](), set[int](), False, _question_index(history)
     turns = zip(history, [*history[1:], None], rounds, [*rounds[1:], ()], strict=True)
     for at, (message, answer, own, called) in enumerate(turns):
         brought = {number for call in answer.calls for number in call.passages} if answer and called else set[int]()
-        given = () if message.role != "user" else passages if answer is None else answer.passages
+        given = () if message.role != "user" else passages if answer is None else passages_read(answer)
         given = [passage for passage in given if passage.number not in brought]
         new = [passage for passage in given if passage.number not in shown]
         asked = datetime.fromtimestamp(message.created / 1000).astimezone()

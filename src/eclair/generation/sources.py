@@ -108,6 +108,22 @@ class PassageNumbers:
         return numbered
 
 
+def was_asked(answer: Message) -> bool:
+    """Return whether a model was asked for an answer; not if it is a quote or a refusal alone."""
+    return not answer.text or answer.usage is None or answer.usage.words > 0
+
+
+def passages_read(answer: Message) -> tuple[Passage, ...]:
+    """Return the passages that a model read for an answer; those that are cited if none was asked.
+
+    A model is shown them once more with the next question.
+    """
+    if was_asked(answer):
+        return answer.passages
+    cited = {citation.passage for citation in answer.citations}
+    return tuple(passage for passage in answer.passages if passage.number in cited)
+
+
 class CompositeRetriever:
     """Asks several retrievers in order. The first that quotes a source leads the answer."""
 
