@@ -11,6 +11,7 @@ import orjson
 import pytest
 import pytest_asyncio
 
+from eclair.generation.conversation_prompt import KEPT_REMARK
 from eclair.llm.base import Engine
 from eclair.schema.messages import Message, Part
 from eclair.schema.models import Model, Tier
@@ -232,6 +233,27 @@ async def test_the_beginning_that_was_read_ahead_is_shown_with_the_passages_that
     shown = await rack.shown(await rack.server.begin(), question, file)
     assert {0, 1, TOWNS.index("Leith")} <= {*shown}
     assert len(shown) < len(TOWNS)
+
+
+async def test_the_next_prompt_begins_with_the_last_one_and_its_answer(rack: Rack) -> None:
+    rack.slow_down("small")
+    file, conversation = await rack.upload("towns.md", GUIDE), await rack.server.begin()
+    await rack.shown(conversation, "How often is the mayor of Ghent elected?", file)
+    await rack.shown(conversation, "How often is the mayor of Dover elected?")
+    first, second = rack.prompts()
+    assert "<closest>" in first[-1]["content"]
+    assert second[: len(first) + 1] == [*first, {"role": "assistant", "content": "Yes."}]
+    assert "<closest>" in second[-1]["content"]
+
+
+async def test_what_changes_with_each_question_stands_below_its_passages(rack: Rack) -> None:
+    file = await rack.upload("tower.txt", "The tower is 330 m high.\n")
+    _, ahead = await rack.prefill(model="m", files=[file])
+    question = "Remember that I am afraid of heights. How high is the tower?"
+    await rack.server.say(await rack.server.begin(memory="on"), question, files=[file])
+    asked = rack.prompts()[-1][-1]["content"]
+    assert asked.startswith(ahead.removesuffix("."))
+    assert asked.endswith(f"{KEPT_REMARK}\n\n{question}")
 
 
 async def test_what_no_model_has_read_is_not_shown_with_the_next_question(rack: Rack) -> None:

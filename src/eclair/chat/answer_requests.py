@@ -31,6 +31,7 @@ from eclair.generation.call_permissions import DefaultPermissions
 from eclair.generation.conversation_prompt import KEPT_REMARK, NOT_KEPT_REMARK, ConversationPrompt
 from eclair.generation.pipeline import AnswerPipeline
 from eclair.generation.route import Route
+from eclair.generation.shown_notes import ShownNotes
 from eclair.generation.sources import PassageNumbers, Retriever, combine
 from eclair.generation.tool_loop import loop_budget
 from eclair.generation.tools import Tool, offer_tools
@@ -107,6 +108,7 @@ class AnswerRequests:
         self._vision = vision
         self._web = web
         self._images = images
+        self._shown_notes = ShownNotes()
 
     async def make(self, question: ChatQuestion) -> AnswerRequest:
         """Build the request of an answer.
@@ -373,6 +375,7 @@ class AnswerRequests:
             skill=skill.text,
             remark=remark,
             canvases=_canvases(tools) if is_complete else (),
+            shown_notes=self._shown_notes,
         )
         return _Prepared(route, prompt, tools, recalled.ids, skill.title)
 

@@ -19,6 +19,7 @@ from eclair.generation.prompt import (
 )
 from eclair.generation.route import Route
 from eclair.generation.sampling import resolve_sampling
+from eclair.generation.shown_notes import ShownNotes
 from eclair.generation.sources import Note
 from eclair.generation.untrusted import break_control_tokens, neutralize_line
 from eclair.generation.use_warning import use_warning
@@ -63,7 +64,7 @@ class ConversationPrompt:
     so that the engine's prefix cache hits. `photos` prepares the images of `principal`; None where no files can be
     attached. `wants_picture` if the question asks for one; `may_draw` if a model that calls tools makes it by itself.
     `memories` stand below the instructions, `recalled` ones, the instructions of a `skill`, a `remark` and those
-    `canvases` that no call in the history names beside the question.
+    `canvases` that no call in the history names beside the question. `shown_notes` are those of earlier questions.
     """
 
     settings: Settings
@@ -81,6 +82,7 @@ class ConversationPrompt:
     skill: str = ""
     remark: str = ""
     canvases: Sequence[Canvas] = ()
+    shown_notes: ShownNotes = field(default_factory=ShownNotes)
 
     async def build(
         self, engine: Engine, model: Model, passages: Sequence[Passage] = (), notes: Sequence[Note] = ()
@@ -101,7 +103,9 @@ class ConversationPrompt:
             images=prepared.images,
             control_tokens=tokens,
             shows_calls=model.makes_calls,
+            earlier_notes=self.shown_notes.by_question,
         )
+        self.shown_notes.keep(self._asked[-1].id, notes)
         prompt = await build(preface=(preface := self._preface(model, self.history, tokens)))
         if prompt.dropped and (rest := self._preface(model, self.history[prompt.dropped :], tokens)) != preface:
             prompt = await build(preface=rest)

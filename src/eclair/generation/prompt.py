@@ -1,9 +1,10 @@
 """Builds prompts: system prompt, history that fits, question with passages.
 
-The stable parts come first and nothing volatile precedes the question, so that an engine's prefix cache hits from
-turn to turn. When the window overflows, the oldest turns go, half a window at once: a cut that moved with every turn
-would miss the cache each time. A passage stands before the first question that needs it and is not repeated. It is
-marked as data, since instructions in a file must not be followed; see `untrusted` for what it must not contain.
+The stable parts come first, so that an engine's prefix cache hits from turn to turn: a question keeps its passages and
+notes, and what changes from turn to turn stands below the passages. When the window overflows, the oldest turns go,
+half a window at once: a cut that moved with every turn would miss the cache each time. A passage stands before the
+first question that needs it and is not repeated. It is marked as data, since instructions in a file must not be
+followed; see `untrusted` for what it must not contain.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from urllib.parse import urlsplit
 from eclair.errors import TooLarge
 from eclair.generation.call_rounds import call_messages, last_call_round
 from eclair.generation.cost import UNSTATED, Rates
-from eclair.generation.sources import Note, passages_read
+from eclair.generation.sources import Note, passages_read, was_asked
 from eclair.generation.untrusted import break_control_tokens, neutralize, neutralize_line
 from eclair.llm.base import Engine, PromptImage, PromptMessage, Request
 from eclair.schema.events import Notice
@@ -76,6 +77,7 @@ class PreparedImages:
 
 
 NO_IMAGES = PreparedImages()
+NO_NOTES: Mapping[str, Sequence[Note]] = {}
 
 
 class ImageSource(Protocol):
@@ -107,19 +109,20 @@ async def build_prompt(
     control_tokens: tuple[str, ...] = (),
     shows_calls: bool = False,
     preface: str = "",
+    earlier_notes: Mapping[str, Sequence[Note]] = NO_NOTES,
 ) -> Prompt:
     """Choose what fits in `window` tokens (None: everything), less `reserve` for the answer.
 
     At most half of the window is reserved. `history` runs from the root of the branch to the question, or to the
     answer to resume; `passages` and `notes` belong to the question. The `images`, by file id, are shown with the
     message that their file is attached to. `control_tokens` are the model's. With `shows_calls` the model is shown
-    calls of tools and their results, too. The `preface` stands above the question and what belongs to it. Raises
-    TooLarge if the question alone doesn't fit.
+    calls of tools and their results, too. The `preface` stands above the question, below its passages. `earlier_notes`
+    were shown with earlier questions, by their ids. Raises TooLarge if the question alone doesn't fit.
     """
     head = (PromptMessage("system", system),) if system else ()
     dropped = 0
     rounds = [_rounds(message, control_tokens) if shows_calls else [] for message in history]
-    texts = _message_texts(history, passages, notes, images, control_tokens, rounds, preface)
+    texts = _message_texts(history, passages, notes, images, control_tokens, rounds, preface, earlier_notes)
     shown = [_images_of(message, images) for message in history]
     tokens = [sum(image.tokens for image in attached) for attached in shown]
     if window is not None:
@@ -134,7 +137,9 @@ async def build_prompt(
             _check_room(sum(lengths[_question_index(history) :]), room)
             dropped = count_dropped(history, lengths, room)
             shown, rounds = shown[dropped:], rounds[dropped:]
-            texts = _message_texts(history[dropped:], passages, notes, images, control_tokens, rounds, preface)
+            texts = _message_texts(
+                history[dropped:], passages, notes, images, control_tokens, rounds, preface, earlier_notes
+            )
     messages: list[PromptMessage] = []
     for message, text, attached, each in zip(history[dropped:], texts, shown, rounds, strict=True):
         messages += [*each, *([PromptMessage(message.role, text, images=attached)] if text else [])]
@@ -182,14 +187,15 @@ def with_passages(
     *,
     with_images: bool = False,
     control_tokens: tuple[str, ...] = (),
+    preface: str = "",
 ) -> str:
-    """Put numbered passages and notes above the question.
+    """Put numbered passages, the preface and notes above the question.
 
     If there are web pages among them, the date on which it was `asked` is added, since they may be news. With
     `with_images`, attached images may answer the question too. `control_tokens` are the model's.
     """
     if not passages and not notes:
-        return question
+        return f"{preface}{question}"
     sections = [note.text for note in notes if note.kind == "section"]
     closest = [note.text for note in notes if note.kind == "closest"]
     shown = "\n\n".join(quote_passage(passage, control_tokens) for passage in passages)
@@ -200,7 +206,7 @@ def with_passages(
     if sections:
         instruction = f"{instruction} {NOTES_INSTRUCTION}"
     noted = _block("notes", sections, control_tokens) + _block("closest", closest, control_tokens)
-    return f"{instruction}\n\n<passages>\n{shown}\n</passages>\n\n{noted}{question}"
+    return f"{instruction}\n\n<passages>\n{shown}\n</passages>\n\n{preface}{noted}{question}"
 
 
 def _block(tag: str, texts: Sequence[str], control_tokens: tuple[str, ...]) -> str:
@@ -268,11 +274,12 @@ def _message_texts(
     control_tokens: tuple[str, ...],
     rounds: Sequence[Sequence[PromptMessage]],
     preface: str,
+    earlier_notes: Mapping[str, Sequence[Note]],
 ) -> list[str]:
     """Return the text of each message, with passages above the questions.
 
     Each question gets the passages that were read for its answer and that no earlier question had, and that no call of
-    a tool brought if its `rounds` are shown; the last one also gets the notes and the preface. Answers may quote
+    a tool brought if its `rounds` are shown; and its notes. The last one also gets the preface. Answers may quote
     foreign text.
     """
     texts, shown, has_images, asked_last = list[str](), set[int](), False, _question_index(history)
@@ -283,13 +290,23 @@ def _message_texts(
         given = [passage for passage in given if passage.number not in brought]
         new = [passage for passage in given if passage.number not in shown]
         asked = datetime.fromtimestamp(message.created / 1000).astimezone()
-        noted = notes if answer is None and message.role == "user" else ()
+        noted = earlier_notes.get(message.id, ()) if answer is not None and was_asked(answer) else ()
+        noted = notes if answer is None and message.role == "user" else noted
         has_images = has_images or bool(_images_of(message, images))
         text = _text_after_calls(message) if own else _text_with_images(message)
         if message.role != "user":
             text = break_control_tokens(text, control_tokens)
-        asked_with = with_passages(text, new, noted, asked, with_images=has_images, control_tokens=control_tokens)
-        texts.append(f"{preface}{asked_with}" if at == asked_last else asked_with)
+        texts.append(
+            with_passages(
+                text,
+                new,
+                noted,
+                asked,
+                with_images=has_images,
+                control_tokens=control_tokens,
+                preface=preface if at == asked_last else "",
+            )
+        )
         shown.update((passage.number for passage in given), brought)
     return texts
 
