@@ -3,8 +3,8 @@
 Each model answers through Éclair's API, and then by itself, greedy too: the attached document, or the passages that
 Éclair chose, are put before the question. Of a document's questions some are asked of it as an attached file, in one
 conversation, and some of a library of all documents of the language; pages are served on loopback. Before a question
-on a file the server is told that it is being written, as the web app does, `--typing` seconds ahead. The sets are in
-`answers/`: `tune` and `develop` to improve by, `report` to report on.
+on a file the server is told that it is being written, as the web app does, `--typing` seconds ahead, and its answer is
+read for `--reading` seconds. The sets are in `answers/`: `tune` and `develop` to improve by, `report` to report on.
 """
 
 from __future__ import annotations
@@ -55,6 +55,7 @@ class Asker:
         log: AnswerLog,
         *,
         typing_s: float,
+        reading_s: float,
         alone: bool,
     ) -> None:
         self._server = server
@@ -62,6 +63,7 @@ class Asker:
         self._http = http
         self._log = log
         self._typing_s = typing_s
+        self._reading_s = reading_s
         self._alone = alone
 
     async def upload(self, document: Document, library: str | None) -> str:
@@ -94,7 +96,10 @@ class Asker:
         if reply.status not in (200, 202):
             raise SystemExit(f"{path} answers {reply.status}: {reply.body[:300]!r}")
         started = orjson.loads(native_events(reply.body)[0][1])
-        await self._settle()
+        if way == "file":  # what is read for the next question may take longer
+            await asyncio.sleep(self._reading_s)
+        else:
+            await self._settle()
         message = (await call(self._server.port, "GET", f"/api/runs/{started['run']}"))["message"]
         first = None if reply.first is None else reply.first - reply.began
         answer = Answer(question, way, is_next, message, first)
@@ -186,7 +191,7 @@ def plan(shelf: Sequence[Document], count: int) -> list[tuple[Document, Question
 
 @asynccontextmanager
 async def asker(
-    model: str, sets: Sequence[str], log: AnswerLog, *, typing_s: float, alone: bool
+    model: str, sets: Sequence[str], log: AnswerLog, *, typing_s: float, reading_s: float, alone: bool
 ) -> AsyncGenerator[Asker]:
     with tempfile.TemporaryDirectory(prefix="eclair-bench-") as folder:
         data = Path(folder)
@@ -196,7 +201,7 @@ async def asker(
             running([str(ROOT / "bench" / "answer_server.py"), *sets], data, **environ) as server,
             aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(600)) as http,
         ):
-            one = Asker(server, model, http, log, typing_s=typing_s, alone=alone)
+            one = Asker(server, model, http, log, typing_s=typing_s, reading_s=reading_s, alone=alone)
             await one.ask(Question("Hello?", "en", None), "chat", max_tokens=1)  # loads the model
             yield one
 
@@ -221,7 +226,8 @@ async def answered(model: str, chosen: argparse.Namespace) -> list[Answer]:
 
     sets = () if chosen.xquad else chosen.sets
     log = AnswerLog(chosen.resume, model)
-    async with asker(model, sets, log, typing_s=chosen.typing, alone=chosen.alone) as one:
+    pauses = {"typing_s": chosen.typing, "reading_s": chosen.reading}
+    async with asker(model, sets, log, **pauses, alone=chosen.alone) as one:
         if "chat" in chosen.parts:
             await keep(one.ask_chat())
         if "documents" in chosen.parts:
@@ -324,6 +330,7 @@ async def main() -> None:
         "--questions", type=int, default=1000, help="most on the documents of a language, and on the web"
     )
     parser.add_argument("--typing", type=float, default=5, help="seconds for which a question on a file is written")
+    parser.add_argument("--reading", type=float, default=10, help="seconds for which an answer on a file is read")
     parser.add_argument("--alone", action="store_true", help="leave the bare model out")
     parser.add_argument("--answers", type=Path, metavar="FILE", help="append every answer, for reading")
     parser.add_argument(
@@ -338,7 +345,8 @@ async def main() -> None:
         answers = await answered(model, chosen)
         seconds = waits(answers)
         found = report(model, answers, chosen.languages) if any(each.way != "chat" for each in answers) else {}
-        print(f"\n{model}: seconds to the first word\n")
+        pauses = f"{chosen.reading:g} s after an answer on a file, {chosen.typing:g} s of typing"
+        print(f"\n{model}: seconds to the first word; {pauses}\n")
         table(
             ("", "answers", "p50", "p95"),
             [

@@ -330,9 +330,9 @@ class App:
         self.responses = ResponseService(self.live_settings, self.storage)
         await self.responses.start()
         stack.push_async_callback(self.responses.close)
-        self.titles = await stack.enter_async_context(
-            open_background(self.settings, self.storage, self.registry, self.changes, self.idle, self.ledger.ask)
-        )
+        self.prefill = Prefill(self.idle)
+        sharing = (self.registry, self.changes, self.idle, self.ledger.ask, self.prefill)
+        self.titles = await stack.enter_async_context(open_background(self.settings, self.storage, *sharing))
         self.follow_ups = FollowUpGenerator(self.registry, self.storage.conversations, self.idle, self.ledger.ask)
         self.comparisons = Comparisons(self.storage, self.runs, self.changes)
 
@@ -431,9 +431,8 @@ class App:
             assistants=self.assistants,
             skills=skills,
         )
-        prefill = Prefill(self.idle)
-        stack.push_async_callback(prefill.close)
-        parts = (self.runs, self.pipeline, self.answer_requests, self.images, prefill, self.titles)
+        stack.push_async_callback(self.prefill.close)
+        parts = (self.runs, self.pipeline, self.answer_requests, self.images, self.prefill, self.titles)
         self.turns = Turns(storage, *parts, live, self.budgets)
         resuming = (self.runs, self.pipeline, self.answer_requests, self.tool_permissions, self.absent.find_person)
         self.call_decisions = CallDecisions(storage, *resuming)

@@ -16,6 +16,7 @@ from eclair.audit.audit_service import AuditService
 from eclair.audit.chosen_destinations import ChosenDestinations
 from eclair.chat.conversations import ConversationService
 from eclair.chat.preferences import PreferenceService
+from eclair.chat.prefill import Prefill
 from eclair.chat.responses import ResponseService
 from eclair.chat.retention import RetentionService
 from eclair.chat.runs import Runs
@@ -452,11 +453,18 @@ async def open_budgets(live_settings: LiveSettings, storage: Storage) -> AsyncGe
 
 @asynccontextmanager
 async def open_background(
-    settings: Settings, storage: Storage, registry: Registry, changes: ChangeFeed, idle: IdleScheduler, ask: AskModel
+    settings: Settings,
+    storage: Storage,
+    registry: Registry,
+    changes: ChangeFeed,
+    idle: IdleScheduler,
+    ask: AskModel,
+    prefill: Prefill,
 ) -> AsyncGenerator[TitleGenerator | None]:
     """Open the idle-time workers that title conversations and tune models."""
     async with AsyncExitStack() as stack:
-        titles = TitleGenerator(registry, storage.conversations, changes, idle, ask) if settings.titles else None
+        naming = (registry, storage.conversations, changes, idle, ask, prefill.until_read)
+        titles = TitleGenerator(*naming) if settings.titles else None
         tuner = AutoTuner(settings, registry.local, idle) if settings.tune and registry.local is not None else None
         for worker in (each for each in (titles, tuner) if each is not None):
             await worker.start()

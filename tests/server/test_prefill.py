@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -11,12 +12,14 @@ import orjson
 import pytest
 import pytest_asyncio
 
+from eclair.chat.turn_options import TurnOptions
 from eclair.generation.conversation_prompt import KEPT_REMARK
 from eclair.llm.base import Engine
 from eclair.schema.messages import Message, Part
 from eclair.schema.models import Model, Tier
 from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.settings import EngineSettings, Settings
+from eclair.util.background import IDLE_DELAY_S
 from tests.llm.standin import Answer, Call, StandIn, standing_in
 from tests.support import JSON, Server, serving
 
@@ -37,6 +40,8 @@ class Rack:
     standin: StandIn
     heard: asyncio.Queue[list[str]] = field(default_factory=asyncio.Queue[list[str]])
     """What was to be read ahead, message by message."""
+    asked: asyncio.Queue[str] = field(default_factory=asyncio.Queue[str])
+    """Requests for a title."""
     finished: asyncio.Queue[None] = field(default_factory=asyncio.Queue[None])
     """Filled when something has been read ahead to its end."""
     closed: asyncio.Event = field(default_factory=asyncio.Event)
@@ -53,6 +58,8 @@ class Rack:
             if self.reading and await call.gone():
                 self.closed.set()
                 return
+        elif "Write a short title" in (said := call.json["messages"][0]["content"]):
+            self.asked.put_nowait(said)
         await self.answering.wait()
         delta = {"choices": [{"index": 0, "delta": {"content": "Yes."}, "finish_reason": "stop"}]}
         await call.stream(b"data: " + orjson.dumps(delta) + b"\n\n", b"data: [DONE]\n\n")
@@ -101,14 +108,20 @@ def models(owner: str) -> Answer:
     return lambda call: call.reply(200, body)
 
 
-@pytest_asyncio.fixture
-async def rack(settings: Settings) -> AsyncGenerator[Rack]:
+@asynccontextmanager
+async def serving_rack(settings: Settings, *, titles: bool = False) -> AsyncGenerator[Rack]:
     async with standing_in() as standin:
         engines = {"rack": EngineSettings(f"{standin.url}/v1")}
-        async with serving(replace(settings, scripted=False, engines=engines, titles=False)) as server:
+        async with serving(replace(settings, scripted=False, engines=engines, titles=titles)) as server:
             rack = Rack(server, standin)
             standin.routes = {"/v1/models": models("llamacpp"), "/v1/chat/completions": rack.answer}
             yield rack
+
+
+@pytest_asyncio.fixture
+async def rack(settings: Settings) -> AsyncGenerator[Rack]:
+    async with serving_rack(settings) as rack:
+        yield rack
 
 
 async def test_the_engine_reads_what_the_question_will_follow(rack: Rack) -> None:
@@ -139,6 +152,19 @@ async def test_of_two_wishes_the_later_counts(rack: Rack) -> None:
     rack.reading = False
     assert (await rack.prefill(text="two"))[-1] == "two"
     await asyncio.wait_for(rack.closed.wait(), 60)
+
+
+async def test_of_two_people_who_begin_each_is_read_for(rack: Rack) -> None:
+    async def begin(person: str) -> None:
+        principal = replace(LOCAL_PRINCIPAL, id=person)
+        await rack.server.app.turns.prefill(principal, None, TurnOptions("m"), f"From {person}.")
+
+    rack.reading = True
+    await begin("anna")
+    assert (await asyncio.wait_for(rack.heard.get(), 60))[-1] == "From anna."
+    await begin("bert")
+    assert (await asyncio.wait_for(rack.heard.get(), 60))[-1] == "From bert."
+    assert not rack.closed.is_set()
 
 
 async def test_nothing_is_read_while_an_answer_is_on_its_way(rack: Rack) -> None:
@@ -212,8 +238,10 @@ async def test_what_the_model_has_read_ahead_is_shown(rack: Rack) -> None:
     async with asyncio.timeout(60):
         shown: list[int] = []
         while shown != [*range(len(TOWNS))]:  # a question that comes at once may interrupt the end of the reading
-            _, ahead = await rack.prefill(model="m", files=[file])
-            assert "mayor of Leith" in ahead
+            ahead = await rack.prefill(model="m", files=[file])
+            while len(ahead) > 2:  # what follows the last answer was read first
+                ahead = await rack.heard.get()
+            assert "mayor of Leith" in ahead[-1]
             await rack.finished.get()
             shown = await rack.shown(await rack.server.begin(), question, file)
 
@@ -267,3 +295,43 @@ async def test_what_no_model_has_read_is_not_shown_with_the_next_question(rack: 
     assert "mayor of Ghent" in first
     assert "mayor of Ghent" not in second
     assert len([town for town in TOWNS if f"mayor of {town}" in first]) == 1, "the quoted passage alone"
+
+
+async def test_after_an_answer_a_slow_model_reads_the_rest_of_the_files(rack: Rack) -> None:
+    rack.slow_down("small")
+    file, conversation = await rack.upload("towns.md", GUIDE), await rack.server.begin()
+    first = await rack.shown(conversation, "How often is the mayor of Ghent elected?", file)
+    ahead = await asyncio.wait_for(rack.heard.get(), 60)
+    assert ahead[-3:-1] == [rack.prompts()[0][-1]["content"], "Yes."]
+    assert [at for at, town in enumerate(TOWNS) if f"mayor of {town}" in ahead[-1]] == [
+        at for at in range(len(TOWNS)) if at not in first
+    ]
+    await rack.finished.get()
+    second = await rack.shown(conversation, "How often is the mayor of Dover elected?")
+    assert second == [*range(len(TOWNS))]
+    assert rack.prompts()[1][-1]["content"].startswith(ahead[-1].removesuffix("."))
+
+
+async def test_whoever_writes_elsewhere_is_read_for_first(rack: Rack) -> None:
+    rack.slow_down("small")
+    file, conversation = await rack.upload("towns.md", GUIDE), await rack.server.begin()
+    rack.reading = True
+    await rack.shown(conversation, "How often is the mayor of Ghent elected?", file)
+    await asyncio.wait_for(rack.heard.get(), 60)
+    rack.reading = False
+    assert (await rack.prefill(model="m", text="Something else."))[-1] == "Something else."
+    await asyncio.wait_for(rack.closed.wait(), 60)
+
+
+async def test_a_title_is_asked_for_once_nothing_is_read_for_the_next_question(settings: Settings) -> None:
+    async with serving_rack(settings, titles=True) as rack:
+        rack.slow_down("small")
+        file, conversation = await rack.upload("towns.md", GUIDE), await rack.server.begin()
+        rack.reading = True
+        await rack.shown(conversation, "How often is the mayor of Ghent elected?", file)
+        await asyncio.wait_for(rack.heard.get(), 60)
+        await asyncio.sleep(2 * IDLE_DELAY_S)
+        assert rack.asked.empty()
+        rack.reading = False
+        await rack.prefill(conversation=conversation)
+        assert "mayor of Ghent" in await asyncio.wait_for(rack.asked.get(), 60)

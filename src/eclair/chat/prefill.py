@@ -1,4 +1,4 @@
-"""Prefills the engine's cache while a question is being written."""
+"""Prefills the engine's cache between an answer and the next question, and while that is being written."""
 
 from __future__ import annotations
 
@@ -31,6 +31,9 @@ class PrefillRequest:
     note_seconds: Callable[[float], None] | None = None
 
 
+PrefillKey = tuple[str, str]
+"""The id of a principal, and of a conversation of theirs; empty for a new one."""
+
 BuildPrefill = Callable[[], Awaitable[PrefillRequest]]
 """Builds the part of a prompt that is known; may take its time."""
 
@@ -41,7 +44,8 @@ class Prefill:
     def __init__(self, idle: IdleScheduler, clock: Callable[[], float] = time.monotonic) -> None:
         self._idle = idle
         self._clock = clock
-        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._tasks: dict[PrefillKey, asyncio.Task[None]] = {}
+        self._unasked = set[PrefillKey]()
 
     async def close(self) -> None:
         tasks = list(self._tasks.values())
@@ -49,21 +53,29 @@ class Prefill:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def begin(self, conversation: str, build: BuildPrefill) -> None:
+    def begin(self, key: PrefillKey, build: BuildPrefill, *, is_unasked: bool = False) -> None:
         """Have the engine read the messages of the request soon that `build` returns.
 
-        Replaces an earlier request for the same conversation.
+        Replaces an earlier request for the same conversation. One that `is_unasked`, since nobody writes yet, gives
+        way to any that comes later.
         """
-        for old in [conversation, *list(self._tasks)[: max(0, len(self._tasks) - MAX_PENDING_PREFILLS + 1)]]:
+        unasked = () if is_unasked else self._unasked
+        for old in [key, *unasked, *list(self._tasks)[: max(0, len(self._tasks) - MAX_PENDING_PREFILLS + 1)]]:
             if (task := self._tasks.pop(old, None)) is not None:
                 task.cancel()
+        self._unasked = {*(self._unasked & self._tasks.keys()), *([key] if is_unasked else [])}
         task = asyncio.create_task(self._read(build), name="read ahead")
-        self._tasks[conversation] = task
-        task.add_done_callback(lambda done: self._forget(conversation, done))
+        self._tasks[key] = task
+        task.add_done_callback(lambda done: self._forget(key, done))
 
-    def _forget(self, conversation: str, done: asyncio.Task[None]) -> None:
-        if self._tasks.get(conversation) is done:
-            del self._tasks[conversation]
+    async def until_read(self) -> None:
+        """Return once nothing is being read, or will be soon."""
+        while self._tasks:
+            await asyncio.wait(list(self._tasks.values()))
+
+    def _forget(self, key: PrefillKey, done: asyncio.Task[None]) -> None:
+        if self._tasks.get(key) is done:
+            del self._tasks[key]
 
     async def _read(self, build: BuildPrefill) -> None:
         async def read() -> None:

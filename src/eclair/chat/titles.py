@@ -1,7 +1,7 @@
 """Generates titles: after the first answer, its model is asked for one.
 
-It is asked while no answer is being made. Until then, or if the result is not a title, the title is the first line of
-the question. A title that the person gave is never replaced.
+It is asked while no answer is being made, and nothing is read for the next question. Until then, or if the result is
+not a title, the title is the first line of the question. A title that the person gave is never replaced.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import logging
 import re
 import unicodedata
 from collections import deque
+from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from functools import cache
@@ -61,7 +62,10 @@ class _TitleJob:
 
 
 class TitleGenerator:
-    """Generates titles. Call `start` before use; `close` drops what is pending."""
+    """Generates titles. Call `start` before use; `close` drops what is pending.
+
+    `until_read` returns once nothing is read for a question to come, which is more urgent.
+    """
 
     def __init__(
         self,
@@ -70,7 +74,9 @@ class TitleGenerator:
         changes: ChangeFeed,
         idle: IdleScheduler,
         ask: AskModel,
+        until_read: Callable[[], Awaitable[None]],
     ) -> None:
+        self._until_read = until_read
         self._registry = registry
         self._ask = ask
         self._conversations = conversations
@@ -116,6 +122,7 @@ class TitleGenerator:
         engine, model = await self._registry.resolve(job.model)
         if not model.can_title:
             return
+        await self._until_read()
         async with asyncio.timeout(TITLE_TIMEOUT_S):
             title = parse_title(await self._ask_model(job, engine, model))
         if title is not None and await self._conversations.set_generated_title(job.principal, job.conversation, title):

@@ -14,7 +14,7 @@ from eclair.chat.chat_question import ChatQuestion
 from eclair.chat.comparisons import TurnTaking, order_models
 from eclair.chat.live_run import Batch
 from eclair.chat.message_text import check_message, title_from
-from eclair.chat.prefill import Prefill
+from eclair.chat.prefill import Prefill, PrefillRequest
 from eclair.chat.remembering_run import RememberingRun
 from eclair.chat.runs import EventProducer, NewRun, Runs
 from eclair.chat.titles import TitleGenerator
@@ -40,6 +40,7 @@ from eclair.research.plan import ResearchPlan
 from eclair.schema.events import RunStarted
 from eclair.schema.ids import Clock, new_id
 from eclair.schema.messages import AnswerComparison, Conversation, Message, Part, Role
+from eclair.schema.models import Model
 from eclair.schema.principal import Principal
 from eclair.storage.base import Storage
 from eclair.storage.runs import EventChunk, NewAnswer, NewTurn, RunRecord
@@ -172,7 +173,8 @@ class Turns:
             if isinstance(action, NewMessage):
                 producer = await self._remembering(question, turn, producer)
             stated = TURN_OPTIONS.dump_json(options).decode()
-            return await self._start(turn, request.route.model.id, producer, self._title_callback(turn), stated)
+            model = request.route.model
+            return await self._start(turn, model.id, producer, self._finish_callback(turn, options, model), stated)
 
     async def _compare(self, turn: _Turn, action: NewMessage, options: TurnOptions, accepted: float) -> OpenedTurn:
         """Have several models answer the question, each in a run of its own.
@@ -270,15 +272,25 @@ class Turns:
             self._requests.expect_web()
         if any(message.is_open for message in messages):
             return  # what comes before the next question is not known yet
-        turn = await self._locate_in_tree(
-            principal, stored, messages, NewMessage(text.strip() or ".", files=files), is_new=False
-        )
-        answer = AnswerRef(turn.run, stored.id, turn.answer)
-        question = ChatQuestion(principal, turn.run, turn.position.history, options, 0.0, stored, answer)
-        build = partial(self._requests.prefill, question)
+        action = NewMessage(text.strip() or ".", files=files)
+        turn = await self._locate_in_tree(principal, stored, messages, action, is_new=False)
+        build = partial(self._requests.prefill, _chat_question(turn, options, 0.0))
         if not files:
             await build()  # raises what is wrong with the question; files may still have to be read
-        self._prefill.begin(conversation or "", build)
+        self._prefill.begin((principal.id, conversation or ""), build)
+
+    def _read_on(self, turn: _Turn, options: TurnOptions, answer: Message) -> None:
+        """Have the engine read what the next question will follow, so that it waits for less: the rest of the files."""
+        has_files = any(message.files for message in turn.position.history)
+        if answer.status != "finished" or not has_files or options.is_unattended:
+            return
+        principal, conversation = turn.principal, turn.conversation.id
+
+        async def build() -> PrefillRequest:
+            next_turn = await self._locate(principal, conversation, NewMessage("."))
+            return await self._requests.prefill(_chat_question(next_turn, options, 0.0))
+
+        self._prefill.begin((principal.id, conversation), build, is_unasked=True)
 
     async def _locate(self, principal: Principal, conversation: str | Conversation, action: TurnAction) -> _Turn:
         if isinstance(conversation, Conversation):
@@ -392,6 +404,18 @@ class Turns:
             if each.parent == question and each.run is not None
         ]
         return replace(opened[0], beside=tuple(opened[1:]))
+
+    def _finish_callback(self, turn: _Turn, options: TurnOptions, model: Model) -> Callable[[Message], None]:
+        """Return what follows an answer: reading for the next question if that is slow, and naming the conversation."""
+        name = self._title_callback(turn)
+
+        def finish(answer: Message) -> None:
+            if model.reading_rate is not None:
+                self._read_on(turn, options, answer)
+            if name is not None:
+                name(answer)
+
+        return finish
 
     def _title_callback(self, turn: _Turn) -> Callable[[Message], None] | None:
         """Return what names the conversation after its first answer; None if it has a title."""
