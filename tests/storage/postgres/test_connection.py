@@ -5,12 +5,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+from typing import cast
+
+import numpy as np
 
 from eclair.schema.ids import new_id
-from eclair.schema.principal import Principal
+from eclair.schema.principal import LOCAL_PRINCIPAL, Principal
+from eclair.storage.chunks import SearchScope
 from eclair.storage.postgres.database import PostgresDatabase, connect
 from eclair.storage.postgres.open import open_postgres
 from eclair.storage.sql.connection import Connection
+from eclair.storage.sql.store import SQLStore
 from tests.postgres import TestDatabases
 from tests.support import conversation
 
@@ -32,6 +37,23 @@ async def test_a_statement_is_parsed_once_and_then_run_by_one_plan(databases: Te
         assert await database.read(plans) == [RUNS - 5, 5]
     finally:
         await database.close()
+
+
+async def test_what_is_sought_is_planned_each_time(databases: TestDatabases) -> None:
+    storage = open_postgres(databases.create(), time.time)
+    scope, vector = SearchScope(LOCAL_PRINCIPAL, libraries=("lib_a",)), np.full(384, 384**-0.5, np.float32)
+    sought = "SELECT statement, generic_plans FROM pg_prepared_statements WHERE cardinality(parameter_types) > 0"
+    try:
+        database = cast(SQLStore, storage.chunks).database
+        for _ in range(RUNS):
+            await storage.conversations.search_messages(LOCAL_PRINCIPAL, "lamp", 5)
+            await storage.chunks.search_words(scope, "lamp", 5)
+            await storage.chunks.search_vectors(scope, "e5", vector, 5)
+        plans = dict(await database.read(lambda db: list(db.execute(sought))))
+        assert {"tsquery", "<#>"} <= {word for sql in plans for word in ("tsquery", "<#>") if word in sql}
+        assert set(plans.values()) == {0}
+    finally:
+        await storage.close()
 
 
 async def test_a_write_is_made_before_the_database_closes_though_its_caller_left(databases: TestDatabases) -> None:

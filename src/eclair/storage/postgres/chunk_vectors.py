@@ -67,11 +67,15 @@ def put_vectors(db: Connection, id: int, vectors: NDArray[float32]) -> None:
 
 
 def _nearest(dimensions: int) -> str:
-    """Return the statement that compares all vectors of a scope."""
+    """Return the statement that compares all vectors of a scope.
+
+    Their number of dimensions is no condition on them: PostgreSQL would expect hardly any to meet it.
+    """
+    cosine = f"CASE WHEN vector_dims(embedding) = {dimensions} THEN {_COSINE} END"
     return (
-        f"{_EMBEDDED} SELECT id >> {NUMBER_BITS}, id & {MAX_NUMBER}, {_COSINE} AS cosine FROM vector"
-        " WHERE document IN (SELECT document FROM embedded)"
-        f" AND vector_dims(embedding) = {dimensions} ORDER BY cosine DESC, id LIMIT ?6"
+        f"{_EMBEDDED} SELECT id >> {NUMBER_BITS}, id & {MAX_NUMBER}, cosine"
+        f" FROM (SELECT id, {cosine} AS cosine FROM vector JOIN embedded USING (document) OFFSET 0) AS compared"
+        " WHERE cosine IS NOT NULL ORDER BY cosine DESC, id LIMIT ?6"
     )
 
 

@@ -105,13 +105,18 @@ class PostgresDatabase:
             raise
         return database
 
-    async def read(self, work: Work[T], *, is_brief: bool = False) -> T:
-        """Run `work` on a connection that sees every finished write, on the loop of the caller if it `is_brief`."""
+    async def read(self, work: Work[T], *, is_brief: bool = False, is_planned: bool = False) -> T:
+        """Run `work` on a connection that sees every finished write, on the loop of the caller if it `is_brief`.
+
+        Its statements are planned anew if it `is_planned`.
+        """
+        if is_planned:
+            return await self.search(work)
         return await self._read(work) if is_brief else await self.run(self._read(work))
 
     async def search(self, work: Work[T]) -> T:
-        """Run `work` as `read` does. Cancellation ends its statement."""
-        return await self.run(self._read(work))
+        """Run `work` as `read` does, planned anew. Cancellation ends its statement."""
+        return await self.run(self._search(work))
 
     async def write(
         self, work: Work[T], *, is_synced: bool = False, is_concurrent: bool = False, is_brief: bool = False
@@ -185,6 +190,17 @@ class PostgresDatabase:
     async def _read(self, work: Work[T]) -> T:
         async def attempt(connection: PostgresConnection) -> T:
             return await run_bridged(lambda: work(connection))
+
+        return await self._with_retries(attempt)
+
+    async def _search(self, work: Work[T]) -> T:
+        async def attempt(connection: PostgresConnection) -> T:
+            await connection.raw.execute("SET plan_cache_mode = force_custom_plan")
+            try:
+                return await run_bridged(lambda: work(connection))
+            finally:
+                if not connection.raw.is_closed() and not connection.raw.is_in_transaction():
+                    await connection.raw.execute("RESET plan_cache_mode")
 
         return await self._with_retries(attempt)
 

@@ -25,7 +25,7 @@ from eclair.storage.sql.document_rows import (
     stored_page,
 )
 from eclair.storage.sql.search_scope import INSIDE, scope_values
-from eclair.storage.sql.store import SQLStore, first_row, read, write_concurrent
+from eclair.storage.sql.store import SQLStore, first_row, read, read_planned, write_concurrent
 from eclair.storage.sql.stored_rows import decode_list, row_decoder
 from eclair.storage.sql.text_index import TextIndex
 from eclair.text.search_terms import index_forms, parse_query
@@ -113,7 +113,7 @@ class SQLChunkStore(SQLStore):
         )
         return True
 
-    @read
+    @read_planned
     def search_words(self, db: Connection, scope: SearchScope, query: str, limit: int) -> list[ChunkHit]:
         terms = parse_query(query)
         return self.database.text_index.find_chunks(db, scope, terms, limit) if terms else []

@@ -77,10 +77,11 @@ class Database(Protocol):
         """The end of a SELECT whose rows nobody else may change within the transaction; empty if nobody can."""
         ...
 
-    async def read(self, work: Work[T], *, is_brief: bool = False) -> T:
+    async def read(self, work: Work[T], *, is_brief: bool = False, is_planned: bool = False) -> T:
         """Run `work` on a connection that sees every finished write.
 
-        What `is_brief`, which takes little time of this process, may run where the caller waits for it.
+        What `is_brief`, which takes little time of this process, may run where the caller waits for it. Statements of
+        what `is_planned` are planned for what they seek.
         """
         ...
 

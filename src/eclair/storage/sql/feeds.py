@@ -16,7 +16,7 @@ from eclair.schema.feeds import FeedEntry
 from eclair.schema.principal import Principal
 from eclair.storage.feeds import EntryHit, FeedSummary, ListedEntry, StoredFeed
 from eclair.storage.sql.connection import Connection
-from eclair.storage.sql.store import MAX_INTEGER, SQLStore, first_row, overwrite, read, write
+from eclair.storage.sql.store import MAX_INTEGER, SQLStore, first_row, overwrite, read, read_planned, write
 from eclair.storage.sql.stored_rows import decode_rows, row_decoder, skip_unreadable
 from eclair.storage.sql.text_index import TextIndex
 from eclair.text.search_terms import SearchTerm, extract_terms, index_forms, parse_query
@@ -171,7 +171,7 @@ class SQLFeedStore(SQLStore):
         )
         return db.changes()
 
-    @read
+    @read_planned
     def search_entries(
         self,
         db: Connection,

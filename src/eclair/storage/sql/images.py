@@ -14,7 +14,7 @@ from eclair.storage.sql import conversations
 from eclair.storage.sql.connection import Connection
 from eclair.storage.sql.messages import parse_words, require_message
 from eclair.storage.sql.shared_messages import erase_image
-from eclair.storage.sql.store import SQLStore, first_row, read, write
+from eclair.storage.sql.store import SQLStore, first_row, read, read_planned, write
 from eclair.storage.sql.stored_rows import decode_rows, row_decoder
 
 _NAMES = [field.name for field in fields(GeneratedImage)]
@@ -47,7 +47,7 @@ class SQLImageStore(SQLStore):
     def get_image(self, db: Connection, principal: Principal, id: str) -> GeneratedImage:
         return _find(db, principal, id)
 
-    @read
+    @read_planned
     def list_images(
         self, db: Connection, principal: Principal, limit: int, *, words: str = "", before: str | None = None
     ) -> ImagePage:

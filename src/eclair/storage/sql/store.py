@@ -67,10 +67,25 @@ def read_brief(
     return run
 
 
+def read_planned(
+    method: Callable[Concatenate[S, Connection, P], T],
+) -> Callable[Concatenate[S, P], CoroutineType[Any, Any, T]]:
+    """Make a coroutine as `read` does, of a method whose best plan depends on what is sought: it is planned each time.
+
+    PostgreSQL would else keep one plan for all that is sought, from a statement's sixth use on.
+    """
+
+    @functools.wraps(method)
+    async def run(self: S, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return await self.database.read(lambda db: method(self, db, *args, **kwargs), is_planned=True)
+
+    return run
+
+
 def search(
     method: Callable[Concatenate[S, Connection, P], T],
 ) -> Callable[Concatenate[S, P], CoroutineType[Any, Any, T]]:
-    """Make a coroutine as `read` does, for what may take long: others don't wait for it, and cancelling it ends it."""
+    """Make a coroutine as `read_planned` does, of what may take long: others don't wait, and cancelling it ends it."""
 
     @functools.wraps(method)
     async def run(self: S, /, *args: P.args, **kwargs: P.kwargs) -> T:

@@ -134,8 +134,8 @@ class SQLiteDatabase:
         self._jobs.put(job)
         return await job.future
 
-    async def read(self, work: SQLiteWork[T], *, is_brief: bool = False) -> T:
-        """Run `work` on a connection that sees every finished write, in a thread for reads, brief ones too."""
+    async def read(self, work: SQLiteWork[T], *, is_brief: bool = False, is_planned: bool = False) -> T:
+        """Run `work` on a connection that sees every finished write, in a thread for reads, of whatever kind."""
         return await asyncio.get_running_loop().run_in_executor(self._readers, self._read, work)
 
     async def search(self, work: SQLiteWork[T]) -> T:
