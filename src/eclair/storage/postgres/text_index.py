@@ -1,8 +1,8 @@
 """Index of words on PostgreSQL: `tsvector`s beside the tables, of words that are split and folded as on SQLite.
 
 PostgreSQL's own parsers and dictionaries are not asked: they know 16 of the 24 languages, and split words otherwise.
-Scores are those of BM25, which PostgreSQL lacks: `ts_rank` of one word tells how often a row has it (see the function
-`frequency`). The words of messages and entries have their owner among them, so that the index finds somebody's own.
+Scores are those of BM25, which PostgreSQL lacks: `ts_rank` of one word tells how often a row has it. The words of
+messages and entries have their owner among them, so that the index finds somebody's own.
 """
 
 from __future__ import annotations
@@ -48,6 +48,15 @@ SAMPLE_ROWS = 1000
 _OWNER_MARK = "@"
 """Begins what stands for an owner among the words, none of which has it."""
 _NOT_ASCII = "[^ -~]"
+_RANK = "CAST(ts_rank('{1,1,1,1}', words, query) AS float8)"
+_FREQUENCY = (
+    "CASE WHEN NOT words @@ query THEN 0 WHEN numnode(query) > 1 THEN 1"
+    f" WHEN {_RANK} < 1 THEN 1 / (1.6449340668 * (1 - {_RANK})) - 0.5 ELSE {_RANK} / 0.6079271 END"
+)
+"""Times that a row has a term, from the rank that PostgreSQL gives it: the sum of 1/k² for its k places, over π²/6.
+
+That of several words with one beginning is the sum of theirs, and a phrase counts once. As a function of the database,
+which can't be built into a statement, it took 60 µs for a row and a term."""
 _QUERY = "CAST(CAST(?{} AS TEXT) AS tsquery)"
 _QUERIES = "CAST(CAST(?{} AS TEXT[]) AS tsquery[])"
 
@@ -111,7 +120,7 @@ class PostgresTextIndex:
             f" ORDER BY message_text.number DESC LIMIT {MAX_RANKED_MATCHES}),"
             " best AS (SELECT number, (SELECT sum(count / (count + resistance))"
             f" FROM unnest({_QUERIES.format(3)}) AS term (query),"
-            " LATERAL (SELECT frequency(words, query) AS count) AS counted) AS score"
+            f" LATERAL (SELECT {_FREQUENCY} AS count) AS counted) AS score"
             f" FROM newest, average, LATERAL (SELECT {resistance} AS resistance) AS lengths"
             " ORDER BY score DESC, number DESC LIMIT ?4)"
             " SELECT number, conversation.id, title, message.id, body, message.text FROM best"
@@ -147,7 +156,7 @@ class PostgresTextIndex:
             f" SELECT id >> {NUMBER_BITS}, id & {MAX_NUMBER}, (SELECT"
             f" sum(weight * {SATURATION + 1} * count / (count + resistance))"
             f" FROM unnest({_QUERIES.format(5)}, CAST(?6 AS float8[])) AS term (query, weight),"
-            " LATERAL (SELECT frequency(words, query) AS count) AS counted) AS score"
+            f" LATERAL (SELECT {_FREQUENCY} AS count) AS counted) AS score"
             f" FROM found, average, LATERAL (SELECT {resistance} AS resistance) AS lengths"
             " ORDER BY score DESC, id LIMIT ?7",
             (
