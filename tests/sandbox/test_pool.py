@@ -18,9 +18,12 @@ from eclair.sandbox import pool
 from eclair.sandbox.host_process import HostProcess
 from eclair.sandbox.pool import SandboxPool, SandboxWorker
 from eclair.sandbox.protocol import Rejected, SandboxError
+from tests import giving_up as stoppable
 from tests.answering import PROTOCOL, Deed, Do, Result
+from tests.giving_up import Step, Work
 
 Pool = SandboxPool[Do, Result]
+GivingUp = SandboxPool[Work, Step]
 
 
 @pytest.fixture(autouse=True)
@@ -34,6 +37,13 @@ async def staying() -> AsyncGenerator[Pool]:
     yield found
     await found.close()
     assert hosts() == []
+
+
+@pytest.fixture
+async def giving_up() -> AsyncGenerator[GivingUp]:
+    found = SandboxPool(stoppable.PROTOCOL, linger=True)
+    yield found
+    await found.close()
 
 
 @pytest.fixture
@@ -211,19 +221,49 @@ async def test_a_worker_that_nobody_listens_to_is_ended(staying: Pool) -> None:
     assert host.children() == []
 
 
-async def test_a_worker_is_ended_after_a_while_and_after_many_requests(
-    staying: Pool, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("seconds", [0.0, 0.3])
+async def test_a_worker_that_gives_up_what_nobody_wants_is_kept(giving_up: GivingUp, seconds: float) -> None:
+    for number in range(1, 4):
+        async with giving_up.worker() as worker, aclosing(worker.ask(Work(60))) as results:
+            assert await anext(results) == Step(number), "the same process"
+            reading = asyncio.ensure_future(anext(results))
+            await asyncio.sleep(seconds)  # it has begun, or is about to
+            reading.cancel()
+            await asyncio.wait([reading])
+    async with giving_up.worker() as worker:
+        assert [step async for step in worker.ask(Work())] == [Step(4), Step(-4)]
+
+
+async def test_a_worker_that_gives_up_too_late_is_replaced(
+    giving_up: GivingUp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pool, "MAX_REQUESTS_PER_WORKER", 2)
+    monkeypatch.setattr(pool, "STOP_TIMEOUT_S", 0.2)
+    async with giving_up.worker() as worker, aclosing(worker.ask(Work(60, stubborn=60))) as results:
+        assert await anext(results) == Step(1)
+    async with giving_up.worker() as worker:
+        assert [step async for step in worker.ask(Work())] == [Step(1), Step(-1)]
+
+
+async def test_a_worker_is_ended_after_a_while(staying: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pool, "WORKER_IDLE_S", 0.2)
     async with staying.worker() as worker:
         assert await asked(worker, Do("nothing")) == []
-    (first,) = hosts()[0].children()
-    async with staying.worker() as worker:
-        assert await asked(worker, Do("nothing")) == []
-    assert not first.is_running()
-    async with staying.worker() as worker:
-        assert await asked(worker, Do("nothing")) == []
+    async with asyncio.timeout(5):
+        while hosts():  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+
+
+async def test_a_worker_is_replaced_after_many_requests_but_only_when_it_rests(
+    staying: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pool, "MAX_REQUESTS_PER_WORKER", 2)
+    monkeypatch.setattr(pool, "REST_S", 1.0)
+    kept = set[int]()
+    for _ in range(5):
+        async with staying.worker() as worker:
+            assert await asked(worker, Do("nothing")) == []
+        kept |= {process.pid for host in hosts() for process in host.children()}
+    assert len(kept) == 1
     async with asyncio.timeout(5):
         while hosts():  # noqa: ASYNC110
             await asyncio.sleep(0.05)

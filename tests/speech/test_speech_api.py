@@ -135,6 +135,25 @@ async def test_speech_begins_at_once_and_pauses_as_its_signs_say(speaking: Serve
     assert 0.1 < lengths[0] < 0.2 < 0.3 < min(lengths[1:]) <= max(lengths) < 0.45
 
 
+async def test_the_voice_stays_loaded_when_who_listens_leaves(speaking: Server) -> None:
+    short = {"text": "Yes.", "language": "en"}
+    assert (await speaking.post("/api/speech/sound", short)).status == 200
+    before = set(live_children(recursive=True))
+    idle = speaking.app.idle
+    begun = asyncio.create_task(idle.next_answer())
+    listens = asyncio.create_task(
+        speaking.post("/api/speech/sound", {"text": "It rains and rains, and then it rains. " * 90, "language": "en"})
+    )
+    await begun
+    await asyncio.sleep(0.5)
+    listens.cancel()
+    await asyncio.wait([listens])
+    async with asyncio.timeout(30):
+        await idle.until_idle(0)
+    assert (await speaking.post("/api/speech/sound", short)).status == 200
+    assert set(live_children(recursive=True)) == before
+
+
 async def test_background_work_waits_for_who_listens(speaking: Server) -> None:
     idle = speaking.app.idle
     begun = asyncio.create_task(idle.next_answer())

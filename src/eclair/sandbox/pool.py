@@ -15,7 +15,15 @@ from collections.abc import AsyncGenerator, Coroutine, Sequence
 from typing import Any, Generic
 
 from eclair.sandbox.host_process import Channel, HostGone, HostProcess
-from eclair.sandbox.protocol import RequestDone, RequestFailed, RequestT, ResultT, SandboxError, SandboxProtocol
+from eclair.sandbox.protocol import (
+    GiveUp,
+    RequestDone,
+    RequestFailed,
+    RequestT,
+    ResultT,
+    SandboxError,
+    SandboxProtocol,
+)
 from eclair.util.frames import FrameError
 
 log = logging.getLogger(__name__)
@@ -27,7 +35,11 @@ WORKER_IDLE_S = 120.0
 READING_NICENESS = 5
 """Answers have priority."""
 MAX_REQUESTS_PER_WORKER = 200
-"""Then a process is replaced, so that leaks of its libraries don't add up."""
+"""Then a process is replaced at its next rest, so that leaks of its libraries don't add up."""
+REST_S = 10.0
+"""A process that rests for so long is in the middle of nothing."""
+STOP_TIMEOUT_S = 3.0
+"""Time for a process to give up a request."""
 
 
 class SandboxPool(Generic[RequestT, ResultT]):
@@ -82,21 +94,28 @@ class SandboxPool(Generic[RequestT, ResultT]):
 
     @contextlib.asynccontextmanager
     async def worker(self) -> AsyncGenerator[SandboxWorker[RequestT, ResultT]]:
-        """Lend a process. It is reused if it has answered every request in full, and ended otherwise."""
+        """Lend a process. It is reused if it has answered every request in full or given it up, and ended otherwise."""
         async with self._slots, self._using_host():
             worker = self._idle_worker() or await self._start()
             self._busy.add(worker)
             try:
                 yield worker
             finally:
-                self._busy.discard(worker)
-                if self._linger and self._reuse and worker.is_reusable and worker.requests < MAX_REQUESTS_PER_WORKER:
-                    self._idle.append(worker)
-                    worker.timer = asyncio.get_running_loop().call_later(
-                        self._worker_idle_s or WORKER_IDLE_S, self._retire, worker
-                    )
-                else:
-                    await worker.end()
+                await asyncio.shield(self._in_background(self._take_back(worker)))
+
+    async def _take_back(self, worker: SandboxWorker[RequestT, ResultT]) -> None:
+        stays = self._linger and self._reuse
+        if stays and self._protocol.stoppable and not worker.is_reusable:
+            await worker.stop()
+        self._busy.discard(worker)
+        if stays and worker.is_reusable and not worker.is_ending:
+            idle_s = self._worker_idle_s or WORKER_IDLE_S
+            if worker.requests >= MAX_REQUESTS_PER_WORKER:
+                idle_s = min(REST_S, idle_s)
+            self._idle.append(worker)
+            worker.timer = asyncio.get_running_loop().call_later(idle_s, self._retire, worker)
+        else:
+            await worker.end()
 
     async def warm(self) -> None:
         """Start a process if there is none, so that the next request needn't wait for it."""
@@ -204,10 +223,11 @@ class SandboxPool(Generic[RequestT, ResultT]):
         while self._endings:
             await asyncio.wait(self._endings)
 
-    def _in_background(self, work: Coroutine[Any, Any, object]) -> None:
+    def _in_background(self, work: Coroutine[Any, Any, object]) -> asyncio.Task[object]:
         task = asyncio.create_task(work, name=f"end of {self._protocol.module}")
         self._endings.add(task)
         task.add_done_callback(self._endings.discard)
+        return task
 
 
 class SandboxWorker(Generic[RequestT, ResultT]):
@@ -219,6 +239,11 @@ class SandboxWorker(Generic[RequestT, ResultT]):
         self.timer: asyncio.TimerHandle | None = None
         self._protocol = protocol
         self._channel = channel
+        self._receiving: asyncio.Future[ResultT | RequestDone | RequestFailed] | None = None
+
+    @property
+    def is_ending(self) -> bool:
+        return self._channel.is_ending
 
     @property
     def is_alive(self) -> bool:
@@ -243,7 +268,7 @@ class SandboxWorker(Generic[RequestT, ResultT]):
             timeout_s = min(result_timeout_s, left_s)
             try:
                 async with asyncio.timeout(timeout_s if timeout_s < math.inf else None):
-                    message = await self._protocol.results.receive(self._channel.reader)
+                    message = await self._receive()
             except TimeoutError:
                 raise SandboxError("timeout") from None
             except (asyncio.IncompleteReadError, ConnectionError, FrameError) as error:
@@ -258,6 +283,26 @@ class SandboxWorker(Generic[RequestT, ResultT]):
                     raise message.error()
                 case result:
                     yield result
+
+    async def stop(self) -> None:
+        """Have the process give up what nobody wants any more. If it takes too long, it isn't reusable."""
+        lost = (asyncio.IncompleteReadError, ConnectionError, FrameError, TimeoutError)
+        with contextlib.suppress(*lost):
+            async with asyncio.timeout(STOP_TIMEOUT_S):
+                self._channel.writer.write(self._protocol.requests.encode(GiveUp()))
+                await self._channel.writer.drain()
+                while not isinstance(message := await self._receive(), RequestDone | RequestFailed):
+                    pass
+                self.is_reusable = isinstance(message, RequestDone)
+
+    async def _receive(self) -> ResultT | RequestDone | RequestFailed:
+        """Return the next message. One that is on its way when this is cancelled comes with the next call."""
+        if self._receiving is None:
+            self._receiving = asyncio.ensure_future(self._protocol.results.receive(self._channel.reader))
+            self._receiving.add_done_callback(_retrieve)
+        await asyncio.wait([self._receiving])
+        receiving, self._receiving = self._receiving, None
+        return receiving.result()
 
     async def end(self) -> int | None:
         """Kill the process. Return its exit status, None if the host is gone."""
@@ -279,3 +324,9 @@ class SandboxWorker(Generic[RequestT, ResultT]):
                 "A process of %s ended (%s, %s): %s", self._protocol.module, status, cause, self._channel.log_tail()
             )
         return SandboxError("timeout" if status == -signal.SIGXCPU else "death")
+
+
+def _retrieve(message: asyncio.Future[Any]) -> None:
+    """Have a fault that nobody waits for any more not be logged."""
+    if not message.cancelled():
+        message.exception()

@@ -40,6 +40,11 @@ class SandboxError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class GiveUp:
+    """Give up the request that is being handled; it then counts as done."""
+
+
+@dataclass(frozen=True, slots=True)
 class RequestDone:
     """The request has been answered in full."""
 
@@ -73,7 +78,8 @@ class ProcessLimits:
 class SandboxProtocol(Generic[RequestT, ResultT]):
     """Messages of a sandbox; its `module` has a function `main` that calls `worker.serve`.
 
-    `input_paths` names the files that a request reads, which the sandbox opens with `descriptors.open_input`.
+    `input_paths` names the files that a request reads, which the sandbox opens with `descriptors.open_input`. With
+    `stoppable` it calls `worker.serve_stoppable`, and a process lives on when nobody wants its results any more.
     """
 
     def __init__(
@@ -83,15 +89,26 @@ class SandboxProtocol(Generic[RequestT, ResultT]):
         results: tuple[type[ResultT], ...],
         max_result_bytes: int = MAX_FRAME_BYTES,
         input_paths: Callable[[RequestT], Sequence[str]] = lambda _: (),
+        *,
+        stoppable: bool = False,
     ) -> None:
         self.module = module
         self.input_paths = input_paths
-        self.requests = requests
+        self.stoppable = stoppable
+        self.requests = requests.including(GiveUp)
         self.results = Codec[ResultT | RequestDone | RequestFailed](
             *results, RequestDone, RequestFailed, max_frame_bytes=max_result_bytes
         )
+        self._requests = requests
         self._kinds = results
 
     def served_by(self, module: str) -> SandboxProtocol[RequestT, ResultT]:
         """Return the same protocol with another module."""
-        return SandboxProtocol(module, self.requests, self._kinds, self.results.max_frame_bytes, self.input_paths)
+        return SandboxProtocol(
+            module,
+            self._requests,
+            self._kinds,
+            self.results.max_frame_bytes,
+            self.input_paths,
+            stoppable=self.stoppable,
+        )

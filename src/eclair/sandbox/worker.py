@@ -9,10 +9,14 @@ import contextlib
 import math
 import resource
 import sys
-from collections.abc import Callable, Iterable
+import threading
+from collections.abc import Callable, Generator, Iterable, Iterator
+from queue import SimpleQueue
+from typing import Any
 
 from eclair.sandbox.descriptors import receive_files
 from eclair.sandbox.protocol import (
+    GiveUp,
     ProcessLimits,
     Rejected,
     RequestDone,
@@ -55,12 +59,79 @@ def serve_sending(
     The function can be called from any thread while a request is handled. It renews no limits.
     """
     parent = ParentConnection(protocol.requests, protocol.results)
-    handle = make_handle(parent.send)
+    requests = (request for request in iter(parent.read, None) if not isinstance(request, GiveUp))
+    _serve(parent, requests, make_handle(parent.send), limits, Stopping())
+
+
+def serve_stoppable(
+    protocol: SandboxProtocol[RequestT, ResultT],
+    make_handle: Callable[[Stopping], Handle[RequestT, ResultT]],
+    limits: Callable[[RequestT], ProcessLimits],
+) -> None:
+    """Answer requests as `serve` does, by a handle that gives up a request when its `Stopping` says so."""
+    parent = ParentConnection(protocol.requests, protocol.results)
+    stopping = Stopping()
+    _serve(parent, stopping.read(parent), make_handle(stopping), limits, stopping)
+
+
+class Stopping:
+    """Tells whether the request that is being handled is to be given up; it can become so at any time."""
+
+    def __init__(self) -> None:
+        self._event = threading.Event()
+        self._end: Callable[[], None] = _do_nothing
+
+    def __bool__(self) -> bool:
+        return self._event.is_set()
+
+    @contextlib.contextmanager
+    def calling(self, end: Callable[[], None]) -> Generator[None]:
+        """Call `end`, from another thread, if the request is to be given up before the block has ended."""
+        self._end = end
+        try:
+            if self:
+                end()
+            yield
+        finally:
+            self._end = _do_nothing
+
+    def read(self, parent: ParentConnection[RequestT | GiveUp, Any]) -> Iterator[RequestT]:
+        """Yield requests as they come, while another thread listens for what is to be given up."""
+        requests = SimpleQueue[RequestT | None]()
+
+        def listen() -> None:
+            try:
+                while (message := parent.read()) is not None:
+                    if isinstance(message, GiveUp):
+                        self._event.set()
+                        self._end()
+                    else:
+                        self._event.clear()
+                        requests.put(message)
+            finally:
+                requests.put(None)
+
+        threading.Thread(target=listen, daemon=True).start()
+        while (request := requests.get()) is not None:
+            yield request
+
+
+def _do_nothing() -> None:
+    pass
+
+
+def _serve(
+    parent: ParentConnection[RequestT | GiveUp, ResultT | RequestDone | RequestFailed],
+    requests: Iterator[RequestT],
+    handle: Handle[RequestT, ResultT],
+    limits: Callable[[RequestT], ProcessLimits],
+    stopping: Stopping,
+) -> None:
     sys.addaudithook(refuse_network)
-    while (request := parent.read()) is not None:
+    for request in requests:
         receive_files()
         set_limits(bounds := limits(request))
-        parent.send(_answer(request, handle, bounds, parent.send))
+        parent.send(_answer(request, handle, bounds, parent.send, stopping))
 
 
 def _answer(
@@ -68,10 +139,13 @@ def _answer(
     handle: Handle[RequestT, ResultT],
     limits: ProcessLimits,
     send: Send[ResultT],
+    stopping: Stopping,
 ) -> RequestDone | RequestFailed:
     """Send results as they come, and return how the request ended."""
     try:
         for result in handle(request):
+            if stopping:
+                break
             send(result)
             if limits.renewed:
                 set_limits(limits)
@@ -80,6 +154,8 @@ def _answer(
     except MemoryError:
         return RequestFailed("memory")
     except Exception as error:  # libraries raise whatever they like on damaged files
+        if stopping:
+            return RequestDone()
         sys.excepthook(type(error), error, error.__traceback__)
         sys.stderr.flush()
         return RequestFailed("crash")

@@ -89,4 +89,5 @@ PROTOCOL = SandboxProtocol[RecognizeSpeech, RecognitionResult](
     Codec(RecognizeSpeech),
     (SoundOpened, SoundHeard, SpokenSegment),
     input_paths=lambda request: (request.path,),
+    stoppable=True,
 )

@@ -8,11 +8,12 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from eclair.sandbox.protocol import ProcessLimits, Rejected
-from eclair.sandbox.worker import serve
+from eclair.sandbox.worker import Stopping, serve_stoppable
 from eclair.speech.recognition_protocol import (
     FASTER_WHISPER,
     PROTOCOL,
@@ -52,11 +53,12 @@ _models: dict[str, Any] = {}
 
 
 def main() -> None:
-    serve(PROTOCOL, recognize, lambda _: ProcessLimits(MEMORY_BYTES, STRETCH_CPU_S, renewed=True))
+    limits = ProcessLimits(MEMORY_BYTES, STRETCH_CPU_S, renewed=True)
+    serve_stoppable(PROTOCOL, lambda stopping: partial(recognize, stopping), lambda _: limits)
 
 
-def recognize(request: RecognizeSpeech) -> Iterator[RecognitionResult]:
-    """Yield what is said in a file. Raises Rejected."""
+def recognize(stopping: Stopping, request: RecognizeSpeech) -> Iterator[RecognitionResult]:
+    """Yield what is said in a file, until it is to be given up. Raises Rejected."""
     if request.packages not in sys.path:
         sys.path.append(request.packages)
     from eclair.speech.sound_decoding import open_sound
@@ -71,7 +73,7 @@ def recognize(request: RecognizeSpeech) -> Iterator[RecognitionResult]:
     for offset_s, stretch in SpeechCutter(VoiceActivity(Path(request.packages, VOICE_NETWORK))).cut(samples):
         start_s = offset_s + request.after_s
         if len(stretch):
-            yield from (_moved(segment, start_s) for segment in _read(model, stretch, request))
+            yield from (_moved(segment, start_s) for segment in _read(model, stretch, request, stopping))
         yield SoundHeard(start_s + len(stretch) / SAMPLE_RATE)
         if request.in_background and not is_idle and offset_s > PROMPT_S:
             is_idle = True
@@ -141,10 +143,12 @@ def _is_same(features: Any, before: Any) -> bool:
     return is_as_long and bool((features[:, :frames] == before[:, :frames]).all())
 
 
-def _read(model: Any, stretch: Any, request: RecognizeSpeech) -> list[SpokenSegment]:
+def _read(model: Any, stretch: Any, request: RecognizeSpeech, stopping: Stopping) -> list[SpokenSegment]:
     """Read a stretch of speech. Raises Rejected."""
     temperatures = TEMPERATURES if request.temperature is None else (request.temperature,)
     language = request.language or _detect_language(model, stretch, request.likely)
+    if stopping:
+        return []
     try:
         found, about = model.transcribe(
             stretch,
@@ -158,8 +162,13 @@ def _read(model: Any, stretch: Any, request: RecognizeSpeech) -> list[SpokenSegm
         )
     except ValueError as error:
         raise Rejected(f"The language {request.language} is none that Whisper knows.") from error
-    segments = [_segment(segment, about.language) for segment in found]
-    return [segment for segment in segments if segment.text]
+    segments: list[SpokenSegment] = []
+    for each in found:
+        segment = _segment(each, about.language)
+        segments += [segment] * bool(segment.text)
+        if stopping:
+            break
+    return segments
 
 
 def _detect_language(model: Any, stretch: Any, likely: tuple[str, ...]) -> str:

@@ -60,5 +60,5 @@ class SpokenSound:
 
 
 PROTOCOL = SandboxProtocol[SpeakSentences, SpokenSound](
-    "eclair.speech.synthesis_worker", Codec(SpeakSentences), (SpokenSound,)
+    "eclair.speech.synthesis_worker", Codec(SpeakSentences), (SpokenSound,), stoppable=True
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from functools import cache
+from functools import cache, partial
 from importlib import import_module, resources
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ import orjson
 from numpy.typing import NDArray
 
 from eclair.sandbox.protocol import ProcessLimits
-from eclair.sandbox.worker import serve
+from eclair.sandbox.worker import Stopping, serve_stoppable
 from eclair.speech.pronunciation import Pronunciation
 from eclair.speech.sound_encoder import Samples, SoundEncoder
 from eclair.speech.synthesis_protocol import (
@@ -45,14 +45,15 @@ FADE_SAMPLES = 240
 
 
 def main() -> None:
-    speaker = Speaker()
-    serve(PROTOCOL, speaker.speak, lambda _: ProcessLimits(MEMORY_LIMIT_BYTES, CPU_LIMIT_S, renewed=True))
+    limits = ProcessLimits(MEMORY_LIMIT_BYTES, CPU_LIMIT_S, renewed=True)
+    serve_stoppable(PROTOCOL, lambda stopping: Speaker(stopping).speak, lambda _: limits)
 
 
 class Speaker:
     """Speaks with the parts of one folder, which are loaded when they are first needed."""
 
-    def __init__(self) -> None:
+    def __init__(self, stopping: Stopping) -> None:
+        self._stopping = stopping
         self._folder = Path()
         self._threads = 1
         self._kokoro: Any = None
@@ -95,7 +96,9 @@ class Speaker:
             "style": styles[min(len(tokens), len(styles) - 1)][None],
             "speed": np.array([speed], dtype=np.float32),
         }
-        return _to_samples(self._kokoro.run(None, inputs)[0])
+        options = _runtime().RunOptions()
+        with self._stopping.calling(partial(setattr, options, "terminate", True)):
+            return _to_samples(self._kokoro.run(None, inputs, options)[0])
 
 
 def pause_after(text: str) -> float:
@@ -127,14 +130,18 @@ def split_phonemes(phonemes: str) -> list[str]:
 
 
 def _open_model(path: Path, threads: int) -> Any:
-    import onnxruntime as untyped  # pyright: ignore[reportMissingTypeStubs]
-
-    runtime: Any = untyped
+    runtime = _runtime()
     options = runtime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     return runtime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+
+
+def _runtime() -> Any:
+    import onnxruntime  # pyright: ignore[reportMissingTypeStubs]
+
+    return onnxruntime
 
 
 @cache

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     import asyncio  # takes time that processes do without
 
 T = TypeVar("T")
+OtherT = TypeVar("OtherT")
 
 LENGTHS = struct.Struct(">II")
 MAX_FRAME_BYTES = 64 << 20
@@ -52,6 +53,12 @@ class Codec(Generic[T]):
     def __init__(self, *kinds: type[T], max_frame_bytes: int = MAX_FRAME_BYTES) -> None:
         self._checks = {kind.__name__: _check(kind) for kind in kinds}
         self.max_frame_bytes = max_frame_bytes
+
+    def including(self, kind: type[OtherT]) -> Codec[T | OtherT]:
+        """Return this codec with one more kind of message."""
+        codec = Codec[T | OtherT](kind, max_frame_bytes=self.max_frame_bytes)
+        codec._checks.update(self._checks)
+        return codec
 
     def encode(self, message: T) -> bytes:
         payloads: list[bytes] = []
