@@ -41,7 +41,10 @@ MAX_BODY_BYTES = 32 << 20
 """The size of a message has a limit of its own, in the settings."""
 MAX_IMPORT_BYTES = 32 << 30
 IMPORT_ROUTE = ("POST", "/api/imports")
-UPLOAD_ROUTES = (("POST", "/api/files"), ("POST", "/v1/files"), ("POST", "/v1/images/edits"))
+UPLOAD_ROUTES = tuple(
+    ("POST", path)
+    for path in ("/api/files", "/v1/files", "/v1/images/edits", "/v1/audio/transcriptions", "/v1/audio/translations")
+)
 """Uploads may be larger, since they are streamed to a file."""
 MAX_FORM_OVERHEAD_BYTES = 1 << 20
 
