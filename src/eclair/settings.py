@@ -389,7 +389,12 @@ class Settings:
     web_seconds: float = _setting(
         6.0, "Seconds that an answer may spend searching the web; late results are left out.", gt=0, le=120
     )
-    speech_threads: int = _setting(1, "Threads of each process that recognizes or makes speech.", ge=1, le=64)
+    speech_threads: int = _setting(
+        1,
+        "Threads of each process that recognizes speech; dictation has two at least, where there are as many.",
+        ge=1,
+        le=64,
+    )
     picture_model: str | None = _setting(
         None, "Default image model; the first one installed unless set; see docs/images.md."
     )

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import io
 from collections.abc import AsyncGenerator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import openai
 import pytest
 import pytest_asyncio
@@ -15,6 +18,7 @@ from openai.types.audio import Transcription, TranscriptionVerbose
 from eclair.settings import Settings
 from tests.server.test_v1 import client_of
 from tests.speech.conftest import SOUNDS, lend_listening
+from tests.speech.recordings import recording, spoken
 from tests.support import Server, serving
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -125,6 +129,14 @@ async def test_what_is_no_sound_is_refused(client: openai.AsyncOpenAI, tmp_path:
         _ = [event async for event in stream]
 
 
+@pytest.mark.parametrize("route", ["transcriptions", "translations"])
+async def test_recordings_may_be_as_large_as_files(listening: Server, route: str) -> None:
+    form = aiohttp.FormData({"model": "whisper-1"})
+    form.add_field("file", io.BytesIO(bytes(33 << 20)), filename="long.mp3")
+    async with listening.http.post(f"{listening.address}/v1/audio/{route}", data=form) as reply:
+        assert (reply.status, "long.mp3 can't be decoded" in await reply.text()) == (422, True)
+
+
 async def test_without_the_parts_the_remedy_is_named(settings: Settings) -> None:
     async with (
         serving(replace(settings, data_dir=settings.data_dir / "without")) as server,
@@ -150,6 +162,23 @@ async def test_a_recording_is_dictated_while_it_is_made(listening: Server) -> No
         ("", b"no sound" * 99, 422),
     ):
         assert (await dictate(listening, query, part))[0] == refused
+
+
+async def test_who_dictates_does_not_wait_for_programs(
+    listening: Server, client: openai.AsyncOpenAI, tmp_path: Path
+) -> None:
+    path = recording(tmp_path / "long.wav", [spoken("english.webm")] * 30)
+    transcribing = asyncio.create_task(client.audio.transcriptions.create(file=path, model="whisper-base"))
+    queue = listening.app.transcription.queue
+    while not queue.running:  # noqa: ASYNC110 (no event tells)
+        await asyncio.sleep(0.01)
+    status, said = await dictate(listening, "language=en", ENGLISH.read_bytes())
+    assert (status, "cranes" in said["segments"][-1]["text"]) == (200, True)
+    assert not transcribing.done()
+    transcribing.cancel()
+    await asyncio.wait([transcribing])
+    while queue.running:  # noqa: ASYNC110
+        await asyncio.sleep(0.01)
 
 
 async def dictate(server: Server, query: str, data: bytes) -> tuple[int, Any]:

@@ -16,7 +16,7 @@ import pytest
 import pytest_asyncio
 
 from eclair.settings import Settings
-from eclair.speech.speech_request import MAX_WAITING_FILES
+from eclair.speech.speech_request import MAX_WAITING
 from eclair.speech.synthesis_protocol import SAMPLE_RATE
 from tests.provenance.test_validator import validate_with_c2pa_ts
 from tests.server.test_provenance import RAW
@@ -205,7 +205,7 @@ async def test_files_wait_for_their_turn_and_too_many_are_refused(
     async with contextlib.AsyncExitStack() as stack:
         replies = [
             await stack.enter_async_context(speaking.http.post(f"{speaking.address}/api/speech/file", json=body))
-            for _ in range(1 + MAX_WAITING_FILES)
+            for _ in range(1 + MAX_WAITING)
         ]
         assert {reply.status for reply in replies} == {200}
         refused = await speaking.post("/api/speech/file", body)
@@ -220,10 +220,23 @@ async def test_speech_for_programs_ends_when_its_client_leaves(speaking: Server,
     async with speaking.http.post(f"{speaking.address}/v1/audio/speech", json=body) as reply:
         await reply.content.readany()
         working = set(live_children(recursive=True))
-    while working <= set(live_children(recursive=True)):  # noqa: ASYNC110
-        await asyncio.sleep(0.01)
-    gc.collect()
     assert (await speaking.post("/v1/audio/speech", {**body, "input": "Ja."})).status == 200
+    assert set(live_children(recursive=True)) == working
+    gc.collect()
+
+
+async def test_a_client_that_reads_slowly_holds_nobody_up(speaking: Server) -> None:
+    body = {"model": "kokoro", "input": SENTENCE * 130, "voice": "pico_de", "response_format": "pcm"}
+    async with speaking.http.post(f"{speaking.address}/v1/audio/speech", json=body) as reply:
+        other = await speaking.post("/v1/audio/speech", {**body, "input": "Ja."})
+        assert (other.status, reply.content.at_eof()) == (200, False)
+
+
+async def test_who_listens_does_not_wait_for_programs(speaking: Server) -> None:
+    program = {"model": "kokoro", "input": "It rains and rains. " * 200, "voice": "nova"}
+    async with speaking.http.post(f"{speaking.address}/v1/audio/speech", json=program) as reply:
+        sound = await speaking.post("/api/speech/sound", {"text": "Yes.", "language": "en"})
+        assert (sound.status, reply.content.is_eof()) == (200, False)
 
 
 @pytest.mark.parametrize("form", ["mp3", "wav", "flac"])

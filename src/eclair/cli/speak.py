@@ -71,7 +71,7 @@ async def _write(
     """Write the sound as it is made; return its length in seconds. The head of a WAV in a pipe has no length."""
     spoken, seconds, size = 0, 0.0, 0
     terminal.status(_progress(spoken, len(sentences), seconds))
-    async with aclosing(synthesizer.speak(sentences, request.speed, request.form, for_file=True)) as sounds:
+    async with aclosing(synthesizer.speak(sentences, request.speed, request.form, use="file")) as sounds:
         async for sound in sounds:
             size += file.write(sound.data)
             seconds += sound.seconds

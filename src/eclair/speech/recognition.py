@@ -1,6 +1,6 @@
-"""Recognizes speech in files, in one sandboxed process for people who wait and one for background work.
+"""Recognizes speech in files, in one sandboxed process for who speaks, one for programs, and some in the background.
 
-A process loads the model with its first request, and ends ten minutes after its last.
+A process loads the model with its first request; the one for who speaks ends ten minutes after its last.
 """
 
 from __future__ import annotations
@@ -26,8 +26,11 @@ from eclair.speech.recognition_protocol import (
     SpokenSegment,
 )
 from eclair.speech.whisper_models import BASE_MODEL, WhisperChoice, WhisperModel, find_whisper_model
+from eclair.util.cpu import available_cores
 
 IDLE_S = 600.0
+QUICK_THREADS = 2
+"""Somebody waits for their words, and an answer for its question."""
 RESULT_TIMEOUT_S = 300.0
 """The longest wait for the next half minute of sound, on a busy machine too."""
 MAX_SOUND_S = 12 * 3600.0
@@ -45,7 +48,7 @@ WHISPER_CODES = {"nb": "no", "fil": "tl"}
 
 @dataclass(frozen=True, slots=True)
 class RecognitionOptions:
-    """Wishes for a recognition; `RecognizeSpeech` explains them. One in the background has a process of its own."""
+    """Wishes for a recognition; `RecognizeSpeech` explains them. A quick one is for somebody who speaks."""
 
     language: str | None = None
     task: RecognitionTask = "transcribe"
@@ -108,9 +111,16 @@ class SpeechRecognizer:
         readable = [os.fspath(parts.folder)]
         if choose is not None:
             readable.append(os.fspath(choose().folder))
-        self._waited_for = SandboxPool(
-            PROTOCOL, max_processes=1, linger=True, readable=readable, host_idle_s=IDLE_S, worker_idle_s=IDLE_S
+        self._live = SandboxPool(
+            PROTOCOL,
+            max_processes=1,
+            linger=True,
+            readable=readable,
+            niceness=0,
+            host_idle_s=IDLE_S,
+            worker_idle_s=IDLE_S,
         )
+        self._waited_for = SandboxPool(PROTOCOL, max_processes=1, linger=True, readable=readable)
         # A process that has lowered its priority can't raise it again for the next recording.
         self._background = SandboxPool(PROTOCOL, max_processes=2, readable=readable, reuse=False)
 
@@ -193,14 +203,14 @@ class SpeechRecognizer:
             words=options.words,
             prompt=options.prompt,
             temperature=options.temperature,
-            threads=self._threads,
+            threads=max(self._threads, min(QUICK_THREADS, available_cores())) if options.quick else self._threads,
             max_s=options.max_s,
             quick=options.quick,
             in_background=options.in_background,
             after_s=options.after_s,
             likely=tuple(WHISPER_CODES.get(language, language) for language in options.likely),
         )
-        pool = self._background if options.in_background else self._waited_for
+        pool = self._background if options.in_background else self._live if options.quick else self._waited_for
         try:
             async with (
                 pool.worker() as worker,
@@ -214,7 +224,7 @@ class SpeechRecognizer:
             raise UnreadableFile(f"{name} is damaged, or takes too long to hear; record or save it again.") from error
 
     async def close(self) -> None:
-        await asyncio.gather(self._waited_for.close(), self._background.close())
+        await asyncio.gather(self._live.close(), self._waited_for.close(), self._background.close())
 
 
 def recording_recognizer(

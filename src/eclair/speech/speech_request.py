@@ -13,11 +13,12 @@ from eclair.llm.registry import Registry
 from eclair.schema.models import Model
 from eclair.schema.principal import Principal
 from eclair.speech.spoken_text import read_spoken_text
-from eclair.speech.synthesis import SpeechSynthesizer, require_voices, voice_sentences
+from eclair.speech.synthesis import SpeechSynthesizer, SpeechUse, require_voices, voice_sentences
 from eclair.speech.synthesis_protocol import SoundForm, VoicedSentence
 from eclair.speech.voices import check_voice
 from eclair.text.language import identify_language
-from eclair.util.fair_queue import FairQueue, QueueFull
+from eclair.util.fair_queue import FairQueue, in_turn
+from eclair.util.stream_ahead import read_ahead
 
 SPEECH_MODEL = Model(id="kokoro", name="Kokoro", engine="speech")
 """The model that speaks, as keys and budgets know it."""
@@ -25,8 +26,10 @@ SPEECH_MODEL = Model(id="kokoro", name="Kokoro", engine="speech")
 OPENAI_NAMES = frozenset({"tts-1", "tts-1-hd", "gpt-4o-mini-tts"})
 """Names that programs send by default, for which it stands in."""
 
-MAX_WAITING_FILES = 20
-"""Files that wait for their turn; one is made at a time."""
+MAX_WAITING = 20
+"""Files that wait for their turn, and texts of programs; one of each is spoken at a time."""
+MAX_HELD_BYTES = 32 << 20
+"""Sound that is made before somebody takes it: more than an hour as MP3."""
 FIRST_PIECE_S = 10.0
 """A file's reply begins after this time at most, since proxies wait for one no longer than a minute."""
 
@@ -38,8 +41,7 @@ CountReading = Callable[[Principal, Model, Sequence[str]], AbstractAsyncContextM
 class SpeechRequest:
     """A text to speak, and the form of its sound.
 
-    Each sentence has the first of `voices` that speaks its language; else the language chooses one. With `for_file`
-    the sound may take minutes, and nobody who listens waits for it.
+    Each sentence has the first of `voices` that speaks its language; else the language chooses one.
     """
 
     text: str
@@ -47,7 +49,7 @@ class SpeechRequest:
     voices: tuple[str, ...] = ()
     speed: float = 1.0
     language: str | None = None
-    for_file: bool = False
+    use: SpeechUse = "program"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,7 @@ class SpeakingService:
         self._reading = reading
         self._registry = registry
         self._chosen = chosen
-        self._files = FairQueue(1, MAX_WAITING_FILES)
+        self._queues = {"program": FairQueue(1, MAX_WAITING), "file": FairQueue(1, MAX_WAITING)}
 
     def is_own(self, model: str | None) -> bool:
         """Return whether the installed voices speak for a name, rather than a model of an engine."""
@@ -83,7 +85,7 @@ class SpeakingService:
         return SPEECH_MODEL if self.synthesizer.is_ready else None
 
     async def start(self, principal: Principal, model: str | None, request: SpeechRequest) -> SpokenStream:
-        """Speak the first sentence, and return the sound from its beginning; a file may have to wait for its turn.
+        """Speak the first sentence, and return the sound from its beginning, which may have to wait for its turn.
 
         Raises InvalidInput, ModelMissing, NotFound, UpstreamError, BudgetExceeded, TooBusy and Forbidden.
         """
@@ -95,32 +97,18 @@ class SpeakingService:
             check_voice(voice)
         pieces = await asyncio.to_thread(find_voiced_sentences, request)
         sounds = self._speak(principal, request, pieces)
-        return await _begin(self._take_turn(principal, sounds) if request.for_file else sounds, request)
-
-    async def _take_turn(
-        self, principal: Principal, sounds: AsyncGenerator[bytes, None]
-    ) -> AsyncGenerator[bytes, None]:
-        """Make a file when it is its person's turn. Raises TooBusy."""
-        try:
-            place = self._files.enter(principal.id)
-        except QueueFull:
-            raise TooBusy(
-                f"{MAX_WAITING_FILES} sound files are waiting already; try again when some are done."
-            ) from None
-        try:
-            await place.wait_for_turn()
-            async with aclosing(sounds):
-                async for sound in sounds:
-                    yield sound
-        finally:
-            place.leave()
+        if request.use == "live":
+            return await _begin(sounds, request)
+        full = TooBusy(f"{MAX_WAITING} texts are waiting to be spoken; try again when some are done.")
+        made = in_turn(self._queues[request.use], principal.id, sounds, full)
+        return await _begin(read_ahead(made, len, MAX_HELD_BYTES), request)
 
     async def _speak(
         self, principal: Principal, request: SpeechRequest, pieces: Sequence[VoicedSentence]
     ) -> AsyncGenerator[bytes, None]:
         async with (
             self._reading(principal, SPEECH_MODEL, [request.text]),
-            aclosing(self.synthesizer.speak(pieces, request.speed, request.form, for_file=request.for_file)) as sounds,
+            aclosing(self.synthesizer.speak(pieces, request.speed, request.form, use=request.use)) as sounds,
         ):
             async for sound in sounds:
                 yield sound.data
@@ -156,7 +144,7 @@ async def _begin(spoken: AsyncGenerator[bytes, None], request: SpeechRequest) ->
     """Wait for the first piece, so that its fault can be told; for that of a file not too long."""
     first = asyncio.ensure_future(anext(spoken, b""))
     try:
-        await asyncio.wait([first], timeout=FIRST_PIECE_S if request.for_file else None)
+        await asyncio.wait([first], timeout=FIRST_PIECE_S if request.use == "file" else None)
     except asyncio.CancelledError:
         first.cancel()
         await asyncio.wait([first])

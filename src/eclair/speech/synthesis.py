@@ -1,13 +1,14 @@
-"""Speaks sentences with the installed voices, in one process for those who listen and another for files."""
+"""Speaks sentences with the installed voices, in a process each for people who listen, programs and files."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
+from typing import Literal
 
 from eclair.errors import EngineBroken, InvalidInput, ModelMissing
-from eclair.sandbox.pool import SandboxPool
+from eclair.sandbox.pool import READING_NICENESS, SandboxPool
 from eclair.sandbox.protocol import Rejected, SandboxError
 from eclair.speech.speaking_parts import SpeakingParts
 from eclair.speech.spoken_text import SpokenSentence
@@ -31,6 +32,9 @@ SENTENCE_TIMEOUT_S = 2.0 * CPU_LIMIT_S
 LIVE_THREADS = 2
 """Somebody waits for the first sentence, and it competes with the rest of the answer. More hardly help."""
 
+SpeechUse = Literal["live", "program", "file"]
+"""Sound for a person who listens, for a program that may pass it on to one, or for a file that may take minutes."""
+
 
 @dataclass(frozen=True, slots=True)
 class SpokenPiece:
@@ -45,8 +49,7 @@ class SpeechSynthesizer:
 
     def __init__(self, parts: SpeakingParts) -> None:
         self._parts = parts
-        self._live: SandboxPool[SpeakSentences, SpokenSound] | None = None
-        self._files: SandboxPool[SpeakSentences, SpokenSound] | None = None
+        self._pools: dict[SpeechUse, SandboxPool[SpeakSentences, SpokenSound]] = {}
 
     @property
     def is_ready(self) -> bool:
@@ -63,22 +66,26 @@ class SpeechSynthesizer:
     async def warm(self) -> None:
         """Start the process, so that the first sentence needn't wait for that."""
         if self.is_ready:
-            await self._pool(for_file=False).warm()
+            await self._pool("live").warm()
 
     async def speak(
-        self, pieces: Sequence[VoicedSentence], speed: float = 1.0, form: SoundForm = "wav", *, for_file: bool = False
+        self,
+        pieces: Sequence[VoicedSentence],
+        speed: float = 1.0,
+        form: SoundForm = "wav",
+        *,
+        use: SpeechUse = "live",
     ) -> AsyncGenerator[SpokenSound, None]:
         """Yield the sound of sentences one after the other. Raises ModelMissing and EngineBroken.
 
-        A file may take minutes, so it has a process of its own, and nobody who listens waits for it. Files are made
-        one after the other.
+        Each use has a process of its own, so that nobody who listens waits for a program or a file.
         """
         self.check_ready()
-        threads = 1 if for_file else min(LIVE_THREADS, available_cores())
+        threads = 1 if use == "file" else min(LIVE_THREADS, available_cores())
         request = SpeakSentences(str(self._parts.folder), tuple(pieces), speed, form, threads)
         try:
             async with (
-                self._pool(for_file=for_file).worker() as worker,
+                self._pool(use).worker() as worker,
                 aclosing(worker.ask(request, result_timeout_s=SENTENCE_TIMEOUT_S)) as sounds,
             ):
                 async for sound in sounds:
@@ -89,18 +96,16 @@ class SpeechSynthesizer:
             raise EngineBroken("The voice broke off; try again.") from error
 
     async def close(self) -> None:
-        for pool in (self._live, self._files):
-            if pool is not None:
-                await pool.close()
+        for pool in self._pools.values():
+            await pool.close()
 
-    def _pool(self, *, for_file: bool) -> SandboxPool[SpeakSentences, SpokenSound]:
-        readable = (str(self._parts.folder),)
-        if for_file:
-            self._files = self._files or SandboxPool(PROTOCOL, max_processes=1, readable=readable)
-            return self._files
-        if self._live is None:
-            self._live = SandboxPool(PROTOCOL, max_processes=1, linger=True, readable=readable, niceness=0)
-        return self._live
+    def _pool(self, use: SpeechUse) -> SandboxPool[SpeakSentences, SpokenSound]:
+        if use not in self._pools:
+            niceness = READING_NICENESS if use == "file" else 0
+            self._pools[use] = SandboxPool(
+                PROTOCOL, max_processes=1, linger=use != "file", readable=(str(self._parts.folder),), niceness=niceness
+            )
+        return self._pools[use]
 
 
 def voice_sentences(

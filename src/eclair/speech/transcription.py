@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import AsyncGenerator
 from pathlib import Path
 
-from eclair.errors import InvalidInput, NotFound
+from eclair.errors import InvalidInput, NotFound, TooBusy
 from eclair.generation.usage import UsageLedger
 from eclair.llm.base import Engine
 from eclair.llm.registry import Registry
@@ -16,11 +16,16 @@ from eclair.speech.engine_recognition import hear_with_engine, spoken_tokens
 from eclair.speech.recognition import RecognitionOptions, SpeechRecognizer, Transcript
 from eclair.speech.recognition_protocol import RecognitionResult, RecognitionTask, SoundHeard, SpokenSegment
 from eclair.speech.whisper_models import BASE_MODEL, BASE_NAME, find_whisper_model
+from eclair.util.fair_queue import FairQueue, in_turn
+from eclair.util.stream_ahead import read_ahead
 
 WHISPER = Model(BASE_MODEL, BASE_NAME, "listener", maker="OpenAI", license="mit")
 """The model that recognizes speech, as programs name it."""
 OPENAI_NAMES = frozenset({"whisper-1", "gpt-4o-transcribe", "gpt-4o-mini-transcribe"})
 """Names that programs send by default, for which it stands in."""
+MAX_WAITING = 20
+"""Recordings of programs that wait for their turn; one is heard at a time."""
+MAX_HELD_RESULTS = 100_000
 
 
 class TranscriptionService:
@@ -42,6 +47,7 @@ class TranscriptionService:
         self.chosen_recognizer = chosen_recognizer
         self._ledger = ledger
         self._registry = registry
+        self.queue = FairQueue(1, MAX_WAITING)
 
     @property
     def own_models(self) -> list[Model]:
@@ -56,7 +62,7 @@ class TranscriptionService:
         """Yield what is said in a file that people call `name`, as it is recognized.
 
         Raises NotFound for another model, InvalidInput for one that doesn't translate, BudgetExceeded, Forbidden,
-        SpeechPartMissing, UnreadableFile, TooLarge and UpstreamError.
+        SpeechPartMissing, UnreadableFile, TooLarge, TooBusy and UpstreamError.
         """
         larger = self.chosen_recognizer.find_larger(options.task)
         server_model = self.chosen_recognizer.server_model
@@ -74,11 +80,21 @@ class TranscriptionService:
             for result in heard:
                 yield result
             return
+        heard = self._hear(principal, own, recognizer.recognize(path, name, options), options)
+        if not options.quick:
+            full = TooBusy(f"{MAX_WAITING} recordings are waiting already; try again when some are done.")
+            turn = in_turn(self.queue, principal.id, heard, full)
+            heard = read_ahead(turn, lambda _: 1, MAX_HELD_RESULTS)
+        async with contextlib.aclosing(heard):
+            async for result in heard:
+                yield result
+
+    async def _hear(
+        self, principal: Principal, own: Model, results: AsyncGenerator[RecognitionResult], options: RecognitionOptions
+    ) -> AsyncGenerator[RecognitionResult]:
+        """Yield results, which count as what a model reads."""
         text = ""
-        async with (
-            self._ledger.reading(principal, own, [options.prompt]) as count,
-            contextlib.aclosing(recognizer.recognize(path, name, options)) as results,
-        ):
+        async with self._ledger.reading(principal, own, [options.prompt]) as count, contextlib.aclosing(results):
             async for result in results:
                 if isinstance(result, SpokenSegment):
                     text += result.text

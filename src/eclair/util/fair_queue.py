@@ -8,8 +8,12 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import Hashable, Iterator
+from collections.abc import AsyncGenerator, Hashable, Iterator
+from contextlib import aclosing
 from heapq import heapify, heappop, heappush
+from typing import TypeVar
+
+T = TypeVar("T")
 
 
 class QueueFull(Exception):
@@ -127,3 +131,20 @@ class FairQueue:
                 yield place
                 after += 1
                 heappush(turns, (is_last, running + 1, after, number, person))
+
+
+async def in_turn(
+    queue: FairQueue, person: Hashable, source: AsyncGenerator[T, None], full: Exception
+) -> AsyncGenerator[T, None]:
+    """Yield what `source` yields, once it is the person's turn. Raises `full` where too many wait."""
+    try:
+        place = queue.enter(person)
+    except QueueFull:
+        raise full from None
+    try:
+        await place.wait_for_turn()
+        async with aclosing(source):
+            async for item in source:
+                yield item
+    finally:
+        place.leave()

@@ -109,7 +109,7 @@ def router(app: App) -> APIRouter:
     @api.post("/sound", response_class=Response)
     async def make_sound(principal: Caller, body: SoundBody, request: Request) -> Response:
         voices = () if body.voice is None else (body.voice,)
-        wanted = SpeechRequest(body.text, "mp3", voices, body.speed, body.language)
+        wanted = SpeechRequest(body.text, "mp3", voices, body.speed, body.language, use="live")
 
         async def speak() -> bytes:
             spoken = await app.speaking.start(principal, None, wanted)
@@ -124,7 +124,7 @@ def router(app: App) -> APIRouter:
     @api.post("/file", response_class=Response)
     async def make_file(principal: Caller, body: SoundFileBody, request: Request) -> Response:
         voices = tuple(name for name in body.voices if find_voice(name) is not None)  # one may be of an earlier version
-        wanted = SpeechRequest(body.text, "mp3", voices, body.speed, body.language, for_file=True)
+        wanted = SpeechRequest(body.text, "mp3", voices, body.speed, body.language, use="file")
         started = await unless_disconnected(request, app.speaking.start(principal, None, wanted))
         if started is None:
             return CLIENT_GONE
