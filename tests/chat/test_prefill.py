@@ -27,6 +27,32 @@ class ReadingEngine(ScriptedEngine):
         await self.may_finish.wait()
 
 
+async def test_somebody_who_speaks_meanwhile_interrupts_no_reading() -> None:
+    engine, idle = ReadingEngine(7.0), IdleScheduler()
+    prefill = Prefill(idle)
+    has_worked = asyncio.Event()
+
+    async def build() -> PrefillRequest:
+        return PrefillRequest(engine, Request("scripted"), seconds.put_nowait)
+
+    async def work() -> None:
+        has_worked.set()
+
+    seconds = asyncio.Queue[float]()
+    async with asyncio.timeout(30):
+        with idle.conversing():
+            working = asyncio.create_task(idle.run(work))
+            prefill.begin(("person", "conv_1"), build)
+            await engine.has_begun.wait()
+            with idle.conversing():
+                engine.may_finish.set()
+                assert await seconds.get() == math.inf
+            assert not has_worked.is_set()
+        await has_worked.wait()
+        await working
+    await prefill.close()
+
+
 @pytest.mark.parametrize("is_interrupted", [True, False])
 async def test_the_seconds_of_a_reading_are_noted(is_interrupted: bool) -> None:
     engine, noted, idle = ReadingEngine(7.0), asyncio.Queue[float](), IdleScheduler()
@@ -35,7 +61,7 @@ async def test_the_seconds_of_a_reading_are_noted(is_interrupted: bool) -> None:
     async def build() -> PrefillRequest:
         return PrefillRequest(engine, Request("scripted"), noted.put_nowait)
 
-    prefill.begin("conv_1", build)
+    prefill.begin(("person", "conv_1"), build)
     async with asyncio.timeout(30):
         await engine.has_begun.wait()
         if is_interrupted:

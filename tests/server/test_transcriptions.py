@@ -19,7 +19,7 @@ from eclair.settings import Settings
 from tests.server.test_v1 import client_of
 from tests.speech.conftest import SOUNDS, lend_listening
 from tests.speech.recordings import recording, spoken
-from tests.support import Server, serving
+from tests.support import Server, live_children, serving
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -144,6 +144,7 @@ async def test_without_the_parts_the_remedy_is_named(settings: Settings) -> None
     ):
         with pytest.raises(openai.InternalServerError, match="eclair speech install"):
             await client.with_options(max_retries=0).audio.transcriptions.create(file=ENGLISH, model="whisper-1")
+        assert (await server.post("/api/speech/dictation/warm")).status == 503
 
 
 async def test_a_recording_is_dictated_while_it_is_made(listening: Server) -> None:
@@ -162,6 +163,15 @@ async def test_a_recording_is_dictated_while_it_is_made(listening: Server) -> No
         ("", b"no sound" * 99, 422),
     ):
         assert (await dictate(listening, query, part))[0] == refused
+
+
+async def test_the_model_is_there_before_the_first_words(listening: Server) -> None:
+    async with listening.http.post(f"{listening.address}/api/speech/dictation/warm") as reply:
+        assert reply.status == 202
+    loaded = set(live_children(recursive=True))
+    status, said = await dictate(listening, "language=en", ENGLISH.read_bytes())
+    assert (status, said["language"]) == (200, "en")
+    assert set(live_children(recursive=True)) == loaded
 
 
 async def test_who_dictates_does_not_wait_for_programs(

@@ -200,7 +200,7 @@ async def test_who_listens_does_not_wait_for_a_file_which_ends_when_its_client_l
 async def test_files_wait_for_their_turn_and_too_many_are_refused(
     speaking: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("eclair.speech.speech_request.FIRST_PIECE_S", 0.0)
+    monkeypatch.setattr("eclair.speech.speech_request.FIRST_PIECE_S", 0.3)
     body = {"text": "It rains. " * 100, "language": "en", "voices": ["a_voice_of_an_earlier_version"]}
     async with contextlib.AsyncExitStack() as stack:
         replies = [

@@ -89,7 +89,7 @@ class Prefill:
 
         try:
             wanted = await build()
-            await self._idle.run_once(read, delay_s=0)
+            await self._idle.prepare(read)
         except EclairError as error:
             log.info("nothing was read ahead: %s", error.message)  # who asks will hear it
         except Exception:

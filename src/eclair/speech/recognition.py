@@ -20,6 +20,7 @@ from eclair.settings import Settings
 from eclair.speech.listening_parts import ListeningParts
 from eclair.speech.recognition_protocol import (
     PROTOCOL,
+    LoadModel,
     RecognitionResult,
     RecognitionTask,
     RecognizeSpeech,
@@ -125,6 +126,10 @@ class SpeechRecognizer:
         self._background = SandboxPool(PROTOCOL, max_processes=2, readable=readable, reuse=False)
 
     @property
+    def _quick_threads(self) -> int:
+        return max(self._threads, min(QUICK_THREADS, available_cores()))
+
+    @property
     def _choice(self) -> WhisperChoice | None:
         return self._choose() if self._choose is not None else None
 
@@ -203,7 +208,7 @@ class SpeechRecognizer:
             words=options.words,
             prompt=options.prompt,
             temperature=options.temperature,
-            threads=max(self._threads, min(QUICK_THREADS, available_cores())) if options.quick else self._threads,
+            threads=self._quick_threads if options.quick else self._threads,
             max_s=options.max_s,
             quick=options.quick,
             in_background=options.in_background,
@@ -222,6 +227,17 @@ class SpeechRecognizer:
             raise _rejection(rejected) from None
         except SandboxError as error:
             raise UnreadableFile(f"{name} is damaged, or takes too long to hear; record or save it again.") from error
+
+    async def warm(self) -> None:
+        """Load the model for somebody who is about to speak. Raises SpeechPartMissing where something is missing."""
+        self.check_ready()
+        await asyncio.to_thread(self._make_folder)
+        packages, model = os.fspath(self.parts.folder), os.fspath(self._model_folder("transcribe"))
+        request = LoadModel(packages, model, self._quick_threads)
+        with contextlib.suppress(SandboxError):  # the first words will tell
+            async with self._live.worker() as worker, contextlib.aclosing(worker.ask(request)) as results:
+                async for _ in results:
+                    pass
 
     async def close(self) -> None:
         await asyncio.gather(self._live.close(), self._waited_for.close(), self._background.close())

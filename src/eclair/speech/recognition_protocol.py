@@ -44,6 +44,15 @@ class RecognizeSpeech:
 
 
 @dataclass(frozen=True, slots=True)
+class LoadModel:
+    """Load what a recognition needs, before there is anything to hear; the fields are those of `RecognizeSpeech`."""
+
+    packages: str
+    model: str
+    threads: int
+
+
+@dataclass(frozen=True, slots=True)
 class SoundOpened:
     """A file of sound was opened. `duration_s` is what the file says about its length; 0 if it says nothing."""
 
@@ -82,12 +91,13 @@ class SpokenSegment:
     silence_probability: float
 
 
+RecognitionRequest = RecognizeSpeech | LoadModel
 RecognitionResult = SoundOpened | SoundHeard | SpokenSegment
 
-PROTOCOL = SandboxProtocol[RecognizeSpeech, RecognitionResult](
+PROTOCOL = SandboxProtocol[RecognitionRequest, RecognitionResult](
     "eclair.speech.recognition_worker",
-    Codec(RecognizeSpeech),
+    Codec[RecognitionRequest](RecognizeSpeech, LoadModel),
     (SoundOpened, SoundHeard, SpokenSegment),
-    input_paths=lambda request: (request.path,),
+    input_paths=lambda request: (request.path,) if isinstance(request, RecognizeSpeech) else (),
     stoppable=True,
 )

@@ -8,9 +8,9 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from eclair.sandbox.protocol import ProcessLimits, Rejected
 from eclair.sandbox.worker import Stopping, serve_stoppable
@@ -18,6 +18,8 @@ from eclair.speech.recognition_protocol import (
     FASTER_WHISPER,
     PROTOCOL,
     VOICE_NETWORK,
+    LoadModel,
+    RecognitionRequest,
     RecognitionResult,
     RecognizeSpeech,
     SoundHeard,
@@ -25,6 +27,9 @@ from eclair.speech.recognition_protocol import (
     SpokenSegment,
     SpokenWord,
 )
+
+if TYPE_CHECKING:
+    from eclair.speech.voice_activity import VoiceActivity
 
 MEMORY_BYTES = 12 << 30
 """Address space, most of which is never touched."""
@@ -42,6 +47,8 @@ MIN_WINDOW_S = 15.0
 WINDOW_END_S = 3.0
 """Silence that a quick reading has after the speech."""
 FRAMES_PER_S = 100
+LEAST_TOKENS, TOKENS_PER_S, MAX_TOKENS = 20, 20, 440
+"""People say up to 6 tokens a second in English, and 15 in languages whose letters take several; Whisper holds 448."""
 UNLIKELY = 0.05
 """The probability of a language that isn't likely, as part of the one that it would have otherwise."""
 MAX_UNSURE_S = 4.0
@@ -57,20 +64,24 @@ def main() -> None:
     serve_stoppable(PROTOCOL, lambda stopping: partial(recognize, stopping), lambda _: limits)
 
 
-def recognize(stopping: Stopping, request: RecognizeSpeech) -> Iterator[RecognitionResult]:
+def recognize(stopping: Stopping, request: RecognitionRequest) -> Iterator[RecognitionResult]:
     """Yield what is said in a file, until it is to be given up. Raises Rejected."""
     if request.packages not in sys.path:
         sys.path.append(request.packages)
     from eclair.speech.sound_decoding import open_sound
-    from eclair.speech.voice_activity import SAMPLE_RATE, SpeechCutter, VoiceActivity
+    from eclair.speech.voice_activity import SAMPLE_RATE, SpeechCutter
 
+    if isinstance(request, LoadModel):
+        _model(request)
+        _voice_activity(request.packages)
+        return
     duration_s, samples = open_sound(Path(request.path), request.name, request.max_s)
     yield SoundOpened(duration_s)
     model = _model(request)
     model.encode.is_quick = request.quick
     samples = _without_beginning(samples, round(request.after_s * SAMPLE_RATE))
     is_idle = False
-    for offset_s, stretch in SpeechCutter(VoiceActivity(Path(request.packages, VOICE_NETWORK))).cut(samples):
+    for offset_s, stretch in SpeechCutter(_voice_activity(request.packages)).cut(samples):
         start_s = offset_s + request.after_s
         if len(stretch):
             yield from (_moved(segment, start_s) for segment in _read(model, stretch, request, stopping))
@@ -94,7 +105,14 @@ def _without_beginning(pieces: Iterator[Any], count: int) -> Iterator[Any]:
         count = max(0, count - len(piece))
 
 
-def _model(request: RecognizeSpeech) -> Any:
+@cache
+def _voice_activity(packages: str) -> VoiceActivity:
+    from eclair.speech.voice_activity import VoiceActivity
+
+    return VoiceActivity(Path(packages, VOICE_NETWORK))
+
+
+def _model(request: RecognitionRequest) -> Any:
     found = _models.get(request.model)
     if found is None:
         whisper: Any = importlib.import_module(FASTER_WHISPER)
@@ -159,6 +177,7 @@ def _read(model: Any, stretch: Any, request: RecognizeSpeech, stopping: Stopping
             condition_on_previous_text=False,
             word_timestamps=request.words,
             without_timestamps=False,
+            max_new_tokens=_max_tokens(len(stretch)) if request.quick else None,
         )
     except ValueError as error:
         raise Rejected(f"The language {request.language} is none that Whisper knows.") from error
@@ -169,6 +188,13 @@ def _read(model: Any, stretch: Any, request: RecognizeSpeech, stopping: Stopping
         if stopping:
             break
     return segments
+
+
+def _max_tokens(samples: int) -> int:
+    """Return a bound on the tokens of a short sentence, without which noise may be read as one that never ends."""
+    from eclair.speech.voice_activity import SAMPLE_RATE
+
+    return min(MAX_TOKENS, LEAST_TOKENS + TOKENS_PER_S * samples // SAMPLE_RATE)
 
 
 def _detect_language(model: Any, stretch: Any, likely: tuple[str, ...]) -> str:

@@ -23,10 +23,14 @@ class IdleScheduler:
 
     def __init__(self) -> None:
         self._active = 0
+        self._answers = 0
         self._last_ended = -IDLE_DELAY_S
         self._is_idle = asyncio.Event()
         self._is_idle.set()
+        self._has_no_answer = asyncio.Event()
+        self._has_no_answer.set()
         self._running = set[asyncio.Future[Any]]()
+        self._preparing = set[asyncio.Future[Any]]()
         self._watching = set[asyncio.Future[None]]()
 
     @contextmanager
@@ -35,6 +39,21 @@ class IdleScheduler:
         if IN_BACKGROUND.get():
             yield
             return
+        self._answers += 1
+        self._has_no_answer.clear()
+        for task in self._preparing:
+            task.cancel()
+        try:
+            with self.conversing():
+                yield
+        finally:
+            self._answers -= 1
+            if self._answers == 0:
+                self._has_no_answer.set()
+
+    @contextmanager
+    def conversing(self) -> Generator[None]:
+        """Interrupt background work within the block, while somebody speaks or listens; what `prepare` runs goes on."""
         self._active += 1
         self._is_idle.clear()
         for task in self._running:
@@ -81,18 +100,29 @@ class IdleScheduler:
 
     async def run_once(self, work: Callable[[], Awaitable[T]], delay_s: float = IDLE_DELAY_S) -> T | None:
         """Run work once no answer has run for `delay_s`; None if an answer interrupts it."""
-        while not self._is_idle.is_set():
-            await self._is_idle.wait()
-        task = asyncio.ensure_future(self._after(delay_s, work))
-        self._running.add(task)
-        try:
-            await asyncio.wait([task])
-        finally:
-            task.cancel()
-            await asyncio.wait([task])
-            self._running.discard(task)
-        return None if task.cancelled() else task.result()
+        return await _run(lambda: self._after(delay_s, work), self._is_idle, self._running)
+
+    async def prepare(self, work: Callable[[], Awaitable[T]]) -> T | None:
+        """Run what prepares an answer once none is being made; None if one interrupts it."""
+        return await _run(work, self._has_no_answer, self._preparing)
 
     async def _after(self, delay_s: float, work: Callable[[], Awaitable[T]]) -> T:
         await asyncio.sleep(self._last_ended + delay_s - time.monotonic())
         return await work()
+
+
+async def _run(
+    work: Callable[[], Awaitable[T]], may_begin: asyncio.Event, running: set[asyncio.Future[Any]]
+) -> T | None:
+    """Run work once it may begin, as one of those `running`; None if it is cancelled from there."""
+    while not may_begin.is_set():
+        await may_begin.wait()
+    task = asyncio.ensure_future(work())
+    running.add(task)
+    try:
+        await asyncio.wait([task])
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+        running.discard(task)
+    return None if task.cancelled() else task.result()

@@ -58,6 +58,11 @@ export class Speech extends Resource {
     return this.client.upload(`/api/speech/dictation?${query}`, recording, () => undefined, signal);
   }
 
+  /** Have the model loaded before there is something to hear. */
+  async warmDictation(): Promise<void> {
+    await this.client.call("POST", "/api/speech/dictation/warm");
+  }
+
   voices(): Promise<Voices> {
     return this.client.call("GET", "/api/speech/voices");
   }

@@ -241,12 +241,12 @@ export class Conversation {
   write(text: string): void {
     const begins = this.draft === "" && text !== "";
     this.#composer.write(text);
-    if (begins && !this.running) void this.#prefill();
+    if (begins && !this.running) void this.prefill();
   }
 
   attach(file: Attachment): void {
     this.#composer.attach(file);
-    if (!this.running) void this.#prefill();
+    if (!this.running) void this.prefill();
   }
 
   /** True where the file can be erased, since no message that was sent can need it. */
@@ -514,9 +514,9 @@ export class Conversation {
     return (await this.#turns.sendMessage({ ...outgoing, ...options })) === "accepted";
   }
 
-  /** The person begins to write, or attaches a file: let the engine read ahead. That only saves time, so a failure
-   * isn't shown. */
-  async #prefill(): Promise<void> {
+  /** The person begins to write or to speak, or attaches a file: let the engine read ahead. That only saves time, so a
+   * failure isn't shown. */
+  async prefill(): Promise<void> {
     if (this.#context.refusal?.() != null) return;
     const settings = this.settings;
     const { temperature: _, max_tokens: __, ...options } = this.#context.answerOptions({ ...settings, model: this.nextModel ?? settings.model });

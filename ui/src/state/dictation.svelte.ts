@@ -101,6 +101,7 @@ export class Dictation {
   async #open(): Promise<DictationProblem | null> {
     const { listening } = await this.#options.speech.parts();
     if (listening.state !== "ready") return "missing";
+    this.#options.speech.warmDictation().catch(() => null); // the first words will tell
     const problem = await this.#microphone.open(() => this.phase === "opening");
     if (problem !== null || this.phase !== "opening") return problem;
     this.#microphone.record();

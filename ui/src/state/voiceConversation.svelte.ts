@@ -134,10 +134,10 @@ export class VoiceConversation {
     const { listening, speaking } = await speech.parts();
     if (listening.state !== "ready") return "listening";
     if (speaking.state !== "ready" && speaking.state !== "unsupported") return "speaking";
-    const problem = await this.#microphone.open(() => !signal.aborted);
-    // Voices are loaded while the person speaks; a failure shows when there is something to say.
-    if (problem === null && speaking.state === "ready") readAloud.warm(preferences.now.speech_language).catch(() => null);
-    return problem;
+    // What hears and speaks is loaded meanwhile; a failure shows when there is something to hear or to say.
+    speech.warmDictation().catch(() => null);
+    if (speaking.state === "ready") readAloud.warm(preferences.now.speech_language).catch(() => null);
+    return this.#microphone.open(() => !signal.aborted);
   }
 
   /** Wait for somebody to speak. */
@@ -146,7 +146,9 @@ export class VoiceConversation {
     this.phase = "listening";
     this.#since = performance.now();
     this.#microphone.record();
-    this.#before = this.#options.conversation.draft;
+    const { conversation } = this.#options;
+    this.#before = conversation.draft;
+    if (!conversation.running) void conversation.prefill();
   }
 
   /** Called many times a second: notice who begins or ends to speak. */

@@ -59,12 +59,17 @@ def router(app: App) -> APIRouter:
             path = Path(folder, "sound")
             await _receive(request, path)
             recognizing = app.transcription.transcribe(principal, WHISPER.id, path, NAME, options)
-            with app.idle.answering():
+            with app.idle.conversing():
                 transcript = await unless_disconnected(request, recognizing)
         if transcript is None:
             return CLIENT_GONE
         segments = [DictatedSegment(start=each.start, end=each.end, text=each.text) for each in transcript.segments]
         return Dictation(segments=segments, language=transcript.language)
+
+    @api.post("/warm", status_code=202, response_class=Response)
+    async def warm(_: Caller, request: Request) -> None:
+        with app.idle.conversing():
+            await unless_disconnected(request, app.transcription.recognizer.warm())
 
     return api
 

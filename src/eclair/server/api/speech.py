@@ -115,7 +115,7 @@ def router(app: App) -> APIRouter:
             spoken = await app.speaking.start(principal, None, wanted)
             return b"".join([data async for data in spoken.sounds])
 
-        with app.idle.answering():
+        with app.idle.conversing():
             data = await unless_disconnected(request, speak())
         if data is None:
             return CLIENT_GONE
