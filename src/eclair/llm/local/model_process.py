@@ -59,6 +59,8 @@ RESTART_PAUSES_S = (0.0, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
 HEALTHY_AFTER_S = 60.0
 """An engine that lived longer starts again at the first pause."""
 
+ENGINE_NICENESS = 3
+"""Voices and ears come first: the first words of an answer are spoken while the rest is written."""
 CACHE_MIB = 256
 """Memory for chats that have left their slot, about 11,000 tokens."""
 
@@ -443,6 +445,7 @@ class ModelProcess:
             decode_threads=choice.decode_threads,
             kv_type=choice.kv_type,
             flash_attention=choice.flash_attention,
+            nice=ENGINE_NICENESS,
             lookup_tokens=drafting.lookup_tokens,
             draft_tokens=drafting.draft_tokens,
             projector=str(installed.projector_of(path) or ""),
