@@ -120,6 +120,33 @@ def test_the_first_phrase_is_there_before_its_sentence_ends() -> None:
         assert [each.text for each in SpokenTextReader("en", early=True).add(text)] == ["Bread costs two euros here,"]
 
 
+@pytest.mark.parametrize(("so_far", "said"), [
+    ("Yes.", ["Yes."]),
+    ("In the old harbour,", ["In the old harbour,"]),
+    ("Bread costs two euros here, and butter three!", ["Bread costs two euros here,", "and butter three!"]),
+    ("Ask Prof.", []),
+    ("Well,", []),
+    ("It costs 1.", []),
+    ("It costs about a 1,", []),
+    ("The **bread.", []),
+    ("Go.", []),
+])  # fmt: skip
+def test_a_phrase_is_there_with_its_last_sign(so_far: str, said: list[str]) -> None:
+    assert [each.text for each in SpokenTextReader("en", early=True).add(so_far)] == said
+
+
+@pytest.mark.parametrize(
+    "rest", ["js is a runtime. It is fast.", " It runs on servers. It is fast.", '" he said. "So."']
+)
+def test_what_follows_an_early_phrase_is_spoken_wherever_it_was_cut(rest: str) -> None:
+    reader, text = SpokenTextReader("en", early=True), "Node." + rest
+    (first,) = reader.add("Node.")
+    streamed = [*reader.add(rest), *reader.finish()]
+    again = SpokenTextReader("en", early=True, start=first.end)
+    assert [*again.add(text), *again.finish()] == streamed
+    assert "".join(text[each.start : each.end] for each in (first, *streamed)).replace(" ", "") == text.replace(" ", "")
+
+
 _WORDS = st.lists(st.sampled_from(["and ", "because ", "by", "wheat ", "is, ", "**so** ", ". ", "1,", "~", "【", "\n"]))
 
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 SPOKEN = (
-    "Your answer is read aloud. Speak as in a conversation: one to three short sentences, without lists, tables, code, "
-    "links or headings."
+    "Your answer is read aloud. Speak as in a conversation: one to three short sentences, the first of a few words, "
+    "without lists, tables, code, links or headings."
 )
 """For a conversation by voice."""
 

@@ -13,13 +13,13 @@ from functools import cache
 
 from eclair.speech.written_out import speak_formula, spoken_words
 from eclair.text.language import identify_language
-from eclair.text.sentences import SentenceSplitter
+from eclair.text.sentences import SentenceSplitter, seems_ended
 
 MAX_CODE_CHARS = 40
 """Longer code within a sentence is left out."""
 MIN_PHRASE_CHARS = 15
-"""A shorter beginning of a sentence isn't spoken by itself. Each further phrase is at least twice as long as the last
-had to be: a voice computes about twice as fast as it speaks."""
+"""A shorter beginning isn't spoken by itself, unless it seems to be a whole sentence. Each further phrase is as long as
+all before it at least: a voice computes about twice as fast as it speaks."""
 
 _HEADING = re.compile(r"\A#{1,6}[ \t]++")
 _IMAGE_OR_LINK = re.compile(r"!?\[([^\[\]\n]*+)\]\([^()\s]*+(?:\([^()\s]*+\)[^()\s]*+)*+(?:[ \t]++\"[^\"\n]*+\")?\)")
@@ -38,7 +38,9 @@ _CELL = re.compile(r"(?<!\\)\|[ \t|]*+")
 _SPACE = re.compile(r"\s++")
 _BEFORE_STOP = re.compile(r" ([.,;:!?])")
 _STOPS = ".,;:!?"
+_SENTENCE_STOPS = (".", "!", "?")
 _MARKUP = re.compile(r"[\n`$|\[\]()*_<>#~【】\\]")
+_LAST_COMMA = re.compile(r"[^\W\d_],\Z")
 _SAID = re.compile(r"[^\W_]")
 _CODE_SIGNS = re.compile(r"[={}();<>|\\$]")
 
@@ -57,17 +59,17 @@ class SpokenTextReader:
     """Cuts streamed Markdown into sentences to speak; `language` is that of the text where a sentence tells none.
 
     With `early`, the first sentence comes phrase by phrase, since somebody waits for its sound; a comma says that it
-    goes on.
+    goes on. A stop or a comma at the end of what there is so far is taken for the end of a phrase. What is before
+    `start` was spoken already.
     """
 
-    def __init__(self, language: str | None = None, *, early: bool = False) -> None:
+    def __init__(self, language: str | None = None, *, early: bool = False, start: int = 0) -> None:
         self._splitter = SentenceSplitter()
         self._text = ""
         self._language = language
         self._phrase_end = _phrase_end(language)
         self._in_first = early
-        self._cut: int = 0
-        self._min_chars = MIN_PHRASE_CHARS
+        self._cut: int = start
 
     def add(self, delta: str) -> list[SpokenSentence]:
         """Return the sentences that this delta finished."""
@@ -82,7 +84,7 @@ class SpokenTextReader:
         phrases = self._cut_first(spans)
         rest = [(max(start, self._cut), end) for start, end in spans]
         return [
-            *(replace(each, text=f"{each.text.rstrip(_STOPS)},") for each in self._sentences(phrases)),
+            *(replace(each, text=_end_phrase(each.text)) for each in self._sentences(phrases)),
             *self._sentences(rest),
         ]
 
@@ -91,15 +93,23 @@ class SpokenTextReader:
         phrases: list[tuple[int, int]] = []
         if self._in_first:
             sentence = self._text[: spans[0][1]] if spans else self._text
-            while (found := self._phrase_end.search(sentence, self._cut + self._min_chars)) is not None:
-                if _MARKUP.search(sentence, 0, found.end()):  # text before the cut could change as more is written
+            while (end := self._find_phrase_end(sentence)) is not None:
+                if _MARKUP.search(sentence, 0, end):  # text before the cut could change as more is written
                     break
-                end = found.end()
                 phrases.append((self._cut, end))
                 self._cut = end
-                self._min_chars *= 2
             self._in_first = not spans
         return phrases
+
+    def _find_phrase_end(self, sentence: str) -> int | None:
+        """Return where the next phrase of the first sentence ends; None if it goes on."""
+        least = self._cut + max(MIN_PHRASE_CHARS, self._cut)
+        found = self._phrase_end.search(sentence, least)
+        if found is not None:
+            return found.end()
+        is_all = len(sentence) == len(self._text) > self._cut
+        seems_over = seems_ended(sentence[self._cut :]) or (len(sentence) > least and _LAST_COMMA.search(sentence))
+        return len(sentence) if is_all and seems_over else None
 
     def _sentences(self, spans: list[tuple[int, int]]) -> list[SpokenSentence]:
         found: list[SpokenSentence] = []
@@ -114,6 +124,10 @@ class SpokenTextReader:
                 text += "," * markdown.endswith(",")  # it goes on
                 found.append(SpokenSentence(start, end, text, language))
         return found
+
+
+def _end_phrase(text: str) -> str:
+    return text if text.endswith(_SENTENCE_STOPS) else f"{text.rstrip(_STOPS)},"
 
 
 @cache

@@ -33,6 +33,7 @@ _FOOTNOTE = r"[ \u00a0\u202f]?[\[【]\^?\d{1,3}(?:[,;–-][ ]?\d{1,3})*[\]】]|[
 _TAIL = re.compile(rf"(?:{_FOOTNOTE}|[\"'”’“»›)\]*_~`」』】）]|[ \u00a0\u202f][»›])*")
 _MAY_GO_ON = re.compile(r"[ \t\u00a0\u202f]*(?:[\[【][\^\d,; –-]*)?\Z")
 _ENDS_LINE = re.compile(rf"(?<![.!?…])([.!?…]++){_TAIL.pattern}+[ \t]*+\Z")
+_LAST_STOP = re.compile(r"(?<![\w.])([^\W\d_]{3,})[.!?]\Z")
 _SPACE = re.compile(r"[ \t\u00a0\u202f\u3000]*")
 _NEXT_WORD = re.compile(r"[\"'“”„‚«‹»›‘’(\[*_~`¿¡ \u00a0\u202f]*(\w*)")
 
@@ -217,6 +218,12 @@ class SentenceSplitter:
         end -= len(piece) - len(piece.rstrip())
         if re.search(r"\w", piece):
             found.append((self._offset + start, self._offset + end))
+
+
+def seems_ended(text: str) -> bool:
+    """Tell whether a text that may go on seems to end a sentence: behind a word of three letters, no abbreviation."""
+    stop = _LAST_STOP.search(text[-ABBREVIATION_LOOKBACK_CHARS:])
+    return stop is not None and stop[1].casefold() not in _rules().abbreviations
 
 
 def has_question_mark(text: str) -> bool:

@@ -14,6 +14,8 @@ import { loadSystemVoices, SoundPlayer, systemVoice } from "./soundPlayer.ts";
 const MAX_TEXT_CHARS = 400_000;
 /** While a text grows, its sentences are asked for no more often. */
 const MIN_ASK_INTERVAL_MS = 100;
+/** Before the first words are spoken, somebody waits for them. */
+const MIN_FIRST_ASK_INTERVAL_MS = 30;
 
 /** Why nothing is read: the voices aren't installed, none speaks the language, or a report. */
 export type ReadAloudProblem = "missing" | { readonly language: string | null } | { readonly report: string | ErrorReport };
@@ -226,7 +228,7 @@ export class ReadAloud {
       const text = this.#text;
       const done = this.#isDone;
       if (text.slice(this.#at).trim() !== "") {
-        const early = this.#asked + MIN_ASK_INTERVAL_MS - performance.now();
+        const early = this.#asked + (this.#at === 0 ? MIN_FIRST_ASK_INTERVAL_MS : MIN_ASK_INTERVAL_MS) - performance.now();
         if (!done && early > 0) await new Promise((resolve) => setTimeout(resolve, early));
         this.#asked = performance.now();
         this.#waiting = [...(await this.#speech.sentences({ text, start: this.#at, done, language: this.#language, voices: this.#voices }, signal))];

@@ -135,11 +135,11 @@ def router(app: App) -> APIRouter:
 
 
 def _find_sentences(body: SentencesBody) -> list[SentenceEntry]:
-    reader = SpokenTextReader(body.language, early=True)
+    reader = SpokenTextReader(body.language, early=True, start=body.start)
     found = reader.add(body.text)
     if body.done:
         found += reader.finish()
-    return [_describe(each, body) for each in found if each.start >= body.start]
+    return [_describe(each, body) for each in found]
 
 
 def _describe(sentence: SpokenSentence, body: SentencesBody) -> SentenceEntry:
