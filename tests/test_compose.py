@@ -1,7 +1,8 @@
-"""The compose file of several servers: its parts agree with each other, with the settings and with the commands."""
+"""The compose files: their parts agree with each other, with the settings and with the commands."""
 
 from __future__ import annotations
 
+import ipaddress
 import re
 import shutil
 import subprocess
@@ -10,8 +11,10 @@ from typing import Any
 
 import pytest
 import yaml
+from starlette.datastructures import Headers
 
 from eclair.cli._arguments import parse
+from eclair.server.client_address import ClientAddresses
 from eclair.settings import load
 
 FOLDER = Path(__file__).parent.parent / "deploy" / "compose"
@@ -28,6 +31,11 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copytree(FOLDER, folder, ignore=shutil.ignore_patterns(".env", "secrets"))
     subprocess.run([folder / "secrets.sh", "ai.example.org"], check=True)
     return folder
+
+
+def filled(text: str, found: dict[str, str]) -> str:
+    """Return a value with its variables, or their defaults, in place."""
+    return re.sub(r"\$\{(\w+)(?::-([^}]*))?[^}]*\}", lambda match: found.get(match[1]) or match[2] or "", text)
 
 
 def variables(folder: Path) -> dict[str, str]:
@@ -52,10 +60,7 @@ def test_secrets_are_written_once_and_name_what_is_needed(written: Path) -> None
 @pytest.mark.parametrize("name", OURS)
 def test_settings_are_read_as_they_are_written(name: str, written: Path, tmp_path: Path) -> None:
     found = variables(written)
-    environ = {
-        key: re.sub(r"\$\{(\w+)[^}]*\}", lambda match: found[match[1]], str(value))
-        for key, value in SERVICES[name]["environment"].items()
-    }
+    environ = {key: filled(str(value), found) for key, value in SERVICES[name]["environment"].items()}
     for key in ("ECLAIR_DATABASE_URL_FILE", "ECLAIR_SECRET_KEY_FILE"):
         environ[key] = str(written / "secrets" / Path(environ[key]).name)
     settings = load({**environ, "ECLAIR_CONFIG": str(tmp_path / "none.toml")}, {"data_dir": tmp_path}).settings
@@ -87,6 +92,25 @@ def test_what_is_named_is_there() -> None:
     assert port is not None
     assert endpoint == f"http://garage:{port[1]}"
     assert yaml.safe_load((FOLDER / "searxng.yml").read_text("utf-8"))["search"]["formats"] == ["html", "json"]
+
+
+@pytest.mark.parametrize("network", ["10.86.42", "192.168.7"])
+@pytest.mark.parametrize(("folder", "server"), [("compose", "eclair-1"), ("container", "eclair")])
+def test_the_proxy_alone_says_who_a_client_is(folder: str, server: str, network: str) -> None:
+    text = filled((FOLDER.parent / folder / "compose.yaml").read_text("utf-8"), {"NETWORK": network})
+    compose = yaml.safe_load(text)
+    trusted = load({"ECLAIR_TRUSTED_PROXIES": compose["services"][server]["environment"]["ECLAIR_TRUSTED_PROXIES"]})
+    addresses = ClientAddresses(trusted.settings.trusted_proxies)
+    proxy = compose["services"]["proxy"]["networks"]["default"]["ipv4_address"]
+    (pool,) = compose["networks"]["default"]["ipam"]["config"]
+    others = ipaddress.IPv4Network(pool["ip_range"])
+    assert others.subnet_of(ipaddress.IPv4Network(pool["subnet"]))
+    assert ipaddress.ip_address(proxy) in ipaddress.IPv4Network(pool["subnet"])
+    assert ipaddress.ip_address(proxy) not in others, "another service may have taken it before the proxy starts"
+
+    headers = Headers({"X-Forwarded-For": "203.0.113.7"})
+    assert addresses.find({"client": (proxy, 1)}, headers) == "203.0.113.7"
+    assert addresses.find({"client": (str(others[3]), 1)}, headers) == str(others[3])
 
 
 @pytest.mark.parametrize("name", [*OURS, "proxy"])

@@ -52,15 +52,25 @@ def validate(manifest: JSON) -> None:
     importlib.import_module("kubernetes_validate").validate(manifest, KUBERNETES, strict=True)
 
 
-def render(values: JSON | None = None, name: str = "eclair") -> dict[str, JSON]:
-    """Return what the chart renders, by kind, that of workers apart."""
+def render_texts(values: JSON | None = None, name: str = "eclair") -> dict[str, str]:
+    """Return what the chart renders, by path."""
     import helm_python
 
     chart = helm_python.Chart.load(str(CHART))
     try:
-        texts = chart.render(values, name=name, namespace="eclair")
+        return chart.render(values, name=name, namespace="eclair")
     finally:
         chart.close()
+
+
+def notes(values: JSON | None) -> str:
+    """Return what Helm says after an installation."""
+    return next(text for path, text in render_texts(values).items() if path.endswith("NOTES.txt"))
+
+
+def render(values: JSON | None = None, name: str = "eclair") -> dict[str, JSON]:
+    """Return what the chart renders, by kind, that of workers apart."""
+    texts = render_texts(values, name)
     objects = [
         each for path, text in sorted(texts.items()) if path.endswith(".yaml") for each in yaml.safe_load_all(text)
     ]
@@ -129,6 +139,15 @@ def test_every_variable_is_a_setting() -> None:
     assert used - known == set()
     defaults = yaml.safe_load((CHART / "values.yaml").read_text("utf-8"))["settings"]
     assert set(defaults) <= {field.name for field in dataclasses.fields(Settings)}
+
+
+def test_proxies_that_name_clients_are_a_setting_and_missed_in_the_notes() -> None:
+    warning = "name the network of the proxy's pods in `settings.trusted_proxies`"
+    assert warning in notes(None)
+    values: JSON = {"settings": {"trusted_proxies": ["10.244.0.0/16"]}}
+    assert warning not in notes(values)
+    settings = tomllib.loads(render(values)["ConfigMap"]["data"]["eclair.toml"])
+    assert settings["trusted_proxies"] == ["10.244.0.0/16"]
 
 
 @pytest.mark.parametrize(
