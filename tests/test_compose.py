@@ -119,3 +119,11 @@ def test_our_own_have_no_rights(name: str) -> None:
     assert (service["read_only"], service["cap_drop"]) == (True, ["ALL"])
     assert service["security_opt"] == ["no-new-privileges:true"]
     assert service["image"].startswith("localhost/eclair")
+
+
+@pytest.mark.parametrize("name", ["vllm/vllm.service", "vllm/compose.yaml", "llm-d/vllm.yaml"])
+def test_engines_call_tools_and_count_what_was_cached(name: str) -> None:
+    text = (FOLDER.parent / name).read_text("utf-8")
+    used = dict(re.findall(r"(--[a-z-]+)(?:[ =]([^\s-]\S*))?", re.sub(r"^\s*#.*", "", text, flags=re.MULTILINE)))
+    assert {"--enable-prompt-tokens-details", "--enable-auto-tool-choice", "--max-num-seqs"} <= used.keys()
+    assert "mistral" in used["--tool-call-parser"] or "TOOL_PARSER" in used["--tool-call-parser"]

@@ -189,9 +189,8 @@ def test_kubernetes_takes_the_engines_of_llm_d() -> None:
     assert parse_engines(settings["engines"])["cluster"].max_waiting == 500
 
 
-@pytest.mark.parametrize("name", ["vllm/eclair.toml"])
-def test_settings_for_vllm_are_read(name: str) -> None:
-    found = tomllib.loads((ROOT / "deploy" / name).read_text("utf-8"))
+def test_settings_for_vllm_are_read() -> None:
+    found = tomllib.loads((ROOT / "deploy" / "vllm" / "eclair.toml").read_text("utf-8"))
     assert parse_engines(found["engines"])["vllm"].parallel == 32
     assert set(found) <= {field.name for field in dataclasses.fields(Settings)}
 
