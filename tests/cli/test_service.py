@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from eclair.cli.service import SYSTEM_ACCOUNT, SYSTEM_UNIT, service_files
+from eclair.cli._arguments import parse
+from eclair.cli.service import SYSTEM_ACCOUNT, SYSTEM_UNITS, service_files
 from tests.cli.test_cli import Eclair, sentence
 
 
@@ -48,9 +49,10 @@ def test_without_systemd_it_says_so(run: Eclair, tmp_path: Path) -> None:
 
 
 def test_the_units_name_what_they_run(run: Eclair) -> None:
-    files = service_files(False, Path("/opt/eclair"))
-    assert list(files) == [SYSTEM_UNIT, SYSTEM_ACCOUNT]
-    unit = files[SYSTEM_UNIT]
+    path = SYSTEM_UNITS / "eclair.service"
+    files = service_files(False, Path("/opt/eclair"), "eclair")
+    assert list(files) == [path, SYSTEM_ACCOUNT]
+    unit = files[path]
     assert "ExecStart=/opt/eclair/bin/eclair serve\n" in unit
     assert "Type=notify\n" in unit
     assert "ExecReload=/bin/kill -HUP $MAINPID\n" in unit
@@ -60,3 +62,31 @@ def test_the_units_name_what_they_run(run: Eclair) -> None:
     printed = run("service", "install", "--user", "--print").stdout
     assert printed.startswith("# ")
     assert "Restart=on-failure" in printed
+
+
+def directives(unit: str) -> list[str]:
+    """Return the lines of a unit that systemd heeds and that are alike for server and worker."""
+    differ = ("#", "Description=", "ExecStart=", "ExecReload=")
+    return [line for line in unit.splitlines() if line and not line.startswith(differ)]
+
+
+@pytest.mark.parametrize("is_own", [False, True])
+def test_a_worker_has_the_walls_of_the_server(is_own: bool) -> None:
+    server, worker = (service_files(is_own, Path("/opt/eclair"), name) for name in ("eclair", "eclair-worker"))
+    (path,) = worker.keys() - server.keys()
+    assert path.name == "eclair-worker.service"
+    unit = worker[path]
+    assert directives(unit) == directives(server[path.with_name("eclair.service")])
+    (command,) = (line for line in unit.splitlines() if line.startswith("ExecStart="))
+    program, *arguments = command.removeprefix("ExecStart=").split()
+    assert program == "/opt/eclair/bin/eclair"
+    assert parse(arguments).module == "worker"
+
+
+def test_a_worker_of_ones_own_is_installed_beside_the_server(run: Eclair, tmp_path: Path) -> None:
+    variables = {"XDG_CONFIG_HOME": str(tmp_path / "config"), "PATH": f"{systemctl(tmp_path)}:{os.environ['PATH']}"}
+    assert run("service", "install", "--user", **variables).returncode == 0
+    done = run("service", "install", "--user", "--worker", **variables)
+    assert done.stdout.endswith("Start it with: systemctl --user enable --now eclair-worker\n")
+    units = tmp_path / "config" / "systemd" / "user"
+    assert sorted(path.name for path in units.iterdir()) == ["eclair-worker.service", "eclair.service"]

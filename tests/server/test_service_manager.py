@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import signal
 import socket
 import sys
 from collections.abc import Generator, Iterator
@@ -14,6 +15,7 @@ import aiohttp
 import pytest
 
 from eclair.server.service_manager import ServiceManager
+from tests.server.test_workers import Worker
 from tests.support import Process
 
 
@@ -49,6 +51,22 @@ async def test_a_server_says_that_it_is_ready_alive_and_stopping(
         assert [await heard(line) for _ in range(3)] == [["WATCHDOG=1"]] * 3
     finally:
         await server.close()
+    async with asyncio.timeout(30):
+        while (said := await heard(line)) == ["WATCHDOG=1"]:
+            pass
+    assert said == ["STOPPING=1"]
+
+
+async def test_a_worker_says_so_too(tmp_path: Path, line: socket.socket) -> None:
+    worker = await Worker.start(
+        *(tmp_path, "--kinds", "read,erase"), NOTIFY_SOCKET=str(tmp_path / "notify"), WATCHDOG_USEC="300000"
+    )
+    try:
+        assert await heard(line) == ["READY=1", "STATUS=Does read, erase"]
+        assert await heard(line) == ["WATCHDOG=1"]
+        assert await worker.end() == 0
+    finally:
+        await worker.end(signal.SIGKILL)
     async with asyncio.timeout(30):
         while (said := await heard(line)) == ["WATCHDOG=1"]:
             pass

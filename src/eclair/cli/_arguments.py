@@ -183,6 +183,7 @@ def _add_asking(command: _Command, answering: _Parser) -> None:
     service = command("service", "install Éclair as a service of systemd")
     service.add_argument("action", choices=("install",), help="write the unit, and tell systemd of it")
     service.add_argument("--user", action="store_true", help="for this account alone; the default but for root")
+    service.add_argument("--worker", action="store_true", help="a worker in place of the server")
     service.add_argument("--print", action="store_true", help="only print the files")
     service.set_defaults(module="service")
     _add_budget_options(command("budget", "list, set and remove budgets, which limit what may be used"))

@@ -1,4 +1,4 @@
-"""`eclair service`: installs Éclair as a service of systemd, or prints the files for that."""
+"""`eclair service`: installs Éclair, or a worker of it, as a service of systemd, or prints the files for that."""
 
 from __future__ import annotations
 
@@ -7,20 +7,22 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Literal
 
 import eclair
 from eclair.cli._terminal import Terminal
 from eclair.errors import Conflict, SetupError
 from eclair.util.child_environment import child_environment
 
-SYSTEM_UNIT = Path("/etc/systemd/system/eclair.service")
+SYSTEM_UNITS = Path("/etc/systemd/system")
 SYSTEM_ACCOUNT = Path("/etc/sysusers.d/eclair.conf")
 SYSTEM_SETTINGS = Path("/etc/eclair/eclair.toml")
 
 
 def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     is_own = arguments.user or os.geteuid() != 0
-    files = service_files(is_own, Path(sys.prefix))
+    name = "eclair-worker" if arguments.worker else "eclair"
+    files = service_files(is_own, Path(sys.prefix), name)
     if arguments.print:
         for path, text in files.items():
             terminal.line(f"# {path}\n{text}")
@@ -32,21 +34,21 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     if not is_own:
         _call("systemd-sysusers", str(SYSTEM_ACCOUNT))
     _call("systemctl", *scope, "daemon-reload")
-    terminal.line(f"Start it with: {' '.join(('systemctl', *scope, 'enable --now eclair'))}")
+    terminal.line(f"Start it with: {' '.join(('systemctl', *scope, f'enable --now {name}'))}")
     return 0
 
 
-def service_files(is_own: bool, prefix: Path) -> dict[Path, str]:
+def service_files(is_own: bool, prefix: Path, name: Literal["eclair", "eclair-worker"]) -> dict[Path, str]:
     """Return the files of a service, of this account or of the system, that runs the `eclair` in `prefix`."""
     folder = deploy_folder() / "systemd"
 
-    def text(name: str) -> str:
-        return (folder / name).read_text("utf-8").replace("@PREFIX@", str(prefix))
+    def text(file: str) -> str:
+        return (folder / file).read_text("utf-8").replace("@PREFIX@", str(prefix))
 
     if is_own:
         config = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
-        return {config / "systemd/user/eclair.service": text("eclair-user.service")}
-    return {SYSTEM_UNIT: text("eclair.service"), SYSTEM_ACCOUNT: text("eclair.sysusers")}
+        return {config / f"systemd/user/{name}.service": text(f"{name}-user.service")}
+    return {SYSTEM_UNITS / f"{name}.service": text(f"{name}.service"), SYSTEM_ACCOUNT: text("eclair.sysusers")}
 
 
 def deploy_folder() -> Path:

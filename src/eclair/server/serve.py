@@ -213,7 +213,7 @@ class _Server(uvicorn.Server):
             host, port = sockets[0].getsockname()[:2]
             scheme = "https" if self.config.is_ssl else "http"
             address = f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
-            await self._closing.enter_async_context(self._manager.running(address))
+            await self._closing.enter_async_context(self._manager.running(f"Éclair is at {address}"))
             self._run_aside(watch_descriptors())
             if self._reload is not None:
                 self._run_aside(self._reload.run(self._app.live_settings, self._manager, self._app.storage.audit))

@@ -1,4 +1,4 @@
-"""Tells systemd when the server is ready, stops, and is alive (sd_notify); does nothing elsewhere."""
+"""Tells systemd when a server or worker is ready, stops, and is alive (sd_notify); does nothing elsewhere."""
 
 from __future__ import annotations
 
@@ -48,9 +48,9 @@ class ServiceManager:
         self.notify("READY=1", f"STATUS={self._status if fault is None else f'Settings not reloaded: {fault}'}")
 
     @contextlib.asynccontextmanager
-    async def running(self, address: str) -> AsyncGenerator[None]:
+    async def running(self, status: str) -> AsyncGenerator[None]:
         """Report the service as ready, then as alive while the event loop turns, and as stopping at the end."""
-        self._status = f"Éclair is at {address}"
+        self._status = status
         self.notify("READY=1", f"STATUS={self._status}")
         beating = asyncio.create_task(self._beat(), name="watchdog") if self._watchdog_s is not None else None
         try:

@@ -14,9 +14,10 @@ import uvicorn
 from eclair.app import App, open_app
 from eclair.errors import SettingsError
 from eclair.llm.local.local_engine import LocalEngine
-from eclair.schema.jobs import WorkKind
+from eclair.schema.jobs import WORK_KINDS, WorkKind
 from eclair.server.app import create_worker_app, start_background_work
 from eclair.server.http_server import server_config
+from eclair.server.service_manager import ServiceManager
 from eclair.settings import Settings
 from eclair.storage.stand_in import stand_in
 from eclair.util.port import listen
@@ -44,6 +45,7 @@ async def run_worker(
     with stand_in(settings.data_dir) as copy:
         if copy is not None:
             raise SettingsError(f"Nothing can be stored in {settings.data_dir}; make it writable, then start again.")
+    manager = ServiceManager.from_environment()
     needs_engine = settings.embedded and bool(kinds & NEED_ENGINES)
     local = LocalEngine.start(settings) if needs_engine else None
     try:
@@ -52,7 +54,8 @@ async def run_worker(
             _serving(app, host, port),
         ):
             start_background_work(app)
-            await _work(app, ready)
+            async with manager.running(f"Does {', '.join(kind for kind in WORK_KINDS if kind in kinds)}"):
+                await _work(app, ready)
     finally:
         if local is not None:
             await local.close()
