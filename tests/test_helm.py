@@ -36,6 +36,15 @@ ALL: JSON = {
     "podAnnotations": {"x/y": "z"},
     "persistence": {"storageClass": "fast"},
     "worker": {"replicas": 2, "kinds": ["read", "embed"], "atOnce": 4},
+    "extraVolumes": [
+        {"name": "backups", "persistentVolumeClaim": {"claimName": "backups"}},
+        {"name": "certificate", "secret": {"secretName": "eclair-marks", "defaultMode": 0o440}},
+    ],
+    "extraVolumeMounts": [
+        {"name": "backups", "mountPath": "/mnt/backups"},
+        {"name": "certificate", "mountPath": "/run/secrets/marks", "readOnly": True},
+    ],
+    "serviceAccountName": "eclair",
 }
 OUTSIDE: JSON = {
     "replicas": 3,
@@ -108,6 +117,16 @@ def test_workers_have_the_rights_of_servers_and_do_what_those_leave() -> None:
     assert values["worker"]["kinds"] == [*WORK_KINDS]
 
 
+def test_volumes_and_an_identity_of_ones_own_are_those_of_all_pods() -> None:
+    rendered, plain = render(ALL), render(OUTSIDE)
+    for name in ("Deployment", "Deployment of workers"):
+        pod = rendered[name]["spec"]["template"]["spec"]
+        assert pod["volumes"][-2:] == ALL["extraVolumes"]
+        assert pod["containers"][0]["volumeMounts"][-2:] == ALL["extraVolumeMounts"]
+        assert (pod["serviceAccountName"], pod["automountServiceAccountToken"]) == ("eclair", False)
+        assert "serviceAccountName" not in plain[name]["spec"]["template"]["spec"]
+
+
 def test_it_is_linted() -> None:
     import helm_python
 
@@ -161,6 +180,8 @@ def test_proxies_that_name_clients_are_a_setting_and_missed_in_the_notes() -> No
         ({"replicas": "two"}, "replicas"),
         ({"publicUrl": "ai.example.org"}, "publicUrl"),
         ({"replica": 2}, "replica"),
+        ({"extraVolumes": [{"emptyDir": None}]}, "name"),
+        ({"extraVolumeMounts": [{"name": "backups", "mountPath": "backups"}]}, "mountPath"),
     ],
 )
 def test_what_cannot_work_is_refused_with_its_name(values: JSON, fault: str) -> None:

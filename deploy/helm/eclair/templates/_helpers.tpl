@@ -55,6 +55,9 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- /* What the pods of servers and workers have in common, before their containers. */}}
 {{- define "eclair.podSpec" -}}
 automountServiceAccountToken: false
+{{- with .Values.serviceAccountName }}
+serviceAccountName: {{ . }}
+{{- end }}
 enableServiceLinks: false
 terminationGracePeriodSeconds: {{ add (int .Values.terminationSeconds) 30 }}
 securityContext:
@@ -108,6 +111,9 @@ volumeMounts:
 {{- if .Values.secretKey }}
   - {name: secret-key, mountPath: /run/secrets/eclair, readOnly: true}
 {{- end }}
+{{- with .Values.extraVolumeMounts }}
+  {{- toYaml . | nindent 2 }}
+{{- end }}
 {{- end }}
 
 {{- /* The volumes of both but the data folder. */}}
@@ -119,6 +125,9 @@ volumeMounts:
 {{- if .Values.secretKey }}
 - name: secret-key
   secret: {secretName: {{ .Values.secretKey }}, defaultMode: 0440}
+{{- end }}
+{{- with .Values.extraVolumes }}
+{{ toYaml . }}
 {{- end }}
 {{- end }}
 
