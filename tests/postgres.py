@@ -132,6 +132,14 @@ class TestDatabases:
         """Run a statement as the administrator of the server."""
         self._run("postgres", statement)
 
+    def fetch(self, query: str) -> list[tuple[Any, ...]]:
+        """Run a query as the administrator of the server; return its rows."""
+        return self._run("postgres", query)
+
+    def psql(self, script: str) -> None:
+        """Have psql run a script as the administrator of the server, up to the first error."""
+        self._server.psql("\\set ON_ERROR_STOP on\n" + script)
+
     def _run(self, database: str, statements: str) -> list[tuple[Any, ...]]:
         """Run statements in a database; return the rows of a single one."""
 

@@ -6,8 +6,10 @@ import ipaddress
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import yaml
@@ -15,13 +17,22 @@ from starlette.datastructures import Headers
 
 from eclair.cli._arguments import parse
 from eclair.server.client_address import ClientAddresses
-from eclair.settings import load
+from eclair.settings import Settings, load
+from eclair.storage.postgres.database import MAX_CONNECTIONS
+from tests.postgres import TestDatabases, databases
+from tests.support import serving
+
+__all__ = ["databases"]
 
 FOLDER = Path(__file__).parent.parent / "deploy" / "compose"
 TEXT = (FOLDER / "compose.yaml").read_text("utf-8")
 COMPOSE: dict[str, Any] = yaml.safe_load(TEXT)
 SERVICES: dict[str, Any] = COMPOSE["services"]
 OURS = ("eclair-1", "eclair-2", "worker")
+RESERVED_CONNECTIONS = 3
+"""For PostgreSQL's administrator."""
+CONNECTIONS_PER_PROCESS = 2 * MAX_CONNECTIONS + 1
+"""Brief work, the rest, and notices."""
 
 
 @pytest.fixture(scope="module")
@@ -75,6 +86,36 @@ def test_the_worker_is_a_command_with_its_health_where_it_is_asked() -> None:
     arguments = parse(SERVICES["worker"]["command"])
     assert (arguments.module, arguments.kinds) == ("worker", None)
     assert f":{arguments.metrics_port}/api/health/live" in SERVICES["worker"]["healthcheck"]["test"][-1]
+
+
+def test_postgresql_has_connections_for_all(written: Path) -> None:
+    command = SERVICES["postgres"]["command"]
+    limit = int(command[-1].removeprefix("max_connections="))
+    named = re.search(r"has connections for (\d+) workers", TEXT)
+    assert named is not None
+    servers = sum(name.startswith("eclair-") for name in SERVICES)
+    assert (servers + int(named[1])) * CONNECTIONS_PER_PROCESS <= limit - RESERVED_CONNECTIONS
+
+
+async def test_the_role_of_the_database_owns_it_and_may_do_nothing_else(
+    written: Path, databases: TestDatabases, settings: Settings
+) -> None:
+    script = (written / "database.sql").read_text("utf-8").replace("/run/secrets", str(written / "secrets"))
+    databases.psql(script)
+    given = urlsplit((written / "secrets" / "database_url").read_text())
+    url = urlsplit(databases.url("eclair"))._replace(netloc=f"{given.username}:{given.password}@").geturl()
+    try:
+        (role,) = databases.fetch(
+            "SELECT rolsuper, rolcreatedb, rolcreaterole, rolpassword LIKE 'SCRAM%' FROM pg_authid"
+            f" WHERE rolname = '{given.username}'"
+        )
+        assert role == (False, False, False, True)
+        async with serving(replace(settings, database_url=url)) as server:
+            answer = await server.say(await server.begin(), "script: words=3")
+            assert answer["status"] == "finished"
+    finally:
+        databases.run("DROP DATABASE eclair WITH (FORCE)")
+        databases.run("DROP ROLE eclair")
 
 
 def test_what_is_named_is_there() -> None:

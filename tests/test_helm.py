@@ -16,6 +16,7 @@ from pydantic import TypeAdapter
 from eclair.cli._arguments import parse
 from eclair.schema.jobs import WORK_KINDS
 from eclair.settings import EngineSettings, Settings
+from eclair.storage.postgres.database import MAX_CONNECTIONS
 
 ROOT = Path(__file__).parent.parent
 CHART = ROOT / "deploy" / "helm" / "eclair"
@@ -167,6 +168,20 @@ def test_proxies_that_name_clients_are_a_setting_and_missed_in_the_notes() -> No
     assert warning not in notes(values)
     settings = tomllib.loads(render(values)["ConfigMap"]["data"]["eclair.toml"])
     assert settings["trusted_proxies"] == ["10.244.0.0/16"]
+
+
+@pytest.mark.parametrize(
+    ("values", "pods"),
+    [
+        (OUTSIDE, 3 + 1 + 2 + 1),
+        ({**OUTSIDE, "replicas": 1, "worker": {"replicas": 8}}, 1 + 8 + 2),
+        (ALL, 3 + 1 + 2 + 1),
+    ],
+)
+def test_notes_say_how_many_connections_pods_take_while_they_are_replaced(values: JSON, pods: int) -> None:
+    needed = pods * (2 * MAX_CONNECTIONS + 1) + 3
+    assert f"`max_connections` of {needed} or more" in notes(values)
+    assert "max_connections" not in notes(None)
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ mkdir -p secrets
 chmod 755 secrets
 password=$(openssl rand -hex 24)
 printf %s "$password" >secrets/database_password
+openssl rand -hex 24 >secrets/postgres_password # of PostgreSQL's administrator
 printf %s "postgresql://eclair:$password@postgres/eclair" >secrets/database_url
 openssl rand -base64 32 >secrets/secret_key
 chmod 444 secrets/* # users in the containers read them
