@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import math
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import yaml
 
-from tests.support import Server
+from eclair.settings import Settings
+from tests.postgres import TestDatabases, databases
+from tests.support import Server, serving
+
+__all__ = ["databases"]
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -44,6 +52,46 @@ async def test_requests_answers_and_states_are_counted(fresh: Server) -> None:
     assert found["eclair_database_bytes"] > 0
     assert found["eclair_disk_free_bytes"] > 0
     assert found['eclair_queue_length{queue="documents"}'] == 0
+
+
+async def test_a_database_that_is_away_is_a_sample_and_no_fault(settings: Settings, databases: TestDatabases) -> None:
+    async with serving(replace(settings, database_url=databases.create())) as server:
+        found = await sample(server)
+        assert (found['eclair_check_ok{check="database"}'], found['eclair_check_ok{check="disk"}']) == (1, 1)
+        assert 'eclair_workers{kind="read"}' in found
+        await asyncio.to_thread(databases.stop)
+        try:
+            found = await sample(server)
+        finally:
+            await asyncio.to_thread(databases.start)
+        assert (found['eclair_check_ok{check="database"}'], found['eclair_check_ok{check="disk"}']) == (0, 1)
+        assert 'eclair_workers{kind="read"}' not in found
+        async with asyncio.timeout(60):
+            while not (await sample(server))['eclair_check_ok{check="database"}']:
+                pass
+
+
+async def test_the_age_of_backups_is_shown_where_some_are_to_be_made(settings: Settings, tmp_path: Path) -> None:
+    async with serving(replace(settings, backup_folder=tmp_path / "backups", backup_hours=6)) as server:
+        found = await sample(server)
+        assert found["eclair_backup_age_seconds"] == math.inf
+        assert found["eclair_backup_interval_seconds"] == 6 * 3600
+        server.app.backups.run_now()
+        async with asyncio.timeout(60):
+            while (age_s := (await sample(server))["eclair_backup_age_seconds"]) == math.inf:
+                pass
+        assert age_s < 60
+
+
+async def test_alerts_say_what_is_wrong_and_what_to_do() -> None:
+    (group,) = yaml.safe_load((ROOT / "deploy" / "alerts.yml").read_text("utf-8"))["groups"]
+    names = [rule["alert"] for rule in group["rules"]]
+    assert len(set(names)) == len(names)
+    for rule in group["rules"]:
+        assert rule["labels"]["severity"] in ("warning", "critical")
+        assert rule["annotations"].keys() == {"summary", "description"}
+    runbook = (ROOT / "docs" / "runbook.md").read_text("utf-8")
+    assert set(re.findall(r"`(Eclair\w+)`", runbook)) <= set(names)
 
 
 async def test_addresses_that_nobody_knows_are_counted_together(fresh: Server) -> None:

@@ -11,10 +11,11 @@ import logging
 import os
 import secrets
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from eclair.app import App
 from eclair.errors import EclairError, StoreFull
 from eclair.llm.base import EngineState, best_state
 from eclair.llm.registry import Registry
@@ -50,6 +51,18 @@ class CheckResult:
 class Readiness:
     """The checks of one Éclair."""
 
+    @classmethod
+    def from_app(cls, app: App) -> Readiness:
+        return cls(
+            app.settings.data_dir,
+            app.storage,
+            app.registry,
+            app.weights,
+            app.blobs,
+            app.read_only,
+            is_draining=lambda: app.runs.is_draining,
+        )
+
     def __init__(
         self,
         folder: Path,
@@ -80,6 +93,10 @@ class Readiness:
         self._failed = set[str]()
         self._servers = _SharedCheck("The engines", self._check_servers, SERVERS_TIMEOUT_S)
 
+    async def check_parts(self) -> dict[str, CheckResult]:
+        """Run all checks but that of the engines, as for those who watch; nothing is logged."""
+        return await _run(self._own)
+
     async def check(self, *, asks_servers: bool, with_engines: bool = True) -> dict[str, CheckResult]:
         """Run all checks. Without `asks_servers` remote engines are as they were when last asked.
 
@@ -88,8 +105,7 @@ class Readiness:
         checks = dict(self._own)
         if with_engines:
             checks["engines"] = self._servers if asks_servers else self._engines
-        results = await asyncio.gather(*(check.result() for check in checks.values()))
-        found = dict(zip(checks, results, strict=True))
+        found = await _run(checks)
         if not with_engines:
             found = {
                 name: replace(result, is_ok=result.is_ok or result.allows_reading) for name, result in found.items()
@@ -165,6 +181,11 @@ class _SharedCheck:
             return CheckResult(False, error.message, allows_reading=isinstance(error, StoreFull))
         finally:
             self._ended = time.monotonic()
+
+
+async def _run(checks: Mapping[str, _SharedCheck]) -> dict[str, CheckResult]:
+    results = await asyncio.gather(*(check.result() for check in checks.values()))
+    return dict(zip(checks, results, strict=True))
 
 
 def _describe(state: EngineState, faults: str) -> CheckResult:

@@ -52,15 +52,7 @@ class ReadinessReport(BaseModel):
 
 def router(app: App) -> APIRouter:
     api = APIRouter(prefix="/api/health", tags=["health"])
-    readiness = Readiness(
-        app.settings.data_dir,
-        app.storage,
-        app.registry,
-        app.weights,
-        app.blobs,
-        app.read_only,
-        is_draining=lambda: app.runs.is_draining,
-    )
+    readiness = Readiness.from_app(app)
 
     @api.get("", response_model=HealthReport | PublicHealth)
     async def health(request: Request, response: Response) -> HealthReport | PublicHealth:

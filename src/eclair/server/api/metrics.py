@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import math
 import os
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,9 +17,12 @@ from fastapi import APIRouter, Request, Response
 import eclair
 from eclair.accounts.shown_budgets import is_house_hidden
 from eclair.app import App
+from eclair.errors import StoreError
 from eclair.llm.base import EndpointState, EngineState, PooledEngine
 from eclair.schema.jobs import WORK_KINDS, QueueKind
+from eclair.server.readiness import CheckResult, Readiness
 from eclair.server.request_counts import COUNTS_KEY, RequestCounts
+from eclair.storage.backup.schedule import BackupStatus
 from eclair.util.histogram import Histogram
 
 DATABASE_FILES = ("eclair.db", "eclair.db-wal")
@@ -55,17 +60,46 @@ class MetricFamily:
 
 def router(app: App) -> APIRouter:
     api = APIRouter(tags=["health"])
+    readiness = Readiness.from_app(app)
 
     @api.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
     async def metrics(request: Request) -> Response:
         requests: RequestCounts = request.scope["state"][COUNTS_KEY]
-        families = [*_states(app), *await _work(app), _engines(await app.registry.last_states()), *_endpoints(app)]
-        if not await is_house_hidden(app.settings, app.storage):
-            families += [*_requests(requests), *_answers(app)]
+        checks = await readiness.check_parts()
+        families = [*_states(app), *_endpoints(app), *_backups(await app.backups.status())]
+        if checks["database"].is_ok or checks["database"].allows_reading:
+            try:
+                families += await _stored(app, requests)
+            except StoreError as error:  # since it was checked
+                checks["database"] = CheckResult(False, error.message)
+        families.append(_checks(checks))
         content, media_type = await asyncio.to_thread(_render, app.settings.data_dir, families)
         return Response(content, headers={"Content-Type": media_type})
 
     return api
+
+
+async def _stored(app: App, requests: RequestCounts) -> list[MetricFamily]:
+    """Return what the database holds or has to permit. Raises StoreError."""
+    families = [*await _work(app), _engines(await app.registry.last_states())]
+    if not await is_house_hidden(app.settings, app.storage):
+        families += [*_requests(requests), *_answers(app)]
+    return families
+
+
+def _checks(found: Mapping[str, CheckResult]) -> MetricFamily:
+    samples: list[Sample] = [("", {"check": name}, result.is_ok) for name, result in found.items()]
+    return MetricFamily("eclair_check_ok", "1 if a part works, as /api/health/ready checks it.", "gauge", samples)
+
+
+def _backups(status: BackupStatus) -> Iterator[MetricFamily]:
+    """Yield the age of the newest backup, infinite where there is none, if there are to be any."""
+    age_s = math.inf if status.made is None else max(time.time() - status.made / 1000, 0)
+    for name, sentence, value in (
+        ("eclair_backup_age_seconds", "Age of the newest backup.", age_s),
+        ("eclair_backup_interval_seconds", "Seconds between two backups.", status.hours * 3600),
+    ):
+        yield MetricFamily(name, sentence, "gauge", [("", {}, value)] if status.folder is not None else [])
 
 
 def _requests(requests: RequestCounts) -> Iterator[MetricFamily]:
