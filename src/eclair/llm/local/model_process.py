@@ -202,7 +202,11 @@ class ModelProcess:
         client = await self._ready()
         if self._prefilling is not None:
             await asyncio.wait([self._prefilling])
-        await client.prefill(request)
+        request = replace(request, sampling=Sampling(max_tokens=1))
+        async with contextlib.aclosing(client.stream(request)) as deltas:
+            async for delta in deltas:
+                if isinstance(delta, TokenUsage):
+                    self.reading.record(delta)
 
     async def warm(self) -> None:
         """Wait until the model is loaded and has read the system prompt. Raises what keeps it from starting."""

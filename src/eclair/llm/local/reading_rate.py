@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from statistics import median
 
 from eclair.llm.base import TokenUsage
 from eclair.models.catalog import CatalogEntry
@@ -21,9 +22,10 @@ MEASUREMENTS = 8
 
 
 class ReadingRate:
-    """Tokens per second: `estimate` until measured, then the best of the last measurements; None if unknown.
+    """Tokens per second: `estimate` until measured, then the median of the last measurements; None if unknown.
 
-    The best, since other programs slow the reading down for a while, and what is shown to a model should stay the same.
+    The median, since other programs slow the reading down for a while, and what is shown to a model should stay the
+    same. The best of them is reached too seldom to promise a first word by it.
     """
 
     def __init__(self, estimate: float | None) -> None:
@@ -32,10 +34,10 @@ class ReadingRate:
 
     @property
     def tokens_per_second(self) -> float | None:
-        return max(self._measured, default=self._estimate)
+        return median(self._measured) if self._measured else self._estimate
 
     def record(self, usage: TokenUsage) -> None:
-        """Learn from one answer."""
+        """Learn from one answer, or from what was read ahead."""
         tokens = usage.prompt_tokens - (usage.cached_tokens or 0)
         if tokens < MIN_MEASURED_TOKENS or not usage.reading_seconds:
             return
