@@ -151,3 +151,19 @@ async def test_a_question_on_one_row_is_answered_from_it(settings: Settings) -> 
         message = await server.say(await server.begin(), "Who bought on 2024-03-05?", files=[file["id"]])
         assert model.choices == []
         assert not any(passage["computation"] for passage in message["passages"])
+
+
+async def test_a_small_model_is_asked_what_to_compute_of_sheets_alone(settings: Settings) -> None:
+    rows = [("Region", "Amount", "Weight"), *((REGIONS[n % 4], f"{n + 3}.5", f"{n + 20}.25") for n in range(8))]
+    cells = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in rows)
+    page, sheet = f"<h1>Sales</h1><table>{cells}</table>", "".join(f"{','.join(row)}\n" for row in rows)
+    for model_name, name, text, asked in (
+        ("reader", "sales.html", page, 1),
+        ("reader-1.5b", "sales.html", page, 0),
+        ("reader-1.5b", "sales.csv", sheet, 1),
+    ):
+        async with choosing(settings, model_name) as (server, model):
+            file = await ready(server, await add(server, text, name))
+            message = await server.say(await server.begin(), "What is the average in the North?", files=[file["id"]])
+            assert (message["status"], len(model.choices)) == ("finished", asked)
+            assert message["passages"]

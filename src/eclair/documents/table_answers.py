@@ -87,7 +87,10 @@ class TableCalculator:
     async def _choose(
         self, question: TableQuestion, tables: Sequence[DataTable], engine: Engine, model: Model
     ) -> tuple[DataTable, TableQuery] | None:
-        """Return the best table and what is computed: by the rule, or where that leaves something open by the model."""
+        """Return the best table and what is computed: by the rule, or where that leaves something open by the model.
+
+        A small model takes about ten seconds to choose, so it is asked for sheets alone: other tables are shown to it.
+        """
         readings = await asyncio.to_thread(_read_all, question, tables)
         best = max(readings, key=lambda reading: (reading.score, len(reading.table.rows)), default=None)
         if best is not None and best.is_complete:
@@ -96,6 +99,8 @@ class TableCalculator:
             return None
         sheets = [table for table in tables if table.is_sheet and len(table.rows) >= MIN_MODEL_ROWS]
         if best is None and not sheets:
+            return None
+        if best is not None and model.tier == "small" and not best.table.is_sheet:
             return None
         table = best.table if best is not None else max(sheets, key=lambda each: len(each.rows))
         known = best.query if best is not None else None
