@@ -66,12 +66,12 @@ class Rack:
         if call.json.get("max_tokens") == 1:
             self.finished.put_nowait(None)
 
-    async def upload(self, name: str, text: str) -> str:
-        """The id of a document once it is read and embedded."""
+    async def upload(self, name: str, text: str, *, waits: bool = False) -> str:
+        """The id of a document once it is read and embedded, unless embedding `waits`."""
         sent = {"Content-Type": "application/octet-stream"}
         file = (await self.server.post(f"/api/files?name={name}", data=text.encode(), headers=sent)).body
         async with asyncio.timeout(60):
-            while file["state"] != "ready" or file["embedded"] < file["chunks"]:
+            while file["state"] != "ready" or (file["embedded"] < file["chunks"] and not waits):
                 await asyncio.sleep(0.02)
                 file = (await self.server.get(f"/api/files/{file['id']}")).body
         return str(file["id"])
@@ -335,3 +335,14 @@ async def test_a_title_is_asked_for_once_nothing_is_read_for_the_next_question(s
         rack.reading = False
         await rack.prefill(conversation=conversation)
         assert "mayor of Ghent" in await asyncio.wait_for(rack.asked.get(), 60)
+
+
+async def test_of_a_file_that_is_asked_about_at_once_a_slow_model_is_shown_what_is_nearest(rack: Rack) -> None:
+    rack.slow_down("small")
+    with rack.server.app.idle.answering():  # embedding in the background gives way
+        file = await rack.upload("towns.md", GUIDE, waits=True)
+        conversation = await rack.server.begin()
+        shown = await rack.shown(conversation, "How often is the mayor of Ghent elected?", file)
+        assert (await rack.server.get(f"/api/files/{file}")).body["embedded"] == 0
+    assert TOWNS.index("Ghent") in shown
+    assert len(shown) < len(TOWNS)

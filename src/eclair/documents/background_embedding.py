@@ -19,6 +19,7 @@ from eclair.errors import EclairError, EmbeddingRefused, StoreError, UpstreamErr
 from eclair.network.gate import PRINCIPAL
 from eclair.schema.documents import Chunk
 from eclair.schema.jobs import Job
+from eclair.schema.messages import Passage
 from eclair.schema.principal import Principal
 from eclair.storage.base import Storage
 from eclair.storage.chunks import SearchScope
@@ -195,7 +196,7 @@ class BackgroundEmbedder:
             self._works_until = time.monotonic() + MIN_WORK_S
 
 
-def embedding_text(chunk: Chunk) -> str:
-    """Return the text to embed for a chunk: its headings, unless it begins with them, and its text."""
+def embedding_text(chunk: Chunk | Passage) -> str:
+    """Return the text to embed for a chunk or its passage: its headings, unless it begins with them, and its text."""
     above = [heading for heading in chunk.heading if heading not in chunk.text[: len(heading) + OWN_HEADING_CHARS]]
     return "\n".join([*([" › ".join(above)] if above else []), chunk.text])

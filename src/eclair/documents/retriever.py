@@ -17,6 +17,7 @@ from functools import partial
 
 from eclair.citations.checker import CitationChecker
 from eclair.documents.answerability import is_answered
+from eclair.documents.background_embedding import embedding_text
 from eclair.documents.closest_sentences import (
     MAX_PASSAGES,
     answer_probability,
@@ -75,6 +76,8 @@ MAX_DEPENDENT_WORDS = 8
 MIN_CLEAR_MARGIN = 0.015
 """The best cosine's lead over the next. In 83 % of questions in another language whose best passage was a wrong one it
 was smaller, and in a quarter of all (bench/LOG.md)."""
+MAX_EMBEDDED_AT_ONCE = 24
+"""Passages whose vectors a question waits for: about two seconds on two cores."""
 MIN_ROW_CHARS = 100
 """Passages of a table are rarely shorter."""
 
@@ -350,22 +353,47 @@ class DocumentRetriever:
     async def _find_passages(self, files: Sequence[FileState], budget: ReadingBudget, model: Model) -> list[Passage]:
         """Find the passages to show, unnumbered."""
         whole = await self._full_passages(files, budget)
-        if whole is not None and (self._asks_about_all() or not await self._is_fully_embedded(files)):
+        if whole is not None and self._asks_about_all():
             return whole
         read = self._count_read(whole, model) if whole is not None else 0
         if whole is not None and sum(map(self._unread_chars, whole[read:])) <= budget.unread_chars:
             return whole
-        found = await self._search.find(self._scope, self._query, budget.passages)
-        passages = await self._found_passages(found, budget)
-        if whole is None:
-            self._found_chunks = found
-            return passages
+        if whole is not None and not await self._is_fully_embedded(files):
+            passages = await self._nearest_passages(whole, budget.passages)
+        else:
+            found = await self._search.find(self._scope, self._query, budget.passages)
+            passages = await self._found_passages(found, budget)
+            if whole is None:
+                self._found_chunks = found
+                return passages
         places = {(each.file, each.start) for each in passages} or {(each.file, each.start) for each in whole}
         return [
             each
             for at, each in enumerate(whole)
             if at < read or self._unread_chars(each) == 0 or (each.file, each.start) in places
         ]
+
+    async def _nearest_passages(self, whole: Sequence[Passage], limit: int) -> Sequence[Passage]:
+        """Return the passages nearest to the question, of a document whose vectors are not all stored yet.
+
+        They are made for the question, which takes less time than a slow model needs to read all. Of a longer document,
+        or without an embedder, all passages are returned: words alone find too little.
+        """
+        import numpy as np  # takes 0.1 s, which most starts don't need
+
+        if self._embedder is None or len(whole) > MAX_EMBEDDED_AT_ONCE:
+            return whole
+        try:
+            (asked,), vectors = await asyncio.gather(
+                self._embedder.embed([self._query], "query"),
+                self._embedder.embed([embedding_text(each) for each in whole], "passage"),
+            )
+        except UpstreamError as error:
+            log.warning("the passages nearest to a question are not known: %s", error.message)
+            return whole
+        cosines = np.asarray(vectors) @ np.asarray(asked)
+        order: list[int] = np.argsort(-cosines, kind="stable").tolist()
+        return [whole[at] for at in order[:limit]]
 
     def _asks_about_all(self) -> bool:
         question = _question(self._history)
