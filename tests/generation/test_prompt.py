@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eclair.errors import TooLarge
-from eclair.generation.prompt import WRAPPING_TOKENS, build_prompt, count_dropped
+from eclair.generation.prompt import WRAPPING_TOKENS, build_prompt, count_dropped, quote_passages
 from eclair.llm.base import PromptMessage
-from eclair.schema.messages import Message, Part
+from eclair.schema.messages import Message, Part, Passage
 
 
 def said(*texts: str) -> list[Message]:
@@ -137,3 +137,28 @@ async def test_an_answer_that_is_continued_keeps_its_question() -> None:
     assert prompt.dropped == 2
     with pytest.raises(TooLarge):
         await build_prompt("", talk([50, 50, 130, 160]), window=400, reserve=250, count=words)
+
+
+def test_the_place_of_a_passage_is_named_where_it_changes() -> None:
+    places = [
+        ("a.pdf", 1, ("Trees", "Limes")),
+        ("a.pdf", 1, ("Trees", "Limes")),
+        ("a.pdf", 1, ("Trees", "Oaks")),
+        ("a.pdf", 1, ("Trees",)),
+        ("a.pdf", 2, ("Trees",)),
+        ("b.pdf", 2, ("Trees",)),
+        ("b.pdf", 2, ()),
+    ]
+    passages = [
+        Passage(number, name, name, page, None, heading, 10 * number, 10 * number + 4, "Text")
+        for number, (name, page, heading) in enumerate(places, 1)
+    ]
+    assert [each.removesuffix("\nText") for each in quote_passages(passages, ())] == [
+        "[1] a.pdf › page 1 › Trees › Limes",
+        "[2]",
+        "[3] Oaks",
+        "[4] page 1 › Trees",
+        "[5] page 2 › Trees",
+        "[6] b.pdf › page 2 › Trees",
+        "[7] page 2",
+    ]

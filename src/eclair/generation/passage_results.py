@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from eclair.generation.prompt import quote_passage
+from eclair.generation.prompt import quote_passages
 from eclair.generation.tools import ToolContext, ToolResult, result_limit
 from eclair.schema.messages import Passage
 
@@ -20,7 +20,7 @@ def fit_passages(found: Sequence[Passage], context: ToolContext) -> list[Passage
     room = result_limit(context.model) - FOOT_BYTES - len(PASSAGES_HEAD)
     kept: list[Passage] = []
     for passage in found:
-        room -= len(quote_passage(passage, ()).encode()) + 8
+        room -= len(quote_passages([passage], ())[0].encode()) + 8
         if room < 0 and kept:
             break
         kept.append(passage)
@@ -29,6 +29,5 @@ def fit_passages(found: Sequence[Passage], context: ToolContext) -> list[Passage
 
 def passage_result(passages: Sequence[Passage], foot: str = "") -> ToolResult:
     """Return the result that shows these passages, and a `foot` below them."""
-    shown = [quote_passage(passage, ()) for passage in passages]
-    texts = [PASSAGES_HEAD, *shown, *([foot] if foot else [])]
+    texts = [PASSAGES_HEAD, *quote_passages(passages, ()), *([foot] if foot else [])]
     return ToolResult("\n\n".join(texts), passages=tuple(passages))

@@ -198,7 +198,7 @@ def with_passages(
         return f"{preface}{question}"
     sections = [note.text for note in notes if note.kind == "section"]
     closest = [note.text for note in notes if note.kind == "closest"]
-    shown = "\n\n".join(quote_passage(passage, control_tokens) for passage in passages)
+    shown = "\n\n".join(quote_passages(passages, control_tokens))
     has_web = asked is not None and any(passage.url is not None for passage in passages)
     instruction = WEB_PASSAGES_INSTRUCTION.format(day=f"{asked:%A, %-d %B %Y}") if has_web else PASSAGES_INSTRUCTION
     if with_images:
@@ -215,10 +215,20 @@ def _block(tag: str, texts: Sequence[str], control_tokens: tuple[str, ...]) -> s
     return f"<{tag}>\n{escaped}\n</{tag}>\n\n" if texts else ""
 
 
-def quote_passage(passage: Passage, control_tokens: tuple[str, ...]) -> str:
-    """Return a passage as a model is shown it: its number, where it stands, and its text."""
-    place = neutralize_line(describe_location(passage), control_tokens)
-    return f"[{passage.number}] {place}\n{neutralize(passage.text, control_tokens)}"
+def quote_passages(passages: Sequence[Passage], control_tokens: tuple[str, ...]) -> list[str]:
+    """Return passages as a model is shown them: number, place and text.
+
+    The file, and the headings above both, are named where they are others than for the passage before.
+    """
+    quoted, file_before, path_before = list[str](), tuple[str, ...](), tuple[str, ...]()
+    for passage in passages:
+        file, path = _location(passage)
+        changed = (at for at, (name, before) in enumerate(zip(path, path_before, strict=False)) if name != before)
+        new = () if path == path_before else path[next(changed, len(path_before)) :] or path
+        place = neutralize_line(" › ".join(new if file == file_before else (*file, *path)), control_tokens)
+        quoted.append(f"[{passage.number}] {place}".rstrip() + f"\n{neutralize(passage.text, control_tokens)}")
+        file_before, path_before = file, path
+    return quoted
 
 
 def describe_location(passage: Passage, offset: int | None = None) -> str:
@@ -226,14 +236,19 @@ def describe_location(passage: Passage, offset: int | None = None) -> str:
 
     The page is that of character `offset` of the document; by default that of the passage's start.
     """
+    file, path = _location(passage, offset)
+    return " › ".join((*file, *path))
+
+
+def _location(passage: Passage, offset: int | None = None) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the names of what a passage comes from, and those of its place in it."""
     if passage.url is not None:
-        parts = [passage.name, urlsplit(passage.url).hostname or passage.url, passage.published]
-        return " › ".join(
-            [*(part for part in parts if part), *(each for each in passage.heading if each != passage.name)]
-        )
+        parts = (passage.name, urlsplit(passage.url).hostname or passage.url, passage.published)
+        return tuple(part for part in parts if part), tuple(each for each in passage.heading if each != passage.name)
     page, label = passage.named_at(passage.start if offset is None else offset)
     page_name = label or (f"page {page}" if page is not None else None)
-    return " › ".join([passage.name, *(each for each in (passage.member, page_name) if each), *passage.heading])
+    file = (passage.name, passage.member) if passage.member else (passage.name,)
+    return file, (page_name, *passage.heading) if page_name else passage.heading
 
 
 def count_dropped(history: Sequence[Message], lengths: Sequence[int], room: int) -> int:

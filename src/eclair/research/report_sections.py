@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from eclair.citations.checker import CitationChecker
 from eclair.documents.embeddings import Embedder
 from eclair.generation.parts import Parts
-from eclair.generation.prompt import PreparedTurn, PromptBuilder, quote_passage
+from eclair.generation.prompt import PreparedTurn, PromptBuilder, quote_passages
 from eclair.generation.sources import NO_LEAD, ClosestQuotes, Finding, Lead, Note
 from eclair.generation.untrusted import neutralize_line
 from eclair.llm.base import Engine, PromptMessage, Reasoning, Text, control_tokens
@@ -60,7 +60,7 @@ class SectionPrompt:
         turn = await self.report.build(engine, model)
         tokens = await control_tokens(engine, model)
         prompt = _PROMPT.format(
-            passages="\n\n".join(quote_passage(each, tokens) for each in passages),
+            passages="\n\n".join(quote_passages(passages, tokens)),
             notes=note_lines(self.noted, tokens),
             day=self.day,
             request=self.request,
