@@ -271,6 +271,7 @@ class App:
         self.compliance_settings = ComplianceSettingsService(self.live_settings, self.storage.compliance_settings)
         await self.compliance_settings.reload()
         self.changes = ChangeFeed(self.storage.processes)
+        self.storage.processes.name_changes()
         stack.push_async_callback(self.changes.close)
         self.idle = IdleScheduler()
         self.weights = await stack.enter_async_context(

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncGenerator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import aiohttp
 import pytest
 
+from eclair.schema.principal import LOCAL_PRINCIPAL
+from eclair.settings import load
+from eclair.storage.open import open_storage
 from tests.postgres import TestDatabases, databases
-from tests.support import Process
+from tests.support import JSON, Process, environment
 
 __all__ = ["databases"]
 
@@ -42,6 +47,39 @@ async def second(
     await server.close()
 
 
+class Page:
+    """An open page at a server: what it is told of changes."""
+
+    def __init__(self) -> None:
+        self.told: list[JSON] = []
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, server: Process) -> AsyncGenerator[Page]:
+        """Open a page that knows everything by now."""
+        page = cls()
+        async with server.open("/api/changes") as stream:
+            listening = asyncio.create_task(page._listen(stream))
+            try:
+                await page.until_told({"conversation": None, "kind": "changed"})
+                await asyncio.sleep(1)  # the end of what was written before
+                page.told.clear()
+                yield page
+            finally:
+                listening.cancel()
+                await asyncio.wait([listening])
+
+    async def until_told(self, change: JSON) -> None:
+        async with asyncio.timeout(10):
+            while change not in self.told:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+
+    async def _listen(self, stream: aiohttp.ClientResponse) -> None:
+        async for line in stream.content:
+            if line.startswith(b"data:"):
+                self.told.append(json.loads(line.removeprefix(b"data:")))
+
+
 async def test_one_stops_and_deletes_what_the_other_writes(first: Process, second: Process) -> None:
     conversation = await first.begin()
     begun = await first.ask(conversation, "script: words=100000 rate=200")
@@ -70,3 +108,41 @@ async def test_what_one_leaves_the_other_ends(first: Process, second: Process) -
             ended = (await second.get(f"/api/runs/{begun['run']}")).body["status"]
     assert ended == "interrupted"
     assert (await second.tree(conversation))["running"] is None
+
+
+@pytest.mark.parametrize("database", ["postgres"], indirect=True)
+async def test_a_page_is_told_what_was_changed_at_the_other_server(first: Process, second: Process) -> None:
+    conversation = await first.begin()
+    async with Page.open(second) as page:
+        renamed = await first.call("PATCH", f"/api/conversations/{conversation}", {"title": "Bees"})
+        assert renamed.status == 200
+        await page.until_told({"conversation": conversation, "kind": "changed"})
+        await first.say(conversation, "script: words=100 rate=100")
+        await page.until_told({"conversation": conversation, "kind": "finished"})
+        assert {told["conversation"] for told in page.told} == {conversation}, "all of it is named"
+
+
+@pytest.mark.parametrize("database", ["postgres"], indirect=True)
+async def test_a_page_hears_nothing_of_servers_that_are_only_asked_whether_they_are_ready(
+    first: Process, second: Process
+) -> None:
+    async with Page.open(first) as here, Page.open(second) as there:
+        for _ in range(3):
+            for server in (first, second):
+                assert (await server.get("/api/health/ready?engines=false")).status == 200
+            await asyncio.sleep(1.1)  # a result holds for a second
+        assert (here.told, there.told) == ([], [])
+
+
+async def test_a_page_is_told_that_another_process_wrote(
+    first: Process, tmp_path: Path, database: dict[str, str]
+) -> None:
+    conversation = await first.begin()
+    async with Page.open(first) as page:
+        environ = {**environment(tmp_path), **database}
+        storage = await asyncio.to_thread(open_storage, load(environ).settings)
+        try:
+            await storage.conversations.set_generated_title(LOCAL_PRINCIPAL, conversation, "Bees")
+        finally:
+            await storage.close()
+        await page.until_told({"conversation": None, "kind": "changed"})

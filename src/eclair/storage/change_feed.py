@@ -1,7 +1,7 @@
 """Feed of changes to conversations, as they happen, for each person their own. Nothing of it is stored.
 
-What another process writes is noticed by the storage's count of foreign writes, which is polled only while someone
-follows; which conversation it was is then not known.
+Other processes are told of each change, and tell of theirs, as far as the storage has a way to; where it hasn't, it is
+known that something was written, and not what. They are heard of only while someone follows.
 """
 
 from __future__ import annotations
@@ -9,15 +9,16 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 
 from eclair.errors import StoreError
 from eclair.schema.messages import Change, ChangeKind
 from eclair.schema.principal import Principal
-from eclair.storage.processes import ProcessStore
+from eclair.storage.processes import UNNAMED, ChangeNotice, ProcessStore
 
-POLL_INTERVAL_S = 0.5
+RETRY_S = 0.5
 
-EVERYTHING = Change(None, "changed")
+EVERYTHING = UNNAMED.change
 
 log = logging.getLogger(__name__)
 
@@ -48,14 +49,11 @@ class ChangeFeed:
 
     def publish(self, principal: Principal, conversation: str | None, kind: ChangeKind) -> None:
         """Publish a change of something of the principal's; None stands for more conversations than can be named."""
-        for follower in self._followers:
-            if follower.principal == principal:
-                follower.add(Change(conversation, kind))
+        self._publish(ChangeNotice(principal.id, Change(conversation, kind)))
 
     def publish_to_all(self, kind: ChangeKind) -> None:
         """Publish a change that concerns everybody, or somebody who isn't known; it names nothing."""
-        for follower in self._followers:
-            follower.add(Change(None, kind))
+        self._publish(ChangeNotice(None, Change(None, kind)))
 
     async def follow(self, principal: Principal) -> AsyncGenerator[list[Change], None]:
         """The principal's changes from now on, those that came together in one list. The first is EVERYTHING."""
@@ -81,14 +79,23 @@ class ChangeFeed:
             follower.ended = True
             follower.woken.set()
 
+    def _publish(self, notice: ChangeNotice) -> None:
+        self._hand_on(notice)
+        self._processes.tell(notice)
+
+    def _hand_on(self, notice: ChangeNotice) -> None:
+        for follower in self._followers:
+            if notice.owner in (None, follower.principal.id):
+                follower.add(notice.change)
+
     async def _watch(self) -> None:
-        seen: int | None = None
         while True:
             try:
-                version = await self._processes.get_foreign_version()
-                if seen not in (None, version):
-                    self.publish_to_all("changed")
-                seen = version
-            except StoreError as error:  # the next poll sees what was written meanwhile
+                async with aclosing(self._processes.follow_notices()) as followed:
+                    async for notices in followed:
+                        for notice in notices:
+                            self._hand_on(notice)
+            except StoreError as error:
                 log.warning("cannot see whether another process wrote: %s", error.message)
-            await asyncio.sleep(POLL_INTERVAL_S)
+            await asyncio.sleep(RETRY_S)
+            self._hand_on(UNNAMED)  # for what was written meanwhile

@@ -1,8 +1,24 @@
-"""Port of the processes that share the storage: leases and changes."""
+"""Port of the processes that share the storage: leases, writes, and notices of what pages show."""
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
 from typing import Protocol
+
+from eclair.schema.messages import Change
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeNotice:
+    """A change that one process tells the others of; `owner` is whom it concerns, None for everybody."""
+
+    owner: str | None
+    change: Change
+
+
+UNNAMED = ChangeNotice(None, Change(None, "changed"))
+"""A notice that something was changed, nobody knows what."""
 
 
 class ProcessStore(Protocol):
@@ -29,4 +45,16 @@ class ProcessStore(Protocol):
 
     async def get_foreign_version(self) -> int:
         """Return a number that changes when another process writes, and only then."""
+        ...
+
+    def name_changes(self) -> None:
+        """Promise that this process tells of every change that pages show, so that its writes alone are no news."""
+        ...
+
+    def tell(self, notice: ChangeNotice) -> None:
+        """Tell other processes of a change, soon."""
+        ...
+
+    def follow_notices(self) -> AsyncGenerator[list[ChangeNotice]]:
+        """Yield what other processes tell from now on, UNNAMED where it isn't known. Raises StoreError."""
         ...

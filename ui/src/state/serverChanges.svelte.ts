@@ -2,9 +2,13 @@
 
 import { listenForChanges } from "../api/changes.ts";
 import type { Change } from "../api/events.ts";
+import { throttled } from "../lib/throttled.ts";
 
 /** How long a connection can be lost before the page says so. */
 const RECONNECT_GRACE_MS = 1500;
+
+/** Least time between two changes that don't say what they are of: the page reads everything again for each. */
+const UNNAMED_INTERVAL_MS = 3000;
 
 export class ServerChanges {
   connected = $state(true);
@@ -15,7 +19,8 @@ export class ServerChanges {
 
   constructor(open: (signal: AbortSignal) => Promise<Response>, onChange: (change: Change) => void) {
     this.#open = open;
-    this.#onChange = onChange;
+    const everything = throttled(() => onChange({ conversation: null, kind: "changed" }), UNNAMED_INTERVAL_MS);
+    this.#onChange = (change) => (change.conversation === null && change.kind === "changed" ? everything() : onChange(change));
   }
 
   /** Connect again, or disconnect where the page is hidden. */

@@ -17,7 +17,7 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from importlib import resources
 from itertools import count
 from typing import Any, TypeVar, cast
@@ -204,12 +204,20 @@ class PostgresDatabase:
 
         return await self._with_retries(attempt)
 
-    async def notify(self, channel: str, payload: str) -> None:
-        """Tell all who listen to a channel. Raises StoreError."""
+    def call_soon(self, call: Callable[[T], None], value: T) -> None:
+        """Have a function called on the loop of the database."""
+        self._loop.call_soon_threadsafe(call, value)
+
+    async def notify(self, notices: Sequence[tuple[str, str]]) -> None:
+        """Tell all who listen to channels, by name, something each. Raises StoreError."""
+        channels, payloads = zip(*notices, strict=True)
         with translated(self.name):
             async with self._pool.connection() as connection:
                 await connection.raw.execute(
-                    "SELECT set_config('synchronous_commit', 'off', true), pg_notify($1, $2)", channel, payload
+                    "SELECT set_config('synchronous_commit', 'off', true), pg_notify(channel, payload)"
+                    " FROM unnest($1::text[], $2::text[]) AS told (channel, payload)",
+                    channels,
+                    payloads,
                 )
 
     async def write_here(

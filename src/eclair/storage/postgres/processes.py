@@ -1,8 +1,11 @@
-"""Processes that share a PostgreSQL database: leases that are rows, and notices of writes.
+"""Processes that share a PostgreSQL database: leases that are rows, notices of writes, and of what they changed.
 
 A process that lives renews its lease every second, by the clock of the database, so that no machine's own clock counts.
 One that is gone for LEASE_S, killed or cut off, is dead to the others, who end or take over its runs. A server that
 answers nothing for ANSWER_TIMEOUT_S, as where the network was cut in between, counts as gone: nobody waits for it.
+
+That something was written is told on one channel, and wakes those who wait for more of an answer. What pages show is
+named on another, so that they read no more than what was changed: most writes are none of theirs.
 """
 
 from __future__ import annotations
@@ -11,14 +14,19 @@ import asyncio
 import contextlib
 import logging
 import time
-from typing import Any
+from collections.abc import AsyncGenerator
+from typing import Any, get_args
+
+import orjson
 
 from eclair.errors import StoreError
 from eclair.schema.ids import new_id
+from eclair.schema.messages import Change, ChangeKind
 from eclair.storage.postgres.connection import RawConnection, number_parameters
 from eclair.storage.postgres.database import PostgresDatabase, translated
+from eclair.storage.processes import UNNAMED, ChangeNotice
 from eclair.storage.sql.connection import Connection
-from eclair.storage.sql.store import SQLStore, first_row, read, write_brief
+from eclair.storage.sql.store import SQLStore, first_row, read
 
 LEASE_S = 5
 RENEWAL_S = 1.0
@@ -28,6 +36,11 @@ RETRY_S = 1.0
 ANSWER_TIMEOUT_S = 10.0
 """A renewal that takes longer fails, and with it every statement on this database."""
 CHANNEL = "eclair"
+CHANGES_CHANNEL = "eclair_changes"
+NAMES_CHANGES = " names"
+"""Ends the notice of a write by a process that tells of its changes by name."""
+MAX_NOTICES = 100
+"""Changes that are named, in one notice or to one follower who hasn't read them; more become one without a name."""
 
 _RENEWAL = (
     f"INSERT INTO process (id, until) VALUES (?, clock_timestamp() + interval '{LEASE_S} seconds')"
@@ -35,6 +48,41 @@ _RENEWAL = (
 )
 
 log = logging.getLogger(__name__)
+
+
+class _Notices:
+    """Notices that wait; equal ones are kept once."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[ChangeNotice, None] = {}
+
+    def add(self, notice: ChangeNotice) -> None:
+        self._waiting.pop(notice, None)  # it comes last again, after what came between
+        self._waiting[notice] = None
+        if len(self._waiting) > MAX_NOTICES:
+            self._waiting = {UNNAMED: None}
+
+    def take_notices(self) -> list[ChangeNotice]:
+        taken, self._waiting = [*self._waiting], {}
+        return taken
+
+
+class _Follower:
+    """Follower of the notices, on a loop of its own."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self.notices = _Notices()
+        self.woken = asyncio.Event()
+
+    def add(self, notice: ChangeNotice) -> None:
+        """Add a notice. Called on any loop."""
+        with contextlib.suppress(RuntimeError):  # that loop has ended
+            self._loop.call_soon_threadsafe(self._add_here, notice)
+
+    def _add_here(self, notice: ChangeNotice) -> None:
+        self.notices.add(notice)
+        self.woken.set()
 
 
 class PostgresProcessStore(SQLStore):
@@ -50,6 +98,9 @@ class PostgresProcessStore(SQLStore):
         self._believes_all_until = 0.0
         """After an outage everybody's lease has run out; others are given the time to renew theirs."""
         self._tasks: list[asyncio.Task[None]] = []
+        self._names_changes = False
+        self._untold = _Notices()
+        self._followers = set[_Follower]()
 
     @property
     def current(self) -> str:
@@ -69,7 +120,8 @@ class PostgresProcessStore(SQLStore):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         with contextlib.suppress(StoreError):
-            await self._database.write_here(self._give_back)
+            await self._database.write_here(self._give_back, is_news=False)
+            await self._announce()
 
     async def is_alive(self, process: str) -> bool:
         return time.monotonic() < self._believes_all_until or await self._has_lease(process)
@@ -79,7 +131,7 @@ class PostgresProcessStore(SQLStore):
         return first_row(db, "SELECT 1 FROM process WHERE id = ? AND until > now()", (process,)) is not None
 
     async def check(self) -> None:
-        written = await self._write_check()
+        written = await self._database.write_here(self._write_check, is_concurrent=True, is_news=False)
         if await self._read_check() < written:  # others count on
             raise StoreError(f"{self._database.name} does not keep what is written to it.")
 
@@ -90,7 +142,23 @@ class PostgresProcessStore(SQLStore):
     async def get_foreign_version(self) -> int:
         return self._foreign_writes
 
-    @write_brief
+    def name_changes(self) -> None:
+        self._names_changes = True
+
+    def tell(self, notice: ChangeNotice) -> None:
+        self._database.call_soon(self._tell_here, notice)
+
+    async def follow_notices(self) -> AsyncGenerator[list[ChangeNotice]]:
+        follower = _Follower()
+        self._followers.add(follower)
+        try:
+            while True:
+                await follower.woken.wait()
+                follower.woken.clear()
+                yield follower.notices.take_notices()
+        finally:
+            self._followers.discard(follower)
+
     def _write_check(self, db: Connection) -> int:
         (written,) = first_row(
             db,
@@ -114,12 +182,34 @@ class PostgresProcessStore(SQLStore):
     async def _announce_writes(self) -> None:
         while True:
             await self._database.written.wait()
-            self._database.written.clear()
             try:
-                await self._database.notify(CHANNEL, self._name)
+                await self._announce()
             except StoreError as error:
                 log.warning("others are not told of writes: %s", error.message)
+                await asyncio.sleep(RETRY_S)
             await asyncio.sleep(NOTICE_INTERVAL_S)
+
+    def _tell_here(self, notice: ChangeNotice) -> None:
+        self._untold.add(notice)
+        self._database.written.set()
+
+    async def _announce(self) -> None:
+        """Tell others of what was written since the last time, if anything was. Raises StoreError."""
+        if not self._database.written.is_set():
+            return
+        self._database.written.clear()
+        name = self._name + NAMES_CHANGES if self._names_changes else self._name
+        untold = self._untold.take_notices()
+        try:
+            await self._database.notify([(CHANNEL, name), *((CHANGES_CHANNEL, self._encode(each)) for each in untold)])
+        except BaseException:
+            for each in untold:
+                self._untold.add(each)
+            self._database.written.set()
+            raise
+
+    def _encode(self, notice: ChangeNotice) -> str:
+        return orjson.dumps([self._name, notice.owner, notice.change.conversation, notice.change.kind]).decode()
 
     async def _stay_connected(self) -> None:
         """Renew the lease and hear of others' writes, on a connection that no work can keep waiting."""
@@ -138,8 +228,10 @@ class PostgresProcessStore(SQLStore):
             await asyncio.sleep(RETRY_S)
 
     async def _renew_and_listen(self, raw: RawConnection) -> None:
-        await raw.add_listener(CHANNEL, self._hear)
+        await raw.add_listener(CHANNEL, self._hear_of_write)
+        await raw.add_listener(CHANGES_CHANNEL, self._hear_of_change)
         self._note_write()  # there may have been some before
+        self._hand_on(UNNAMED)
         await raw.execute("SET synchronous_commit = off; SET default_transaction_isolation = 'read committed'")
         while True:
             await raw.execute(number_parameters(_RENEWAL), self._name, timeout=ANSWER_TIMEOUT_S)
@@ -162,6 +254,20 @@ class PostgresProcessStore(SQLStore):
         self._heard.set()
         self._heard = asyncio.Event()
 
-    def _hear(self, _connection: Any, _pid: int, _channel: str, process: object) -> None:
+    def _hand_on(self, notice: ChangeNotice) -> None:
+        for follower in tuple(self._followers):
+            follower.add(notice)
+
+    def _hear_of_write(self, _connection: Any, _pid: int, _channel: str, payload: str) -> None:
+        process = payload.removesuffix(NAMES_CHANGES)
+        if process == self._name:
+            return
+        self._note_write()
+        if process == payload:
+            self._hand_on(UNNAMED)
+
+    def _hear_of_change(self, _connection: Any, _pid: int, _channel: str, payload: str) -> None:
+        process, owner, conversation, kind = orjson.loads(payload)
         if process != self._name:
-            self._note_write()
+            is_known = kind in get_args(ChangeKind)  # a newer Éclair may have others
+            self._hand_on(ChangeNotice(owner, Change(conversation, kind)) if is_known else UNNAMED)

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncGenerator
 from pathlib import Path
 
 from eclair.errors import StoreError
+from eclair.storage.processes import UNNAMED, ChangeNotice
 from eclair.storage.sql.connection import Connection
 from eclair.storage.sql.store import SQLStore, first_row, read, write
 from eclair.storage.sqlite.database import SQLiteDatabase
 from eclair.storage.sqlite.lease import Lease, is_held
+
+POLL_INTERVAL_S = 0.5
 
 
 class SQLiteProcessStore(SQLStore):
@@ -56,3 +60,17 @@ class SQLiteProcessStore(SQLStore):
     def get_foreign_version(self, db: Connection) -> int:
         (version,) = first_row(db, "PRAGMA data_version", ())
         return version
+
+    def name_changes(self) -> None:
+        pass  # others poll the change count
+
+    def tell(self, notice: ChangeNotice) -> None:
+        pass
+
+    async def follow_notices(self) -> AsyncGenerator[list[ChangeNotice]]:
+        seen = await self.get_foreign_version()
+        while True:
+            await asyncio.sleep(POLL_INTERVAL_S)
+            if (version := await self.get_foreign_version()) != seen:
+                seen = version
+                yield [UNNAMED]
