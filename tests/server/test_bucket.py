@@ -116,5 +116,6 @@ async def test_a_store_that_is_down_is_said(settings: Settings) -> None:
         report = await server.get("/api/health/ready")
         assert report.status == 503
         assert "does not answer" in report.body["checks"]["files"]["detail"]
+        assert (await server.get("/api/health/ready?engines=false")).status == 200, "people can still read"
         config = await server.get("/api/settings")
         assert "very-secret" not in config.raw.decode()

@@ -83,6 +83,7 @@ async def test_a_damaged_model_is_said(
         async with asyncio.timeout(20):
             while (await server.get("/api/storage")).body["state"] == "ok":  # noqa: ASYNC110
                 await asyncio.sleep(0.02)
+        assert (await server.get("/api/health/ready?engines=false")).status == 200, "people can still read"
         report = (await server.get("/api/health/ready")).body
         sentence = report["checks"]["models"]["detail"]
         assert not report["checks"]["models"]["ok"]

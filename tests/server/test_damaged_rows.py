@@ -156,6 +156,7 @@ async def test_a_conversation_shows_a_damaged_message_by_its_words(filled: tuple
     assert state["state"] == "damaged"
     assert "has damaged rows (messages), which aren't shown or only in part; stop Éclair" in state["message"]
     assert (await server.get("/api/health/ready")).status == 503
+    assert (await server.get("/api/health/ready?engines=false")).status == 200, "people can still read"
     assert [hit["message"] for hit in (await server.get("/api/search?q=apple")).body["hits"]]
     await server.say(ids["conversation"], "And now?")
 

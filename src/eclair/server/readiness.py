@@ -28,10 +28,12 @@ RESULT_TTL_S = 1.0
 CHECK_TIMEOUT_S = 3.0
 SERVERS_TIMEOUT_S = 6.0
 """The state of a server that doesn't answer is known after five seconds."""
-STORE_TIMEOUT_S = 10.0
-"""A store that is down is known after some tries."""
+STORE_TIMEOUT_S = 6.0
+"""Shorter than the eight seconds for which a proxy waits."""
 MIN_FREE_BYTES = 50 << 20
 PROBE_BYTES = 4096
+READABLE_WITHOUT = frozenset({"integrity", "models", "files"})
+"""Checks of what all servers share, or read on without: where one fails, people are better off with a server."""
 
 log = logging.getLogger(__name__)
 
@@ -100,7 +102,8 @@ class Readiness:
     async def check(self, *, asks_servers: bool, with_engines: bool = True) -> dict[str, CheckResult]:
         """Run all checks. Without `asks_servers` remote engines are as they were when last asked.
 
-        Without `with_engines`, the disk of the database may be full: people can still read, at any server.
+        Without `with_engines`, nothing fails with which people can still read, at any server: a full disk of the
+        database, an object store that is down, a damaged page or model.
         """
         checks = dict(self._own)
         if with_engines:
@@ -108,7 +111,8 @@ class Readiness:
         found = await _run(checks)
         if not with_engines:
             found = {
-                name: replace(result, is_ok=result.is_ok or result.allows_reading) for name, result in found.items()
+                name: replace(result, is_ok=result.is_ok or result.allows_reading or name in READABLE_WITHOUT)
+                for name, result in found.items()
             }
         if self._is_draining():
             found = {"draining": CheckResult(False, "Éclair is about to end, and begins no further answers."), **found}
