@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import threading
 import time
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import asynccontextmanager
@@ -17,7 +18,10 @@ from eclair.errors import StoreError
 from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.storage.base import Storage
 from eclair.storage.postgres import database, processes
+from eclair.storage.postgres.bridge import wait_for
+from eclair.storage.postgres.database import PostgresDatabase
 from eclair.storage.postgres.open import open_postgres
+from eclair.storage.sql.connection import Connection
 from tests.postgres import TestDatabases
 from tests.support import conversation
 
@@ -148,6 +152,59 @@ async def test_who_is_cut_off_is_dead_to_others_until_heard_of_again(
                     await asyncio.sleep(0.1)
         finally:
             await cut_off.close()
+
+
+@asynccontextmanager
+async def holding_a_row(network: Network, url: str, *, cuts: bool) -> AsyncGenerator[None]:
+    """Have a process hold conv_a in a transaction; with `cuts`, the network is cut meanwhile."""
+    begun, held, here = asyncio.Event(), threading.Event(), asyncio.get_running_loop()
+
+    def hold(db: Connection) -> None:
+        db.execute("UPDATE conversation SET title = 'never' WHERE id = ?", ("conv_a",))
+        if cuts and not begun.is_set():
+            here.call_soon_threadsafe(network.cut)
+        here.call_soon_threadsafe(begun.set)
+        wait_for(asyncio.to_thread(held.wait))
+        db.execute("UPDATE conversation SET title = 'never' WHERE id = ?", ("conv_a",))
+        raise StoreError("It changed its mind.")
+
+    async with network.lead_to(url) as address:
+        holder = await asyncio.to_thread(PostgresDatabase.open, address)
+        holding = asyncio.create_task(holder.write(hold, is_concurrent=True))
+        try:
+            await begun.wait()
+            yield
+        finally:
+            held.set()
+            network.mend()
+            with pytest.raises(StoreError):
+                await holding
+            await holder.close()
+
+
+async def test_a_row_that_a_process_held_when_it_was_cut_off_is_free_soon(
+    storage: Storage, network: Network, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "IDLE_TRANSACTION_S", 1)
+    await conversation(storage)
+    async with holding_a_row(network, url, cuts=True), asyncio.timeout(20):
+        await storage.conversations.set_generated_title(LOCAL_PRINCIPAL, "conv_a", "Bees")
+    assert (await storage.conversations.get_conversation(LOCAL_PRINCIPAL, "conv_a")).title == "Bees"
+
+
+async def test_a_row_that_stays_locked_is_said_to_be(
+    network: Network, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "LOCK_TIMEOUT_S", 0.5)
+    storage = open_postgres(url, time.time)
+    try:
+        await conversation(storage)
+        async with holding_a_row(network, url, cuts=False):
+            with pytest.raises(StoreError, match="keeps a row locked that has to be changed; try again in a minute"):
+                await storage.conversations.set_generated_title(LOCAL_PRINCIPAL, "conv_a", "Bees")
+        await storage.conversations.set_generated_title(LOCAL_PRINCIPAL, "conv_a", "Bees")
+    finally:
+        await storage.close()
 
 
 async def test_no_clock_but_that_of_the_database_counts(storage: Storage, url: str) -> None:

@@ -45,6 +45,12 @@ MAX_CONNECTIONS = 8
 """Connections on the loop of the database, and as many on that of the server."""
 CONNECT_TIMEOUT_S = 10
 REPLY_TIMEOUT_S = 60.0
+KEEPALIVE_S = 10
+"""Silence after which the server asks whether a client is still there: three times, every five seconds."""
+IDLE_TRANSACTION_S = 10.0
+"""The time that a transaction may be idle, as where its process or the network is gone: then its locks are freed."""
+LOCK_TIMEOUT_S = 60.0
+"""The time that a statement waits for a lock, longer than one that died can keep it."""
 UPDATE_TIMEOUT_S = 60.0
 """The time that an update of the tables waits for a backup or another update, or for whoever uses a table."""
 CONFLICTS_S = 10.0
@@ -171,7 +177,7 @@ class PostgresDatabase:
 
     async def connect(self) -> RawConnection:
         """Connect once more; the caller closes the connection. Raises StoreError."""
-        return await connect(self.url)
+        return await connect(self.url, idle_transaction_s=IDLE_TRANSACTION_S, lock_timeout_s=LOCK_TIMEOUT_S)
 
     def drop_connections(self) -> None:
         """Give up all connections: what waits for an answer fails, or is tried again."""
@@ -302,21 +308,25 @@ class PostgresDatabase:
                 if await find_format(raw) == max(migrations()):
                     await _require_vectors(raw, self.name)
                     return
-                async with raw.transaction(isolation="read_committed"):
-                    await raw.execute(f"SET LOCAL lock_timeout = {round(UPDATE_TIMEOUT_S * 1000)}")
-                    await raw.execute("SELECT pg_advisory_xact_lock($1)", MIGRATION_LOCK)
-                    await migrate_tables(raw, self.name)
-        except asyncpg.LockNotAvailableError as error:
-            raise StoreError(
-                f"{self.name} has to be updated, but a backup, a restore, another update or a long query of it is "
-                "running; start Éclair again once that is done."
-            ) from error
+                try:
+                    async with raw.transaction(isolation="read_committed"):
+                        await raw.execute(f"SET LOCAL lock_timeout = {round(UPDATE_TIMEOUT_S * 1000)}")
+                        await raw.execute("SELECT pg_advisory_xact_lock($1)", MIGRATION_LOCK)
+                        await migrate_tables(raw, self.name)
+                except asyncpg.LockNotAvailableError as error:
+                    raise StoreError(
+                        f"{self.name} has to be updated, but a backup, a restore, another update or a long query of it "
+                        "is running; start Éclair again once that is done."
+                    ) from error
         finally:
             await raw.close(timeout=CONNECT_TIMEOUT_S)
 
 
-async def connect(url: str) -> RawConnection:
-    """Connect to a server; the caller closes the connection. Raises StoreError."""
+async def connect(url: str, *, idle_transaction_s: float = 0, lock_timeout_s: float = 0) -> RawConnection:
+    """Connect to a server; the caller closes the connection. Raises StoreError.
+
+    The server ends a transaction that is idle for so long, and a statement that waits so long for a lock; 0 is never.
+    """
     import asyncpg  # pyright: ignore[reportMissingTypeStubs]  # 60 ms, which only an installation on PostgreSQL pays
 
     with translated(describe_url(url)):
@@ -329,6 +339,12 @@ async def connect(url: str) -> RawConnection:
                 "default_transaction_isolation": "repeatable read",
                 "timezone": "UTC",
                 "jit": "off",
+                "tcp_keepalives_idle": str(KEEPALIVE_S),
+                "tcp_keepalives_interval": str(KEEPALIVE_S // 2),
+                "tcp_keepalives_count": "3",
+                "tcp_user_timeout": str(KEEPALIVE_S * 3000),
+                "idle_in_transaction_session_timeout": str(round(idle_transaction_s * 1000)),
+                "lock_timeout": str(round(lock_timeout_s * 1000)),
             },
         )
         await raw.set_type_codec("numeric", schema="pg_catalog", encoder=str, decoder=_number, format="text")
@@ -432,6 +448,8 @@ def translated(name: str) -> Any:
         raise StoreError(f"{name} refuses this user or password; check ECLAIR_DATABASE_URL.") from error
     except asyncpg.InvalidCatalogNameError as error:
         raise StoreError(f"{name} doesn't exist; create it, or check ECLAIR_DATABASE_URL.") from error
+    except asyncpg.LockNotAvailableError as error:
+        raise StoreError(f"{name} keeps a row locked that has to be changed; try again in a minute.") from error
     except asyncpg.TooManyConnectionsError as error:
         raise StoreError(f"{name} has no connection left; raise max_connections, or run fewer processes.") from error
     except asyncpg.DiskFullError as error:
