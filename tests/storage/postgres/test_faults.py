@@ -283,7 +283,7 @@ async def test_a_database_that_takes_no_writes_is_read_on(
             await conversation(storage, "conv_b")
         assert await storage.conversations.list_conversation_ids(LOCAL_PRINCIPAL) == ["conv_a"]
         databases.run(f"ALTER DATABASE {name} RESET default_transaction_read_only")
-        databases.run(cut)
+        await asyncio.gather(*(conversation(storage, f"conv_{number}") for number in range(8)))
     finally:
         await storage.close()
 
@@ -295,6 +295,24 @@ async def test_a_server_without_a_connection_left_is_said_to_have_none(url: str,
     crowded = parts._replace(netloc=f"crowded@{parts.netloc.rpartition('@')[2]}").geturl()
     with pytest.raises(StoreError, match=r"has no connection left; raise max_connections, or run fewer processes"):
         await asyncio.to_thread(open_postgres, crowded, time.time)
+
+
+async def test_a_connection_is_waited_for(url: str, databases: TestDatabases) -> None:
+    databases.run("DROP ROLE IF EXISTS waiting")
+    databases.run("CREATE ROLE waiting LOGIN IN ROLE postgres")
+    parts = urlsplit(url)
+    address = parts._replace(netloc=f"waiting@{parts.netloc.rpartition('@')[2]}").geturl()
+    storage = await asyncio.to_thread(open_postgres, address, time.time)
+    try:
+        databases.run("ALTER ROLE waiting CONNECTION LIMIT 0")
+        databases.run("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'waiting'")
+        writing = asyncio.create_task(conversation(storage))
+        await asyncio.sleep(0.5)
+        assert not writing.done()
+        databases.run("ALTER ROLE waiting CONNECTION LIMIT -1")
+        await writing
+    finally:
+        await storage.close()
 
 
 async def test_a_slow_server_is_waited_for(storage: Storage, url: str) -> None:

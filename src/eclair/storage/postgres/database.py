@@ -451,7 +451,9 @@ def translated(name: str) -> Any:
     except asyncpg.LockNotAvailableError as error:
         raise StoreError(f"{name} keeps a row locked that has to be changed; try again in a minute.") from error
     except asyncpg.TooManyConnectionsError as error:
-        raise StoreError(f"{name} has no connection left; raise max_connections, or run fewer processes.") from error
+        raise _ConnectionLost(
+            f"{name} has no connection left; raise max_connections, or run fewer processes."
+        ) from error
     except asyncpg.DiskFullError as error:
         raise StoreFull(f"{name} has no space left; free some on its server and try again.") from error
     except asyncpg.ReadOnlySQLTransactionError as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 
 from eclair.storage.postgres.connection import PostgresConnection, RawConnection
 
@@ -38,6 +38,8 @@ class PostgresPool:
                 is_unsure = isinstance(error, asyncio.CancelledError | asyncpg.InternalClientError)
                 if is_unsure or (not connection.raw.is_closed() and connection.raw.is_in_transaction()):
                     connection.raw.terminate()
+                if isinstance(error, asyncpg.ReadOnlySQLTransactionError):
+                    self._drop((connection, *self._idle))  # they lead to a standby, or began while no writes were taken
                 raise
             finally:
                 self._used.discard(connection)
@@ -46,8 +48,7 @@ class PostgresPool:
 
     def drop(self) -> None:
         """Give up all connections: what waits for an answer fails, or is tried again."""
-        for connection in (*self._used, *self._idle):
-            connection.raw.terminate()
+        self._drop((*self._used, *self._idle))
 
     async def close(self) -> None:
         """Close the connections that are free."""
@@ -56,6 +57,10 @@ class PostgresPool:
         for error in await asyncio.gather(*closing, return_exceptions=True):
             if error is not None:  # nobody answers
                 log.warning("a connection to PostgreSQL is given up: %r", error)
+
+    def _drop(self, connections: Iterable[PostgresConnection]) -> None:
+        for connection in connections:
+            connection.raw.terminate()
 
     def _take_idle(self) -> PostgresConnection | None:
         while self._idle:
