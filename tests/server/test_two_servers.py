@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import signal
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -15,7 +17,7 @@ from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.settings import load
 from eclair.storage.open import open_storage
 from tests.postgres import TestDatabases, databases
-from tests.support import JSON, Process, environment
+from tests.support import JSON, Process, environment, text_of
 
 __all__ = ["databases"]
 
@@ -108,6 +110,30 @@ async def test_what_one_leaves_the_other_ends(first: Process, second: Process) -
             ended = (await second.get(f"/api/runs/{begun['run']}")).body["status"]
     assert ended == "interrupted"
     assert (await second.tree(conversation))["running"] is None
+
+
+@pytest.mark.parametrize("database", ["postgres"], indirect=True)
+async def test_who_comes_back_after_its_answer_was_ended_leaves_that_as_it_is(first: Process, second: Process) -> None:
+    """Two believe to have the answer: the one that was given up, and the one that ended it."""
+    conversation = await first.begin()
+    begun = await first.ask(conversation, "script: words=300 rate=100")
+    async with asyncio.timeout(20):
+        while not text_of(await second.message(begun["run"])):  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+    assert first.process.pid is not None
+    os.kill(first.process.pid, signal.SIGSTOP)
+    try:
+        async with asyncio.timeout(60):  # it may have stopped in a transaction, and hold the answer for ten seconds
+            while (await second.message(begun["run"]))["status"] == "running":  # noqa: ASYNC110
+                await asyncio.sleep(0.1)
+        ended = await second.message(begun["run"])
+        assert ended["status"] == "interrupted"
+    finally:
+        os.kill(first.process.pid, signal.SIGCONT)
+    await first.stream(begun["run"])  # until the first one has ended it, too
+    assert await second.message(begun["run"]) == ended
+    assert await second.stream(begun["run"]) == await first.stream(begun["run"])
+    assert (await first.say(conversation, "script: words=3"))["status"] == "finished"
 
 
 @pytest.mark.parametrize("database", ["postgres"], indirect=True)

@@ -299,6 +299,26 @@ async def test_a_run_that_waits_belongs_to_nobody_until_one_takes_it_up(storage:
     assert await storage.runs.take_up_run(run.id) is None, "the other one was faster"
 
 
+async def test_a_run_that_another_process_took_up_is_no_longer_the_first_ones(storage: Storage, other: Storage) -> None:
+    await conversation(storage)
+    added, started = new_turn(storage, Ids())
+    run = await storage.runs.open_turn(
+        replace(added, first=EventChunk(started.run, 1, encode(replace(started, seq=1))), options="{}")
+    )
+    waiting, rest = replace(added.answer, status="waiting"), EventChunk(run.id, 2, encode(RunWaiting(seq=2)))
+    await storage.runs.park_run(run, waiting, rest)
+    await other.runs.decide_call(LOCAL_PRINCIPAL, run.id, "call_1", "once")
+    taken = await other.runs.take_up_run(run.id)
+    assert taken is not None
+    assert await storage.runs.park_run(run, waiting, rest) is None, "its answer to the first attempt was lost"
+    assert await storage.runs.list_running() == [taken.run]
+    await storage.runs.finish_run(run, replace(added.answer, status="stopped"), None)
+    assert await storage.runs.list_running() == [taken.run]
+    end = EventChunk(run.id, 3, encode(RunFinished("stop", seq=3)))
+    await other.runs.finish_run(taken.run, replace(added.answer, status="finished"), end)
+    assert (await storage.runs.get_run(LOCAL_PRINCIPAL, run.id)).status == "finished"
+
+
 async def test_questions_of_servers_wait_with_the_run_until_all_are_answered(storage: Storage, other: Storage) -> None:
     await conversation(storage)
     added, started = new_turn(storage, Ids())

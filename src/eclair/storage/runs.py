@@ -123,7 +123,7 @@ class RunStore(Protocol):
     async def park_run(self, run: RunRecord, message: Message, rest: EventChunk) -> Principal | None:
         """Store the rest of the log of a run that waits for a decision, and its message; no process has it then.
 
-        Returns the owner of its conversation, None where that is gone or the run has ended.
+        Returns the owner of its conversation, None where that is gone, or the run has ended or is another process's.
         """
         ...
 
@@ -144,9 +144,10 @@ class RunStore(Protocol):
         ...
 
     async def finish_run(self, run: RunRecord, message: Message, rest: EventChunk | None) -> Principal | None:
-        """Store the rest of the log, the status, the folded message and its usage; leave a finished run as it is.
+        """Store the rest of the log, the status, the folded message and its usage.
 
-        Returns the owner of its conversation, None where that is gone.
+        Leaves a run as it is that has ended, or that another process than the record's has by now. Returns the owner of
+        its conversation, None where that is gone.
         """
         ...
 

@@ -129,8 +129,9 @@ class SQLRunStore(SQLStore):
     @write_text(_parked_chars, is_synced=True)
     def park_run(self, db: Connection, run: RunRecord, message: Message, rest: EventChunk) -> Principal | None:
         db.execute(
-            "UPDATE run SET status = 'waiting', process = '', waiting_since = ? WHERE id = ? AND status = 'running'",
-            (self.now(), run.id),
+            "UPDATE run SET status = 'waiting', process = '', waiting_since = ?"
+            " WHERE id = ? AND status = 'running' AND process = ?",
+            (self.now(), run.id, run.process),
         )
         if not db.changes():
             return None
@@ -177,9 +178,10 @@ class SQLRunStore(SQLStore):
     def finish_run(self, db: Connection, run: RunRecord, message: Message, rest: EventChunk | None) -> Principal | None:
         now = self.now()
         db.execute(
-            "UPDATE run SET status = ?, ended = ? WHERE id = ? AND status = 'running'", (message.status, now, run.id)
+            "UPDATE run SET status = ?, ended = ? WHERE id = ? AND status = 'running' AND process = ?",
+            (message.status, now, run.id, run.process),
         )
-        if not db.changes():  # another process ended it first, or it was deleted
+        if not db.changes():  # another process ended it first or took it up, or it was deleted
             return _owner(db, run)
         if rest is not None:
             _append(db, [rest])
