@@ -23,9 +23,9 @@ def test_an_installation_goes_on_after_it_was_copied(run: Eclair, databases: Tes
     added = run("prompts", "add", "letter", stdin="Write a letter.")
     assert added.returncode == 0, added.stderr
     url = databases.create()
-    copied = run("migrate", url)
+    copied = run("migrate", ECLAIR_DATABASE_URL=url)
     assert copied.returncode == 0, copied.stderr
-    assert "rows were copied and compared" in copied.stdout
+    assert "rows were copied and compared. Start Éclair" in copied.stdout
     listed = run("prompts", ECLAIR_DATABASE_URL=url)
     assert "letter" in listed.stdout, listed.stderr
     examined = run("doctor", ECLAIR_DATABASE_URL=url)
@@ -35,7 +35,7 @@ def test_an_installation_goes_on_after_it_was_copied(run: Eclair, databases: Tes
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        ((), "Name the database to copy to: eclair migrate postgresql://USER:PASSWORD@HOST/DATABASE."),
+        ((), "Set ECLAIR_DATABASE_URL to the database to copy to: postgresql://USER:PASSWORD@HOST/DATABASE."),
         (("mysql://db/eclair",), "The address of the database must begin with postgresql://; correct it."),
         (("postgresql://db/eclair",), "There is no database in"),
     ],

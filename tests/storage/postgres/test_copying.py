@@ -116,8 +116,19 @@ async def test_one_is_refused_where_it_would_do_harm(tmp_path: Path, databases: 
         copy_in_thread(tmp_path, databases.last)
 
 
+@pytest.mark.parametrize(
+    ("table", "change"),
+    [
+        ("conversation", "UPDATE conversation SET title = 'another' WHERE id = 'conv_001'"),
+        ("message_text", "UPDATE message_text SET length = 1 WHERE number = (SELECT min(number) FROM message_text)"),
+        ("piece_text", "UPDATE piece_text SET length = 1 WHERE id = (SELECT max(id) FROM piece_text)"),
+        ("piece_text", "DELETE FROM piece_text WHERE id = (SELECT max(id) FROM piece_text)"),
+        ("vector", "UPDATE vector SET embedding = embedding + embedding WHERE id = (SELECT max(id) FROM vector)"),
+        ("vector", "DELETE FROM vector WHERE id = (SELECT max(id) FROM vector)"),
+    ],
+)
 async def test_a_copy_that_differs_is_not_accepted(
-    tmp_path: Path, databases: TestDatabases, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, databases: TestDatabases, monkeypatch: pytest.MonkeyPatch, table: str, change: str
 ) -> None:
     await fill(tmp_path, 2)
     url = databases.create()
@@ -126,8 +137,8 @@ async def test_a_copy_that_differs_is_not_accepted(
 
     async def disturb(source: object, target: object, report: object) -> None:
         await real(source, target, report)  # pyright: ignore[reportArgumentType]
-        await target.execute("UPDATE conversation SET title = 'another' WHERE id = 'conv_001'")  # pyright: ignore
+        assert await target.execute(change) != "UPDATE 0"  # pyright: ignore
 
     monkeypatch.setattr(copying, "_copy_vectors", disturb)
-    with pytest.raises(StoreError, match="The copy of the table conversation differs"):
+    with pytest.raises(StoreError, match=f"The copy of the table {table} differs"):
         copy_in_thread(tmp_path, url)

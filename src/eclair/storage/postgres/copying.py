@@ -7,10 +7,13 @@ is skipped by its number. Nobody else may have the database open meanwhile, and 
 from __future__ import annotations
 
 import asyncio
+from array import array
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from graphlib import TopologicalSorter
 from pathlib import Path
+from struct import pack
 from typing import Any
 
 import apsw
@@ -26,6 +29,7 @@ from eclair.storage.postgres.text_index import PostgresTextIndex
 from eclair.storage.sql.connection import Connection
 from eclair.storage.sqlite.lease import hold_alone
 from eclair.storage.sqlite.open import DATABASE_FILE, LEASES_FOLDER, has_database, open_readonly
+from eclair.text.index_words import split_words
 
 MAX_BATCH_ROWS = 1000
 MAX_BATCH_BYTES = 8 << 20
@@ -84,7 +88,7 @@ async def _copy(source: apsw.Connection, url: str, name: str, progress: ReportSt
             await _claim(target, tables, name, describe_url(url))
             counts = {table.name: _count(source, table.name) for table in tables}
             counts["vector"] = _count(source, "vector")
-            total, done = 2 * sum(counts.values()), 0
+            total, done = 2 * sum(counts.values()) + sum(counts[table] for table in _WORDS), 0
 
             def report(rows: int) -> None:
                 nonlocal done
@@ -96,8 +100,9 @@ async def _copy(source: apsw.Connection, url: str, name: str, progress: ReportSt
             await _copy_vectors(source, target, report)
             for table in tables:
                 await _compare(source, target, table, report)
-            await _compare_vectors(source, target)
-            report(counts["vector"])
+            for table, words in _WORDS.items():
+                await _compare_words(source, target, table, words, report)
+            await _compare_vectors(source, target, report)
             await _set_sequences(source, target)
             await target.execute(f"DROP TABLE {MARK}")
             await target.execute("ANALYZE")
@@ -166,9 +171,9 @@ async def _copy_table(
             await target.copy_records_to_table(
                 table.name, records=batch, columns=list(table.columns), schema_name=SCHEMA
             )
-            if (put := _WORDS.get(table.name)) is not None:
+            if (words := _WORDS.get(table.name)) is not None:
                 named = [dict(zip(table.columns, row, strict=True)) for row in batch]
-                await run_bridged(lambda put=put, named=named: [put(connection, row) for row in named])
+                await run_bridged(lambda put=words.put, named=named: [put(connection, row) for row in named])
         report(len(batch))
 
 
@@ -221,10 +226,38 @@ async def _stream(target: RawConnection, query: str) -> AsyncGenerator[Row]:
             yield tuple(row)
 
 
-async def _compare_vectors(source: apsw.Connection, target: RawConnection) -> None:
-    mine = next(source.execute("SELECT coalesce(sum(count), 0) FROM vector"))[0]
-    if await target.fetchval("SELECT count(*) FROM vector") != mine:
-        raise _differs("vector")
+async def _compare_words(
+    source: apsw.Connection, target: RawConnection, table: str, words: _Words, report: Callable[[int], None]
+) -> None:
+    """Raise StoreError unless each row has as many words as its text."""
+    mine = source.execute(f"SELECT {words.key}, {words.texts} FROM {table} ORDER BY {words.key}")
+    length = "length" if words.has_length else "NULL"
+    async for key, counted in _stream(target, f"SELECT {words.key}, {length} FROM {table}_text ORDER BY {words.key}"):
+        expected, *texts = next(mine, (None,))
+        if expected != key or (words.has_length and counted != words.count(texts)):
+            raise _differs(f"{table}_text")
+        report(1)
+    if next(mine, None) is not None:
+        raise _differs(f"{table}_text")
+
+
+async def _compare_vectors(source: apsw.Connection, target: RawConnection, report: Callable[[int], None]) -> None:
+    """Raise StoreError unless both have the same half floats."""
+    theirs = _stream(target, "SELECT id, public.halfvec_send(embedding) FROM vector ORDER BY id")
+    async with aclosing(theirs):
+        for id, count, data in source.execute("SELECT id, count, data FROM vector ORDER BY id"):
+            assert isinstance(id, int)
+            assert isinstance(count, int)
+            assert isinstance(data, bytes)
+            for number in range(count):
+                size = len(data) // count
+                halves = array("H", data[number * size : (number + 1) * size])
+                halves.byteswap()
+                if await anext(theirs, None) != (id + number, pack(">HH", len(halves), 0) + halves.tobytes()):
+                    raise _differs("vector")
+            report(1)
+        if await anext(theirs, None) is not None:
+            raise _differs("vector")
 
 
 async def _set_sequences(source: apsw.Connection, target: RawConnection) -> None:
@@ -253,6 +286,20 @@ def _differs(table: str) -> StoreError:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Words:
+    """Index of the words of a table in another, beside the same key: `put` fills it from its `texts`."""
+
+    put: Callable[[Connection, dict[str, Any]], None]
+    key: str
+    texts: str
+    has_sections: bool = False
+    has_length: bool = False
+
+    def count(self, texts: Sequence[Any]) -> int:
+        return sum(len(split_words(text, has_sections=self.has_sections)) for text in texts)
+
+
 def _put_message(db: Connection, row: dict[str, Any]) -> None:
     PostgresTextIndex().put_message(db, row["id"], row["text"])
 
@@ -270,9 +317,9 @@ def _put_image(db: Connection, row: dict[str, Any]) -> None:
     PostgresTextIndex().put_image(db, row["id"], row["prompt"])
 
 
-_WORDS: dict[str, Callable[[Connection, dict[str, Any]], None]] = {
-    "message": _put_message,
-    "piece": _put_chunk,
-    "entry": _put_entry,
-    "picture": _put_image,
+_WORDS = {
+    "message": _Words(_put_message, "number", "text", has_length=True),
+    "piece": _Words(_put_chunk, "id", "heading, text, forms", has_sections=True, has_length=True),
+    "entry": _Words(_put_entry, "number", "title"),
+    "picture": _Words(_put_image, "number", "prompt"),
 }
