@@ -47,6 +47,21 @@ def _url(place: StoragePlace) -> str | None:
     return place.database_url if isinstance(place, Settings) else None
 
 
+def _describe_backup(place: StoragePlace) -> str:
+    """Tell in a sentence how old the newest regular backup is."""
+    from eclair.storage.backup.schedule import newest_snapshot  # which opens the storage itself
+
+    if not isinstance(place, Settings) or (folder := place.backup_folder) is None:
+        return "There are no regular backups (backup_folder) to go back to."
+    try:
+        made = newest_snapshot(folder)
+    except StoreError as error:
+        return error.message
+    if made is None:
+        return f"There is no backup in {folder}."
+    return f"The newest backup in {folder} is {(time.time() - made.timestamp()) / 3600:,.1f} hours old."
+
+
 def open_storage(place: StoragePlace, clock: Clock = time.time, *, backup_days: int = 0) -> Storage:
     """Open the storage, creating and migrating it as needed; a data folder is closed to other accounts.
 
@@ -58,7 +73,7 @@ def open_storage(place: StoragePlace, clock: Clock = time.time, *, backup_days: 
             _close_to_others(folder)
         from eclair.storage.postgres.open import open_postgres  # its libraries, which others need not load
 
-        return open_postgres(url, clock)
+        return open_postgres(url, clock, lambda: _describe_backup(place))
     with translated(folder):
         _close_to_others(folder)
         if not sqlite.has_database(folder) and (count := lost.count_blobs(folder)):

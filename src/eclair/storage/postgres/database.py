@@ -63,6 +63,8 @@ MAX_PAUSE_S = 0.1
 COMMIT_SYNCED = "COMMIT; SELECT pg_logical_emit_message(true, 'eclair', '')"
 """Commits and releases row locks before the write-ahead log is flushed: the commit of the second transaction, which
 adds a mark to the log and nothing else, flushes both."""
+READABLE_FROM = 61
+"""The format whose Éclair works on the latest tables, so that a rollback to it does: later migrations only added."""
 MIGRATION_LOCK = 0x65636C61
 """The advisory lock under which one process migrates and others wait: "ecla"."""
 
@@ -101,11 +103,14 @@ class PostgresDatabase:
         self._thread.start()
 
     @classmethod
-    def open(cls, url: str) -> PostgresDatabase:
-        """Connect to a database and migrate it. Blocks. Raises StoreError."""
+    def open(cls, url: str, describe_backup: Callable[[], str] = str) -> PostgresDatabase:
+        """Connect to a database and migrate it. Blocks. Raises StoreError.
+
+        Before it is migrated, the log tells of the newest backup, which `describe_backup` does in a sentence.
+        """
         database = cls(url)
         try:
-            database.run_blocking(database._migrate(), timeout_s=None)
+            database.run_blocking(database._migrate(describe_backup), timeout_s=None)
         except BaseException:
             database.close_blocking()
             raise
@@ -293,10 +298,11 @@ class PostgresDatabase:
             await asyncio.sleep(random.uniform(0, most))  # noqa: S311
         raise StoreError(f"{self.name} is so busy that a change could not be made; try again.")
 
-    async def _migrate(self) -> None:
+    async def _migrate(self, describe_backup: Callable[[], str]) -> None:
         """Bring the tables to the latest format, while other processes wait. Raises StoreError.
 
-        Tables that have it need no lock, so a server also starts during a backup.
+        Tables that have it, or a newer one that can be used as well, need no lock, so a server also starts during a
+        backup.
         """
         import asyncpg  # pyright: ignore[reportMissingTypeStubs]
 
@@ -305,9 +311,13 @@ class PostgresDatabase:
             with translated(self.name):
                 if raw.get_server_version().major * 10000 < MIN_VERSION:
                     raise StoreError(f"{self.name} is PostgreSQL {raw.get_server_version().major}; Éclair needs 16.")
-                if await find_format(raw) == max(migrations()):
+                if await is_usable(raw):
                     await _require_vectors(raw, self.name)
                     return
+                if (now := await find_format(raw)) is not None and now < max(migrations()):
+                    log.warning(
+                        "%s is updated from format %d to %d. %s", self.name, now, max(migrations()), describe_backup()
+                    )
                 try:
                     async with raw.transaction(isolation="read_committed"):
                         await raw.execute(f"SET LOCAL lock_timeout = {round(UPDATE_TIMEOUT_S * 1000)}")
@@ -358,12 +368,23 @@ async def find_format(raw: RawConnection) -> int | None:
     return await raw.fetchval(f"SELECT number FROM {SCHEMA}.format")
 
 
+async def is_usable(raw: RawConnection) -> bool:
+    """Return True for tables of the latest format, or of a newer one to which little enough was added."""
+    now, latest = await find_format(raw), max(migrations())
+    if now is None or now <= latest:
+        return now == latest
+    readable_from: str | None = await raw.fetchval(f"SELECT to_jsonb(format)->>'readable_from' FROM {SCHEMA}.format")
+    return readable_from is not None and int(readable_from) <= latest
+
+
 async def migrate_tables(raw: RawConnection, name: str, until: int | None = None) -> None:
     """Bring the tables to the format `until`, or else to the latest, within a transaction. Raises StoreError."""
     now = await find_format(raw) or 0
     if not now:
         await raw.execute(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}")
         await raw.execute("CREATE TABLE format (id bigint PRIMARY KEY CHECK (id = 1), number bigint NOT NULL)")
+    if await is_usable(raw):
+        return
     await _require_vectors(raw, name)
     scripts = migrations()
     latest = max(scripts)
@@ -376,8 +397,12 @@ async def migrate_tables(raw: RawConnection, name: str, until: int | None = None
     for number in sorted(scripts):
         if now < number <= latest:
             await raw.execute(scripts[number])
+    await raw.execute("ALTER TABLE format ADD COLUMN IF NOT EXISTS readable_from bigint")
     await raw.execute(
-        "INSERT INTO format (id, number) VALUES (1, $1) ON CONFLICT (id) DO UPDATE SET number = excluded.number", latest
+        "INSERT INTO format (id, number, readable_from) VALUES (1, $1, $2) ON CONFLICT (id)"
+        " DO UPDATE SET number = excluded.number, readable_from = excluded.readable_from",
+        latest,
+        min(latest, READABLE_FROM),
     )
 
 

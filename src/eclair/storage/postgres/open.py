@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from eclair.schema.ids import Clock
 from eclair.storage.base import Storage
 from eclair.storage.postgres.database import PostgresDatabase
@@ -10,9 +12,12 @@ from eclair.storage.postgres.processes import PostgresProcessStore
 from eclair.storage.sql.stores import build_storage
 
 
-def open_postgres(url: str, clock: Clock) -> Storage:
-    """Open the database at a URL (`postgresql://…`) and migrate it. Blocks. Raises StoreError."""
-    database = PostgresDatabase.open(url)
+def open_postgres(url: str, clock: Clock, describe_backup: Callable[[], str] = str) -> Storage:
+    """Open the database at a URL (`postgresql://…`) and migrate it. Blocks. Raises StoreError.
+
+    Before it is migrated, the log tells of the newest backup, which `describe_backup` does in a sentence.
+    """
+    database = PostgresDatabase.open(url, describe_backup)
     processes = PostgresProcessStore(database)
     try:
         database.run_blocking(processes.begin())

@@ -11,7 +11,7 @@ from eclair.storage.compliance_settings import ComplianceValues
 from eclair.storage.policy import StoredPolicy
 from eclair.storage.postgres.bridge import run_bridged, run_in_thread
 from eclair.storage.postgres.connection import PostgresConnection
-from eclair.storage.postgres.database import connect, describe_url, find_format, migrations, translated
+from eclair.storage.postgres.database import connect, describe_url, find_format, is_usable, migrations, translated
 from eclair.storage.servers import StoredServer
 from eclair.storage.sql import compliance_settings, policy, speech_settings, web_settings
 from eclair.storage.sql.api_keys import has_keys
@@ -76,7 +76,8 @@ def inspect_database(url: str) -> DatabaseReport | None:
                 if (format := await find_format(raw)) is None:
                     return None
                 size = await raw.fetchval("SELECT pg_database_size(current_database())")
-            return DatabaseReport(size, format, max(migrations()), None, 0, needs_compaction=False)
+                latest = format if await is_usable(raw) else max(migrations())
+            return DatabaseReport(size, format, latest, None, 0, needs_compaction=False)
         finally:
             await raw.close()
 
@@ -90,7 +91,7 @@ def _read(url: str, work: Work[T], missing: Callable[[], T]) -> T:
         raw = await connect(url)
         try:
             with translated(describe_url(url)):
-                if await find_format(raw) != max(migrations()):
+                if not await is_usable(raw):
                     return missing()
                 connection = PostgresConnection(raw)
                 return await run_bridged(lambda: work(connection))
