@@ -85,7 +85,7 @@ async def examine(loaded: LoadedSettings) -> DoctorReport:
     settings = loaded.settings
     checks = [_eclair(), _python(), _packages(), _page(), _file(loaded)]
     checks += [_data_folder(settings.data_dir), _disk(settings.data_dir)]
-    checks += [_database(settings), *_lost(settings.data_dir), _backups(settings)]
+    checks += [_database(settings), *_database_encryption(settings), *_lost(settings.data_dir), _backups(settings)]
     checks.append(_port("Address", settings.host, settings.port))
     if settings.ollama_port is not None:
         checks.append(_port("Ollama's port", settings.host, settings.ollama_port, "ollama_port"))
@@ -352,6 +352,15 @@ def _database(settings: Settings) -> Check:
         return Check("Database", "note", detail, "Stop Éclair once, and run `eclair doctor --compact`.")
     older = f", brought up to {report.latest} at the next start" if report.version < report.latest else ""
     return Check("Database", "ok", f"{format_size(report.size)}, format {report.version}{older}, sound")
+
+
+def _database_encryption(settings: Settings) -> list[Check]:
+    from eclair.storage.open import find_unencrypted_host
+
+    if (host := find_unencrypted_host(settings)) is None:
+        return []
+    detail = f"Without TLS on {host}, everything that is stored crosses the network in the clear."
+    return [Check("Connection to the database", "note", detail, "Add ?sslmode=verify-full to database_url.")]
 
 
 def _backups(settings: Settings) -> Check:

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from eclair import doctor
 from eclair.errors import Conflict, StoreError
 from eclair.settings import Settings
 from eclair.storage.open import compact_database, has_api_keys, inspect_database, open_storage, read_added_servers
@@ -41,6 +42,26 @@ async def test_it_is_read_before_a_start(on_postgres: Settings) -> None:
     assert not has_api_keys(on_postgres)
     with pytest.raises(Conflict, match="its own tools"):
         compact_database(on_postgres)
+
+
+@pytest.mark.parametrize(
+    ("url", "host"),
+    [
+        ("postgresql://eclair:secret@db.example.org/eclair", "db.example.org"),
+        ("postgresql://eclair:secret@localhost,db.example.org:5433/eclair?sslmode=prefer", "db.example.org"),
+        ("postgresql://eclair@[2001:db8::1]:5432/eclair", "2001:db8::1"),
+        ("postgresql://eclair@/eclair?host=db.example.org", "db.example.org"),
+        ("postgresql://eclair@db.example.org/eclair?sslmode=verify-full", None),
+        ("postgresql://eclair@127.0.0.1:5432,[::1]/eclair", None),
+        ("postgresql://eclair@/eclair?host=/run/postgresql", None),
+        (None, None),
+    ],
+)
+def test_a_connection_that_may_be_without_tls_is_noted(settings: Settings, url: str | None, host: str | None) -> None:
+    checks = doctor._database_encryption(replace(settings, database_url=url))  # pyright: ignore[reportPrivateUsage]
+    assert [(check.state, check.detail.split(",")[0]) for check in checks] == (
+        [] if host is None else [("note", f"Without TLS on {host}")]
+    )
 
 
 def test_what_cannot_be_opened_says_why(settings: Settings, databases: TestDatabases) -> None:

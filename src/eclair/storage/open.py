@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from eclair.errors import Conflict, StoreError
 from eclair.schema.ids import Clock
@@ -28,6 +29,7 @@ from eclair.storage.sqlite.database import translated
 from eclair.storage.stand_in import stand_in
 from eclair.storage.web_settings import StoredWebSettings
 from eclair.util.file_systems import network_file_system
+from eclair.util.loopback import is_loopback
 from eclair.util.private_files import make_private
 
 log = logging.getLogger(__name__)
@@ -131,6 +133,22 @@ def _close_to_others(folder: Path) -> None:
         if not folder.is_dir():
             raise
         log.warning("%s is open to other accounts and belongs to one of them; have it closed.", folder)
+
+
+def find_unencrypted_host(place: StoragePlace) -> str | None:
+    """Return the host of a database to which the connection may be without TLS; None where it can't be."""
+    if (url := _url(place)) is None:
+        return None
+    parts = urlsplit(url)
+    options = parse_qs(parts.query)
+    if options.get("sslmode", [""])[-1] in ("require", "verify-ca", "verify-full"):
+        return None
+    named = parts.netloc.rpartition("@")[2] or options.get("host", [""])[-1]
+    for each in filter(None, unquote(named).split(",")):
+        host = each.partition("]")[0].removeprefix("[") if each.startswith("[") else each.partition(":")[0]
+        if not (host.startswith("/") or is_loopback(host)):
+            return host
+    return None
 
 
 def read_added_servers(place: StoragePlace) -> list[StoredServer]:
