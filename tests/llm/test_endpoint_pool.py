@@ -142,6 +142,40 @@ async def test_one_that_is_back_is_asked_again(racks: list[SpeakingVllm]) -> Non
         await engine.close()
 
 
+async def test_one_that_hangs_while_it_lists_its_models_gets_one_question_at_a_time(racks: list[SpeakingVllm]) -> None:
+    bad, good = racks[:2]
+    bad.fault = 503
+
+    async def nap(seconds: float) -> None:
+        await asyncio.sleep(0)
+
+    engines = [
+        (configured_engine("rack", EngineSettings(rack.url), gate=OutboundGate()), weight)
+        for rack, weight in ((bad, 1000.0), (good, 1.0))
+    ]
+    engine = EndpointPool("rack", engines, sleep=nap)  # pyright: ignore[reportArgumentType]
+    try:
+        assert await say(engine) == "fine indeed"
+        bad.fault, bad.is_deaf = None, True
+        first = engine.endpoints[0]
+        while first.fault is not None:  # noqa: ASYNC110 (no event tells)
+            await asyncio.sleep(0.01)
+        before = len(bad.asked)
+        waiting = asyncio.create_task(say(engine))
+        while len(bad.asked) == before:  # noqa: ASYNC110 (no event tells)
+            await asyncio.sleep(0.01)
+        for number in range(4):
+            assert await say(engine, f"Question {number}?") == "fine indeed"
+        assert len(bad.asked) == before + 1
+        waiting.cancel()
+        await asyncio.wait([waiting])
+        bad.is_deaf = False
+        assert await say(engine) == "fine indeed"
+        assert (len(bad.asked), first.answers, first.is_up) == (before + 2, 1, True)
+    finally:
+        await engine.close()
+
+
 async def test_all_are_gone() -> None:
     async with pooled([NOBODY, NOBODY]) as engine:
         with pytest.raises(EngineUnavailable, match="cannot be reached"):

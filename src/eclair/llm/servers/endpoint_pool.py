@@ -2,7 +2,8 @@
 
 A conversation stays at one endpoint, whose cache has read its beginning, unless others have much less to do. Until
 the first word, another endpoint takes over from one that fails or, with hedging, is slow. One that failed is asked
-again in the background, after a pause that doubles.
+for its health in the background, after a pause that doubles; once that is well it gets one question, and others when
+that is answered: a server that hangs may still list its models.
 """
 
 from __future__ import annotations
@@ -77,6 +78,12 @@ class PoolEndpoint:
         self.models: frozenset[str] | None = None
         """The models it last listed; None until then."""
         self._failures_in_a_row = 0
+        self._is_on_trial = False
+
+    @property
+    def is_up(self) -> bool:
+        """False while it is down, and while the first question after that isn't answered."""
+        return self.fault is None and not (self._is_on_trial and self.running)
 
     @property
     def load(self) -> float:
@@ -107,12 +114,13 @@ class PoolEndpoint:
 
     def note_answer(self) -> None:
         self.answers += 1
-        self._failures_in_a_row, self.fault = 0, None
-
-    def recover(self) -> None:
-        if self.fault is not None:
+        if self.fault is not None or self._is_on_trial:
             log.info("the endpoint %s answers again", self.name)
-        self.fault = None
+        self._failures_in_a_row, self.fault, self._is_on_trial = 0, None, False
+
+    def try_again(self) -> None:
+        """Let one question through."""
+        self.fault, self._is_on_trial = None, True
 
     def score(self, session: str) -> float:
         """Return how much of a claim it has to a conversation: the highest of all goes to each by its weight."""
@@ -169,7 +177,7 @@ class EndpointPool:
         self.url = self.endpoints[0].engine.url
         self.hedges = 0
         self.hedge_after_s = hedge_after_s
-        self._recovery: asyncio.Task[None] | None = None
+        self._recoveries: dict[PoolEndpoint, asyncio.Task[None]] = {}
         self._sleep = sleep
         self._location = (location or farthest([locate(each.url) for each in self.endpoints])).code
         first = self.endpoints[0].engine
@@ -228,14 +236,14 @@ class EndpointPool:
             await racing.close()
 
     def order(self, model: str, session: str | None) -> list[PoolEndpoint]:
-        """Return the endpoints in the order in which to ask them: those that are down come last."""
+        """Return the endpoints in the order in which to ask them: those that aren't up come last."""
         able = [each for each in self.endpoints if each.models is None or model in each.models] or self.endpoints
-        up = [each for each in able if each.fault is None]
+        up = [each for each in able if each.is_up]
         key = session or secrets.token_hex(8)
         ranked = sorted(up, key=lambda each: each.score(key), reverse=True)
         share = (sum(each.running for each in up) + 1) / (sum(each.weight for each in up) or 1)
         full = [each for each in ranked if each.running >= math.ceil(MAX_LOAD_RATIO * share * each.weight)]
-        down = [each for each in able if each.fault is not None]
+        down = sorted((each for each in able if not each.is_up), key=lambda each: each.fault is not None)
         return [*(each for each in ranked if each not in full), *sorted(full, key=lambda each: each.load), *down]
 
     async def count(self, model: str, text: str) -> int:
@@ -310,9 +318,8 @@ class EndpointPool:
         await self.order(request.model, find_session(request))[0].engine.prefill(request)
 
     async def close(self) -> None:
-        if self._recovery is not None:
-            self._recovery.cancel()
-            await asyncio.wait([self._recovery])
+        for recovery in self._recoveries.values():
+            await cancel_and_wait(recovery)
         await asyncio.gather(*(each.engine.close() for each in self.endpoints))
 
     async def _try_each(self, model: str, ask: Callable[[ServerEngine], Awaitable[ResultT]]) -> ResultT:
@@ -334,20 +341,25 @@ class EndpointPool:
     def note_failure(self, endpoint: PoolEndpoint, error: UpstreamError) -> None:
         """Count a failure, and see to it that an endpoint that is down is asked again."""
         endpoint.note_failure(error)
-        if endpoint.fault is not None and (self._recovery is None or self._recovery.done()):
-            self._recovery = asyncio.create_task(self._recover(), name=f"recover endpoints of {self.name}")
+        running = self._recoveries.get(endpoint)
+        if endpoint.fault is not None and (running is None or running.done()):
+            self._recoveries[endpoint] = asyncio.create_task(
+                self._recover(endpoint), name=f"recover the endpoint {endpoint.name}"
+            )
 
-    async def _recover(self) -> None:
-        """Ask endpoints that are down until all are up."""
-        while down := [each for each in self.endpoints if each.fault is not None]:
-            await asyncio.gather(*map(self._recover_one, down))
+    async def _recover(self, endpoint: PoolEndpoint) -> None:
+        """Ask an endpoint that is down for its health until that is well."""
+        while endpoint.fault is not None:
+            await self._ask_health(endpoint)
 
-    async def _recover_one(self, endpoint: PoolEndpoint) -> None:
+    async def _ask_health(self, endpoint: PoolEndpoint) -> None:
         await self._sleep(endpoint.recovery_s)
         health = await endpoint.engine.health()
+        if endpoint.fault is None:  # it answered a question meanwhile
+            return
         if health.state == "ready":
-            endpoint.recover()
-        elif health.state == "down" and endpoint.fault is not None:
+            endpoint.try_again()
+        elif health.state == "down":
             endpoint.note_failure(EngineUnavailable(health.detail))
 
 
@@ -402,7 +414,7 @@ class _Race:
     def _hedge(self) -> None:
         """Ask a second endpoint that is up."""
         self._can_hedge = False
-        if self._waiting and self._waiting[0].fault is None and self._begin_next():
+        if self._waiting and self._waiting[0].is_up and self._begin_next():
             self._pool.hedges += 1
 
     async def _take(self, attempt: _Attempt) -> Delta | None:
