@@ -203,6 +203,12 @@ class Settings:
         "PostgreSQL database for all that is stored but files, such as `postgresql://eclair:…@db.example.org/eclair`; "
         "without it, SQLite in the data folder. See docs/postgresql.md.",
     )
+    database_connections: int = _setting(
+        17,
+        "Connections to PostgreSQL of each process: one for its lease, and half of the others for what is brief.",
+        ge=5,
+        le=1000,
+    )
     background_work: Literal["here", "workers"] = _setting(
         "here",
         "Where documents are read and embedded, feeds fetched, schedules and batches run, and what is due erased: "

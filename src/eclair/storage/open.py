@@ -49,11 +49,11 @@ def _url(place: StoragePlace) -> str | None:
     return place.database_url if isinstance(place, Settings) else None
 
 
-def _describe_backup(place: StoragePlace) -> str:
+def _describe_backup(settings: Settings) -> str:
     """Tell in a sentence how old the newest regular backup is."""
     from eclair.storage.backup.schedule import newest_snapshot  # which opens the storage itself
 
-    if not isinstance(place, Settings) or (folder := place.backup_folder) is None:
+    if (folder := settings.backup_folder) is None:
         return "There are no regular backups (backup_folder) to go back to."
     try:
         made = newest_snapshot(folder)
@@ -70,12 +70,12 @@ def open_storage(place: StoragePlace, clock: Clock = time.time, *, backup_days: 
     Backups older than `backup_days` are removed; 0 keeps them. Blocks. Raises StoreError.
     """
     folder = _folder(place)
-    if (url := _url(place)) is not None:
+    if isinstance(place, Settings) and (url := place.database_url) is not None:
         with translated(folder):
             _close_to_others(folder)
         from eclair.storage.postgres.open import open_postgres  # its libraries, which others need not load
 
-        return open_postgres(url, clock, lambda: _describe_backup(place))
+        return open_postgres(url, clock, lambda: _describe_backup(place), place.database_connections)
     with translated(folder):
         _close_to_others(folder)
         if not sqlite.has_database(folder) and (count := lost.count_blobs(folder)):

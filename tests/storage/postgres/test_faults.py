@@ -315,6 +315,17 @@ async def test_a_connection_is_waited_for(url: str, databases: TestDatabases) ->
         await storage.close()
 
 
+async def test_a_process_has_no_more_connections_than_it_may(url: str, databases: TestDatabases) -> None:
+    storage = open_postgres(url, time.time, max_connections=5)
+    try:
+        await asyncio.gather(*(conversation(storage, f"conv_{number}") for number in range(40)))
+        async with another(url) as connection:
+            held = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = $1"
+            assert await connection.fetchval(held, "eclair") <= 5
+    finally:
+        await storage.close()
+
+
 async def test_a_slow_server_is_waited_for(storage: Storage, url: str) -> None:
     """Everything waits for a lock, as for a disk that doesn't keep up, and is done once that is free."""
     async with another(url) as connection:

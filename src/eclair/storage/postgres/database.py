@@ -41,8 +41,8 @@ SCHEMA = "eclair"
 SEARCH_PATH = f"{SCHEMA}, pg_catalog, public"
 MIN_VERSION = 160000
 MIN_VECTOR_VERSION = (0, 8)
-MAX_CONNECTIONS = 8
-"""Connections on the loop of the database, and as many on that of the server."""
+MAX_CONNECTIONS = 17
+"""One for the lease, half of the others on the loop of the database, and half on that of the server."""
 CONNECT_TIMEOUT_S = 10
 REPLY_TIMEOUT_S = 60.0
 KEEPALIVE_S = 10
@@ -86,8 +86,9 @@ class PostgresDatabase:
 
     row_lock = " FOR NO KEY UPDATE"
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, max_connections: int = MAX_CONNECTIONS) -> None:
         self.url = url
+        self._max_connections = max_connections
         self.name = describe_url(url)
         self.damage = DamageRecord(self.name)
         self.eraser = NothingToErase()
@@ -103,12 +104,14 @@ class PostgresDatabase:
         self._thread.start()
 
     @classmethod
-    def open(cls, url: str, describe_backup: Callable[[], str] = str) -> PostgresDatabase:
+    def open(
+        cls, url: str, describe_backup: Callable[[], str] = str, max_connections: int = MAX_CONNECTIONS
+    ) -> PostgresDatabase:
         """Connect to a database and migrate it. Blocks. Raises StoreError.
 
         Before it is migrated, the log tells of the newest backup, which `describe_backup` does in a sentence.
         """
-        database = cls(url)
+        database = cls(url, max_connections)
         try:
             database.run_blocking(database._migrate(describe_backup), timeout_s=None)
         except BaseException:
@@ -195,7 +198,7 @@ class PostgresDatabase:
         """The connections of the running loop."""
         loop = asyncio.get_running_loop()
         if (found := self._pools.get(loop)) is None:
-            found = self._pools[loop] = PostgresPool(self.connect, MAX_CONNECTIONS)
+            found = self._pools[loop] = PostgresPool(self.connect, (self._max_connections - 1) // 2)
         return found
 
     async def _read(self, work: Work[T]) -> T:
