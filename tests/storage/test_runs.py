@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from eclair.errors import Conflict, NotFound
+from eclair.errors import Conflict, NotFound, StoreError
 from eclair.schema.elicitations import CallInput, ElicitationAnswer
 from eclair.schema.events import RunFinished, RunWaiting, encode
 from eclair.schema.messages import Conversation, Message
@@ -373,9 +373,32 @@ async def test_a_process_that_was_taken_for_dead_adds_nothing_to_what_another_en
     await conversation(storage)
     added, _ = new_turn(storage, Ids())
     run = await storage.runs.open_turn(added)
-    assert await storage.runs.append_safely(EventChunk(run.id, 2, b"2"))
-    assert await storage.runs.append_safely(EventChunk(run.id, 2, b"2")), "the first may have been stored unknown to it"
-    await storage.runs.finish_run(run, replace(added.answer, status="interrupted"), EventChunk(run.id, 3, b"3"))
-    assert not await storage.runs.append_safely(EventChunk(run.id, 4, b"4"))
-    await storage.runs.append_events([EventChunk(run.id, 5, b"5")])
-    assert [chunk.last for chunk in await storage.runs.list_events(run.id, 0)] == [2, 3]
+    assert await storage.runs.append_safely(EventChunk(run.id, 1, b"1"))
+    assert await storage.runs.append_safely(EventChunk(run.id, 1, b"1")), "the first may have been stored unknown to it"
+    await storage.runs.finish_run(run, replace(added.answer, status="interrupted"), EventChunk(run.id, 2, b"2"))
+    assert not await storage.runs.append_safely(EventChunk(run.id, 3, b"3"))
+    await storage.runs.append_events([EventChunk(run.id, 4, b"4")])
+    assert [chunk.last for chunk in await storage.runs.list_events(run.id, 0)] == [1, 2]
+
+
+async def test_a_log_has_no_gap_where_the_database_lost_its_end(storage: Storage) -> None:
+    await conversation(storage)
+    added, started = new_turn(storage, Ids())
+    run = await storage.runs.open_turn(
+        replace(added, first=EventChunk(started.run, 1, encode(replace(started, seq=1))))
+    )
+    await storage.runs.append_events([EventChunk(run.id, 2, b"2")])
+    await storage.runs.append_events([EventChunk(run.id, 5, b"5"), EventChunk("run_none", 5, b"5")])  # 3 and 4 are lost
+    assert await storage.runs.list_last_events([run.id, "run_none"]) == {run.id: 2}
+    end = EventChunk(run.id, 6, encode(RunFinished("stop", seq=6)))
+    for lost in (
+        storage.runs.append_safely(end),
+        storage.runs.park_run(run, replace(added.answer, status="waiting"), end),
+        storage.runs.finish_run(run, replace(added.answer, status="finished"), end),
+    ):
+        with pytest.raises(StoreError, match="lost the last words of the answer"):
+            await lost
+    assert (await storage.runs.get_run(LOCAL_PRINCIPAL, run.id)).status == "running"
+    await storage.runs.append_events([EventChunk(run.id, 5, b"3\n4\n5")])
+    await storage.runs.finish_run(run, replace(added.answer, status="finished"), end)
+    assert [chunk.last for chunk in await storage.runs.list_events(run.id, 0)] == [1, 2, 5, 6]

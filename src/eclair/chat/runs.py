@@ -109,6 +109,7 @@ class Runs:
         self.on_enough: Callable[[str, str | None], None] = lambda run, agent: None
         """Has a run of this process, or a sub-agent of it, rest on what was read so far."""
         self._is_draining = False
+        self._losses = storage.processes.losses
         self.unsaved = 0
         """Answers whose end could not be stored when this was closed."""
 
@@ -427,6 +428,7 @@ class Runs:
             finally:
                 live.flushing.set_result(None)
             await asyncio.sleep(RETRY_INTERVAL_S)
+            await self._look_for_losses([live])
 
     async def _park(self, live: LiveRun, last: RunWaiting, run: RunRecord) -> None:
         """Store that a run waits, and let go of it: the decision may come to any process."""
@@ -442,6 +444,7 @@ class Runs:
                 log.error("run %s cannot be saved yet: %s", run.id, error.message)
                 live.note_unsaved(error)
                 await asyncio.sleep(RETRY_INTERVAL_S)
+                await self._look_for_losses([live])
         live.append(last)
         self._forget(run)
         if owner is not None:
@@ -475,6 +478,7 @@ class Runs:
                 log.error("run %s cannot be saved yet: %s", run.id, error.message)
                 live.note_unsaved(error)
                 await asyncio.sleep(RETRY_INTERVAL_S)
+                await self._look_for_losses([live])
         live.append(last)
         self._forget(run)
         self._stored.publish_end(run, owner)
@@ -513,5 +517,19 @@ class Runs:
                 live.stored_lines = chunk.last
                 if live.phase != "ending":
                     live.note_saved()
+            if (losses := self._storage.processes.losses) != self._losses:
+                await self._look_for_losses(lives)
+                self._losses = losses
+                self._dirty.set()
         finally:
             flushing.set_result(None)
+
+    async def _look_for_losses(self, lives: Sequence[LiveRun]) -> None:
+        """See how much of these logs is stored, so that what the database lost is stored again."""
+        try:
+            stored = await self._storage.runs.list_last_events([live.id for live in lives])
+        except StoreError as error:
+            log.warning("it isn't known yet what was saved of answers: %s", error.message)
+            return
+        for live in lives:
+            live.stored_lines = stored.get(live.id, live.stored_lines)

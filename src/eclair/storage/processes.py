@@ -47,6 +47,11 @@ class ProcessStore(Protocol):
         """Return a number that changes when another process writes, and only then."""
         ...
 
+    @property
+    def losses(self) -> int:
+        """Count how often the storage may have lost what was written last, as where a standby took over."""
+        ...
+
     def name_changes(self) -> None:
         """Promise that this process tells of every change that pages show, so that its writes alone are no news."""
         ...

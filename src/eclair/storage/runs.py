@@ -110,13 +110,20 @@ class RunStore(Protocol):
         ...
 
     async def append_events(self, chunks: Sequence[EventChunk]) -> None:
-        """Append to the logs of any runs; those of runs that are no longer this process's are dropped."""
+        """Append to the logs of any runs.
+
+        Drops what is of runs that are no longer this process's, or would leave a gap; see `ProcessStore.losses`.
+        """
+        ...
+
+    async def list_last_events(self, runs: Sequence[str]) -> dict[str, int]:
+        """Return the number of the last event that is stored of each run; runs that are gone are left out."""
         ...
 
     async def append_safely(self, chunk: EventChunk) -> bool:
         """Append to the log of a run; return once that survives a power cut.
 
-        False where the run is no longer this process's.
+        False where the run is no longer this process's. Raises StoreError where it would leave a gap.
         """
         ...
 
@@ -124,6 +131,7 @@ class RunStore(Protocol):
         """Store the rest of the log of a run that waits for a decision, and its message; no process has it then.
 
         Returns the owner of its conversation, None where that is gone, or the run has ended or is another process's.
+        Raises StoreError where the log would have a gap.
         """
         ...
 
@@ -147,7 +155,7 @@ class RunStore(Protocol):
         """Store the rest of the log, the status, the folded message and its usage.
 
         Leaves a run as it is that has ended, or that another process than the record's has by now. Returns the owner of
-        its conversation, None where that is gone.
+        its conversation, None where that is gone. Raises StoreError where the log would have a gap.
         """
         ...
 

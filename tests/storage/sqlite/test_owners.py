@@ -47,6 +47,7 @@ OWNERLESS: dict[str, frozenset[str]] = {
             "elicitations._take",
             "runs.SQLRunStore.find_folded",
             "runs.SQLRunStore.list_events",
+            "runs.SQLRunStore.list_last_events",
             "runs.SQLRunStore.list_new_events",
             "runs.SQLRunStore.request_finish",
             "runs.SQLRunStore.request_stop",

@@ -96,6 +96,8 @@ class PostgresDatabase:
         self.chunk_vectors = PostgresChunkVectors(self)
         self.written = asyncio.Event()
         """Set after each write; who tells others of it clears it."""
+        self.losses = 0
+        """Connections that were lost: with the server, or to a standby, the last writes may have been, too."""
         self._loop = uvloop.new_event_loop()
         self._pools: dict[asyncio.AbstractEventLoop, PostgresPool] = {}
         self._writing: set[asyncio.Future[Any]] = set()
@@ -273,6 +275,7 @@ class PostgresDatabase:
             try:
                 return await self._resolve_conflicts(attempt)
             except _ConnectionLost:
+                self.losses += 1
                 if time.monotonic() >= until:
                     raise
             await asyncio.sleep(RECONNECT_PAUSE_S)

@@ -142,6 +142,10 @@ class PostgresProcessStore(SQLStore):
     async def get_foreign_version(self) -> int:
         return self._foreign_writes
 
+    @property
+    def losses(self) -> int:
+        return self._database.losses
+
     def name_changes(self) -> None:
         self._names_changes = True
 
@@ -222,6 +226,7 @@ class PostgresProcessStore(SQLStore):
                 finally:
                     raw.terminate()
             except StoreError as error:
+                self._database.losses += 1
                 log.warning("the lease of this process cannot be renewed: %s", error.message)
                 if time.monotonic() - self._renewed > ANSWER_TIMEOUT_S:
                     self._database.drop_connections()

@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from eclair.errors import Conflict, NotFound
+from eclair.errors import Conflict, NotFound, StoreError
 from eclair.schema.ids import Clock
 from eclair.schema.messages import CallDecision, Conversation, Message, Status
 from eclair.schema.principal import Principal
@@ -113,10 +113,18 @@ class SQLRunStore(SQLStore):
     def append_events(self, db: Connection, chunks: Sequence[EventChunk]) -> None:
         found = _AT_WORK.format("?1", "?4") + self.database.row_lock
         db.executemany(
-            f"INSERT INTO chunk (run, last, lines) SELECT ?1, ?2, ?3 FROM (SELECT id {found}) AS found WHERE true"
-            " ON CONFLICT DO NOTHING",
-            [(chunk.run, chunk.last, chunk.lines.decode(), self._process) for chunk in chunks],
+            f"INSERT INTO chunk (run, last, lines) SELECT ?1, ?2, ?3 FROM (SELECT id {found}) AS found"
+            " WHERE ?5 <= 0 OR EXISTS (SELECT 1 FROM chunk WHERE run = ?1 AND last >= ?5) ON CONFLICT DO NOTHING",
+            [(chunk.run, chunk.last, chunk.lines.decode(), self._process, _before(chunk)) for chunk in chunks],
         )
+
+    @read_brief
+    def list_last_events(self, db: Connection, runs: Sequence[str]) -> dict[str, int]:
+        rows = db.execute(
+            "SELECT run, max(last) FROM chunk WHERE run IN (SELECT value FROM json_each(?)) GROUP BY run",
+            (orjson.dumps(runs).decode(),),
+        )
+        return {str(run): int(last) for run, last in rows}
 
     @write_brief_synced
     def append_safely(self, db: Connection, chunk: EventChunk) -> bool:
@@ -371,7 +379,17 @@ def _insert_answer(db: Connection, index: TextIndex, new: NewAnswer, turn: NewTu
     _append(db, [new.first])
 
 
+def _before(chunk: EventChunk) -> int:
+    """Return the number of the event before a chunk; 0 where there is none."""
+    return chunk.last - chunk.lines.count(b"\n") - 1
+
+
 def _append(db: Connection, chunks: Sequence[EventChunk]) -> None:
+    """Append to logs. Raises StoreError where that would leave a gap."""
+    for chunk in chunks:
+        before = _before(chunk)
+        if before > 0 and first_row(db, "SELECT 1 FROM chunk WHERE run = ? AND last >= ?", (chunk.run, before)) is None:
+            raise StoreError("The database lost the last words of the answer; they are stored again.")
     db.executemany(
         "INSERT INTO chunk (run, last, lines) VALUES (?, ?, ?)"
         " ON CONFLICT DO NOTHING",  # stored already, where nobody knew whether the first attempt was committed

@@ -61,6 +61,10 @@ class SQLiteProcessStore(SQLStore):
         (version,) = first_row(db, "PRAGMA data_version", ())
         return version
 
+    @property
+    def losses(self) -> int:
+        return 0
+
     def name_changes(self) -> None:
         pass  # others poll the change count
 
