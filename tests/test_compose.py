@@ -29,10 +29,8 @@ TEXT = (FOLDER / "compose.yaml").read_text("utf-8")
 COMPOSE: dict[str, Any] = yaml.safe_load(TEXT)
 SERVICES: dict[str, Any] = COMPOSE["services"]
 OURS = ("eclair-1", "eclair-2", "worker")
-RESERVED_CONNECTIONS = 3
-"""For PostgreSQL's administrator."""
-CONNECTIONS_PER_PROCESS = 2 * MAX_CONNECTIONS + 1
-"""Brief work, the rest, and notices."""
+RESERVED_CONNECTIONS = 4
+"""For PostgreSQL's administrator, and a backup."""
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +92,7 @@ def test_postgresql_has_connections_for_all(written: Path) -> None:
     named = re.search(r"has connections for (\d+) workers", TEXT)
     assert named is not None
     servers = sum(name.startswith("eclair-") for name in SERVICES)
-    assert (servers + int(named[1])) * CONNECTIONS_PER_PROCESS <= limit - RESERVED_CONNECTIONS
+    assert (servers + int(named[1])) * MAX_CONNECTIONS <= limit - RESERVED_CONNECTIONS
 
 
 async def test_the_role_of_the_database_owns_it_and_may_do_nothing_else(

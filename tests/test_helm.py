@@ -171,15 +171,15 @@ def test_proxies_that_name_clients_are_a_setting_and_missed_in_the_notes() -> No
 
 
 @pytest.mark.parametrize(
-    ("values", "pods"),
+    ("values", "pods", "each"),
     [
-        (OUTSIDE, 3 + 1 + 2 + 1),
-        ({**OUTSIDE, "replicas": 1, "worker": {"replicas": 8}}, 1 + 8 + 2),
-        (ALL, 3 + 1 + 2 + 1),
+        (OUTSIDE, 3 + 1 + 2 + 1, MAX_CONNECTIONS),
+        ({**OUTSIDE, "replicas": 1, "worker": {"replicas": 8}}, 1 + 8 + 2, MAX_CONNECTIONS),
+        ({**ALL, "settings": {"database_connections": 9}}, 3 + 1 + 2 + 1, 9),
     ],
 )
-def test_notes_say_how_many_connections_pods_take_while_they_are_replaced(values: JSON, pods: int) -> None:
-    needed = pods * (2 * MAX_CONNECTIONS + 1) + 3
+def test_notes_say_how_many_connections_pods_take_while_they_are_replaced(values: JSON, pods: int, each: int) -> None:
+    needed = pods * each + 4
     assert f"`max_connections` of {needed} or more" in notes(values)
     assert "max_connections" not in notes(None)
 

@@ -52,13 +52,13 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end }}
 {{- end }}
 
-{{- /* Connections that PostgreSQL needs: 17 a pod, also while pods are replaced, and three for its administrator. */}}
+{{- /* Connections that PostgreSQL needs: each pod's, also while pods are replaced, a backup's and an administrator's. */}}
 {{- define "eclair.connections" -}}
 {{- $servers := int .Values.replicas }}
 {{- if or .Values.sharedStorage (gt $servers 1) }}{{ $servers = add $servers 1 }}{{ end }}
 {{- $workers := int .Values.worker.replicas }}
 {{- $workers = add $workers (ceil (divf $workers 4)) }}
-{{- add (mul 17 (add $servers $workers)) 3 }}
+{{- add (mul (int (.Values.settings.database_connections | default 17)) (add $servers $workers)) 4 }}
 {{- end }}
 
 {{- /* What the pods of servers and workers have in common, before their containers. */}}
