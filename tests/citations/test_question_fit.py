@@ -219,3 +219,41 @@ async def test_it_is_the_row_and_the_clause_asked_for_that_is_quoted() -> None:
     assert verdict.quote.startswith("Arbeitszeit Meister")
     wrong = await CitationChecker(passages(ENGLISH), None, "How much do pensioners pay each year?").check("60 pounds")
     assert wrong == Doubtful("60 pounds", 1)
+
+
+@pytest.mark.parametrize(
+    ("text", "question", "answers"),
+    [
+        (LEASE, "How much does the parking space in the yard cost a month?", ("945 pounds", "110 pounds a month.")),
+        (LEASE, "In what year was the house in Mill Lane built?", ("18", "110 pounds", "In 945.")),
+        (LEASE, "Is there a lift in the house?", ("945 pounds",)),
+        (GERMAN, "Was kostet ein Gerüst bei Aumüller am Wochenende?", ("68 Euro", "220,00 €")),
+        (GERMAN, "Wie viele Angestellte hat die Schreinerei Aumüller?", ("17", "4")),
+        (GERMAN, "Wer leitet die Schreinerei?", ("17",)),
+        (FRENCH, "Combien coûte la location de la salle des fêtes ?", ("85 EUR", "50 euros")),
+        (SPANISH, "¿Cuántos habitantes tiene el pueblo de Los Olivos?", ("6", "88")),
+        (ITALIAN, "Quanti dipendenti ha la ditta Marangon?", ("26", "15")),
+        (POLISH, "Ile pracowników zatrudnia producent leku?", ("30", "10")),
+    ],
+)
+async def test_a_figure_of_the_sources_is_not_cited_for_a_question_that_nothing_answers(
+    text: str, question: str, answers: tuple[str, ...]
+) -> None:
+    for answer in answers:
+        verdict = await CitationChecker(passages(text), None, question).check(answer)
+        assert isinstance(verdict, Doubtful), (answer, verdict)
+
+
+async def test_a_bare_figure_further_on_in_an_answer_is_held_against_the_question_too() -> None:
+    before = "There are several rooms. "
+    parking = CitationChecker(passages(LEASE), None, "How much does the parking space in the yard cost a month?")
+    assert isinstance(await parking.check("It is 945 pounds.", before), Doubtful)
+    rent = CitationChecker(passages(LEASE), None, "How much is the rent a month?")
+    assert isinstance(await rent.check("It is 945 pounds.", before), Supported)
+
+
+async def test_the_words_of_a_question_may_stand_in_title_header_and_unit() -> None:
+    hours = CitationChecker(passages(GERMAN), None, "Wie viele Stunden arbeitete der Geselle der Schreinerei Aumüller?")
+    assert isinstance(await hours.check("17"), Supported)
+    amount = CitationChecker(passages(GERMAN), None, "Welche Menge Eichenholz steht auf der Rechnung?")
+    assert isinstance(await amount.check("2 m²"), Supported)

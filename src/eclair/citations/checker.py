@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Literal, Protocol
 from eclair.citations.claims import makes_claim, normalize_words, strip_answer_word, strip_markdown
 from eclair.citations.computations import states_result
 from eclair.citations.drafts import asks_for_text, is_in_letter
-from eclair.citations.evidence import Claim, Doubtful, Supported, Verdict
+from eclair.citations.evidence import Doubtful, Supported, Verdict
 from eclair.citations.index import TABLE_SUPPORT, EvidenceIndex
-from eclair.citations.question_fit import is_other_kind, judge_answer, judge_yes, read_said
+from eclair.citations.question_fit import is_other_kind, judge_answer, judge_yes, read_said, says_only_figures
 from eclair.errors import UpstreamError
 from eclair.schema.messages import Passage
 from eclair.text.intent import MAX_QUESTION_CHARS
@@ -71,8 +71,8 @@ class CitationChecker:
         words alone decide from then on.
         """
         sentence = sentence[:MAX_SENTENCE_CHARS]
-        answer_word = None
-        if is_first := "?" in self._question and not before.strip():
+        answer_word, asks = None, "?" in self._question
+        if is_first := asks and not before.strip():
             sentence, answer_word = strip_answer_word(sentence)
         if not makes_claim(sentence) or normalize_words(sentence) in self._question_words:
             return None
@@ -92,21 +92,18 @@ class CitationChecker:
             else:
                 cosines = [cosine for batch in batches for cosine in (batch @ vector).tolist()]
                 spans = index.rank_by_meaning(claim, cosines)
-        verdict = index.judge(claim, spans)
+        is_answer = answer_word is None and asks and (is_first or says_only_figures(claim))
+        said = read_said(self._question, claim) if is_answer else None
+        verdict = index.judge(claim, spans, cites_figures=said is None or not said.is_elliptic)
         if is_first and answer_word == "yes":
             verdict = judge_yes(index, claim, verdict)
-        elif is_first and answer_word is None:
-            verdict = await self._judge_with_question(index, claim, verdict)
+        elif is_answer and is_first and (figure := is_other_kind(self._question, claim)) is not None:
+            verdict = Doubtful(figure, None)
+        elif said is not None:
+            compared = await self._compare(claim.text)
+            verdict = judge_answer(index, self._question, said, compared, verdict)
         verdict = self._cite_computation(claim.text, verdict)
         return None if is_draft and isinstance(verdict, Doubtful) else verdict
-
-    async def _judge_with_question(self, index: EvidenceIndex, claim: Claim, verdict: Verdict | None) -> Verdict | None:
-        if (figure := is_other_kind(self._question, claim)) is not None:
-            return Doubtful(figure, None)
-        said = read_said(self._question, claim)
-        if said is None:
-            return verdict
-        return judge_answer(index, self._question, said, await self._compare(claim.text), verdict)
 
     async def _compare(self, answer: str) -> list[float] | None:
         """Return the cosines of question and answer together to the sentences of the index; None without meaning."""

@@ -50,7 +50,7 @@ class ComparisonContext:
 
     def is_name(self, term: Term, after: Term | None = None) -> bool:
         """Tell whether a capitalized word is a name; `after` is the next, since first and last name go together."""
-        if term.stem in self.lowercase_stems or (term.starts_sentence and term.key in _first_words()):
+        if term.stem in self.lowercase_stems or (term.starts_sentence and term.key in first_words()):
             return False
         is_initialism = len(term.text) > 1 and term.text.isupper()
         if not term.starts_sentence or term.stem in self.capitalized_stems or is_initialism:
@@ -205,7 +205,7 @@ def _find_differing_name(claim: Claim, context: ComparisonContext) -> str | None
         if (
             not term.is_capitalized
             or not is_content_word(term)
-            or (term.starts_sentence and term.key in _first_words())
+            or (term.starts_sentence and term.key in first_words())
             or any(number.start <= term.start < number.end for number in claim.facts.numbers)
         ):
             continue
@@ -273,8 +273,8 @@ def _is_name_by_position(terms: Sequence[Term], position: int) -> bool:
 
 
 @cache
-def _first_words() -> frozenset[str]:
-    """Words that begin a sentence without being names."""
+def first_words() -> frozenset[str]:
+    """Return words that begin a sentence without being names."""
     listed = merge_words(
         lambda lexicon: (
             *lexicon.grammar.first_words,

@@ -34,7 +34,7 @@ from eclair.citations.tables import TableFinding, check_table, keys_of, read_tab
 from eclair.schema.messages import Passage
 from eclair.text.facts import extract_facts
 from eclair.text.language import capitalizes_nouns, identify_language, is_foreign_word
-from eclair.text.terms import Term, is_content_word, split_terms
+from eclair.text.terms import Term, is_content_word, share_word, split_terms
 from eclair.text.written_numbers import is_certain, roman_numerals
 
 MIN_SUPPORT = 0.5
@@ -80,7 +80,8 @@ class EvidenceIndex:
         self._tables = [read_tables(passage.text) for passage in passages]
         self.headings: list[tuple[Term, ...]] = []
         """The words of the headings above each sentence."""
-        self._keys = set[str]()
+        self._terms: dict[str, Term] = {}
+        """Each word of the sentences and headings once, by its key."""
         self._capitalized_stems = set[str]()
         self._lowercase_stems = set[str]()
         for number, passage in enumerate(passages):
@@ -88,6 +89,7 @@ class EvidenceIndex:
             self._sources.append(source)
             self._titles.append(source.stems | source.site_stems)
             heading = split_terms(" . ".join(passage.heading))
+            self._terms |= {term.key: term for term in heading}
             for start, end in split_passage(passage):
                 self._add_sentence(number, start, end, passage.text[start:end])
                 self.headings.append(heading)
@@ -103,7 +105,7 @@ class EvidenceIndex:
         values = {value for number in numbers for value in number.values | number.base_values} | date_parts(facts)
         for stem in stems | {_number_stem(value) for value in values}:
             self._sentences_by_stem[stem].append(len(self.sentences))
-        self._keys.update(term.key for term in facts.terms)
+        self._terms |= {term.key: term for term in facts.terms}
         for term in facts.terms:
             if term.is_capitalized and not term.starts_sentence:
                 self._capitalized_stems.add(term.stem)
@@ -162,6 +164,10 @@ class EvidenceIndex:
         """The stems by which an answer may name a passage."""
         return frozenset[str]().union(*self._titles)
 
+    def has_word(self, word: Term) -> bool:
+        """Tell whether a sentence or a heading has the word or an inflection of it."""
+        return any(share_word(word, other) for other in self._terms.values())
+
     def language_of(self, sentence: int) -> str | None:
         return self._languages[self.sentences[sentence].passage]
 
@@ -169,8 +175,11 @@ class EvidenceIndex:
         """Return what the passages say that has most of a claim's words."""
         return self._quote_nearest(self.rank_by_words(claim))
 
-    def judge(self, claim: Claim, spans: list[EvidenceSpan]) -> Verdict | None:
-        """Return the best evidence: of the tables, or of the spans; None for what only the source's name bears out."""
+    def judge(self, claim: Claim, spans: list[EvidenceSpan], *, cites_figures: bool) -> Verdict | None:
+        """Return the best evidence: of the tables, or of the spans; None for what only the source's name bears out.
+
+        With `cites_figures` a bare figure is cited wherever it stands, as it may be where nothing was asked.
+        """
         from_tables = self._judge_tables(claim)
         if isinstance(from_tables, Supported):
             return from_tables
@@ -180,7 +189,7 @@ class EvidenceIndex:
         if isinstance(verdict, Doubtful):
             if claim.is_about_source:
                 return None
-            if claim.is_bare and (stating := self._find_stating(claim)) is not None:
+            if cites_figures and claim.is_bare and (stating := self._find_stating(claim)) is not None:
                 return self.cite(stating)
         is_row = isinstance(verdict, Supported) and "|" in verdict.quote
         return from_tables if from_tables is not None and (is_row or isinstance(verdict, Doubtful)) else verdict
@@ -357,7 +366,7 @@ class EvidenceIndex:
     def _has_foreign_words(self, claim: Claim, language: str) -> bool:
         """Tell whether a claim has small words that neither the language nor a passage has."""
         return any(
-            is_foreign_word(term.text.lower(), language) and term.key not in self._keys for term in claim.facts.terms
+            is_foreign_word(term.text.lower(), language) and term.key not in self._terms for term in claim.facts.terms
         )
 
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from eclair.citations.clauses import Clause, split_clauses
 from eclair.citations.evidence import Claim, Doubtful, EvidenceSentence, EvidenceSpan, Supported, Verdict
 from eclair.citations.index import EvidenceIndex
+from eclair.citations.unanswered import is_unanswered
 from eclair.text.facts import extract_facts, negation_scope
 from eclair.text.intent.asked_fact import CURRENCIES, asked_kind, states_money
 from eclair.text.terms import Term, is_content_word, share_word, split_terms, strip_ending
@@ -73,6 +74,13 @@ def read_said(question: str, claim: Claim) -> Said | None:
     return said if is_name and not claim.facts.negations else None
 
 
+def says_only_figures(claim: Claim) -> bool:
+    """Tell whether a sentence has no words but those of its figures, as in `It is 85 euros`."""
+    figures = (*claim.facts.numbers, *claim.facts.dates)
+    words = [term for term in claim.facts.terms if is_content_word(term)]
+    return bool(figures) and all(any(each.start <= word.start < each.end for each in figures) for word in words)
+
+
 def is_other_kind(question: str, claim: Claim) -> str | None:
     """Return the figure of an answer that is of another kind than its question asks for: `10 mg` for a price."""
     if asked_kind(question) != "money" or states_money(claim.text):
@@ -107,6 +115,9 @@ def judge_answer(
     ):
         about = (said.numbers or said.dates)[0].text
         return Doubtful(about, index.passages[index.sentences[best if rival is None else rival].passage].number)
+    is_aside = bool(said.dates) and asked_kind(question) == "money"  # a day beside the price asked for
+    if said.is_elliptic and said.has_figures and not is_aside and is_unanswered(index, question, best):
+        return Doubtful((said.numbers or said.dates)[0].text, None)
     if _is_open(index, asked, said, verdict) and fits[best] >= max(fits) - MAX_FIT_GAP:
         return index.cite(EvidenceSpan(best, best, 1.0, STATED_SUPPORT))
     return verdict
