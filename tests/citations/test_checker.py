@@ -186,6 +186,32 @@ async def test_a_name_may_stand_elsewhere_in_the_passage() -> None:
     assert isinstance(await check("Most of his life Tesla lived in a series of New York hotels."), Supported)
 
 
+CONTRACT = "Contrato entre doña Milagros Etxeberria (arrendadora) y don Íñigo Salvatierra (arrendatario)."
+CLAUSE = "La arrendadora devuelve la fianza en 30 días. El vecino Romualdo Pinto guarda una copia de las llaves."
+
+
+async def test_a_name_may_stand_only_at_the_beginning_of_the_file() -> None:
+    """The passage that tells calls the person by what he or she is there."""
+    begun = (passage(1, CONTRACT), passage(2, CLAUSE, 2_000))
+    later = (passage(1, CLAUSE, 2_000),)
+
+    async def openings() -> dict[str, str]:
+        return {"file": CONTRACT}
+
+    for checker in (CitationChecker(begun, None), CitationChecker(later, None, "", openings)):
+        verdict = await checker.check("La arrendadora Milagros Etxeberria devuelve la fianza en 30 días.")
+        assert isinstance(verdict, Supported)
+        assert verdict.quote.startswith("La arrendadora devuelve")
+    other = await CitationChecker(later, None, "", openings).check(
+        "Milagros Etxeberria guarda una copia de las llaves."
+    )
+    assert isinstance(other, Doubtful), "the sentence names somebody else"
+    stranger = await CitationChecker(later, None, "", openings).check("Berta Quiroga devuelve la fianza en 30 días.")
+    assert isinstance(stranger, Doubtful), "the beginning names nobody so"
+    only = await CitationChecker(later, None, "", openings).check("Íñigo Salvatierra es arrendatario.")
+    assert not isinstance(only, Supported), "the beginning is no passage, and isn't cited"
+
+
 async def test_without_passages_everything_is_doubted() -> None:
     assert await CitationChecker((), None).check("Tesla died in 1943.") == Doubtful("", None)
     assert await CitationChecker((passage(1, ""),), Meaning()).check("Tesla died in 1943.") == Doubtful("1943", None)

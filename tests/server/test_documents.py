@@ -94,6 +94,21 @@ async def test_an_answer_cites_the_very_words(settings: Settings) -> None:
         assert [step["kind"] for step in message["steps"]][-1] == "search"
 
 
+async def test_a_name_at_the_beginning_of_a_long_file_is_known_further_on(settings: Settings) -> None:
+    clauses = [f"## Clause {number}\n\n" + f"Duty {number} is settled by the parties. " * 30 for number in range(60)]
+    clauses[40] += "\n\nThe tenant may keep two rabbits in the garden."
+    lease = "# Contract\n\nHonor Pascoe and Ottoline Brakspear agree on what follows.\n\n" + "\n\n".join(clauses)
+    async with reading(settings) as (server, model):
+        library = (await server.post("/api/libraries", {"name": "leases"})).body["id"]
+        await ready(server, await add(server, lease, "lease.md", library))
+        model.says = "Honor Pascoe may keep two rabbits in the garden."
+        message = await server.say(await server.begin(), "How many rabbits may the tenant keep?", libraries=[library])
+        assert all("Ottoline" not in passage["text"] for passage in message["passages"])
+        (citation,) = message["citations"]
+        assert citation["quote"] == "The tenant may keep two rabbits in the garden."
+        assert not message["doubts"]
+
+
 RECEIPT = """\
 THE OLD MILL
 12.09.2026 19:42

@@ -8,7 +8,7 @@ are (`differences`). A passage is text and nothing else: no instruction in it is
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from eclair.citations.claims import makes_claim, normalize_words, strip_answer_word, strip_markdown
@@ -46,10 +46,18 @@ class CitationChecker:
     """Checks the sentences of one answer against its passages.
 
     `question` is the person's message: a sentence that only repeats its words claims nothing. Without an embedder words
-    alone decide, so paraphrases and translations are doubted.
+    alone decide, so paraphrases and translations are doubted. `read_openings` returns the beginnings of the passages'
+    files by their ids, for the names there.
     """
 
-    def __init__(self, passages: Sequence[Passage], embedder: SentenceEmbedder | None, question: str = "") -> None:
+    def __init__(
+        self,
+        passages: Sequence[Passage],
+        embedder: SentenceEmbedder | None,
+        question: str = "",
+        read_openings: Callable[[], Awaitable[Mapping[str, str]]] | None = None,
+    ) -> None:
+        self._read_openings = read_openings
         self._passages = tuple(passages)
         self._embedder = embedder
         self._question = question[:MAX_QUESTION_CHARS]
@@ -132,8 +140,12 @@ class CitationChecker:
         return Supported(found.number, found.start, found.end, quote, TABLE_SUPPORT, page, label, found.computation)
 
     async def _indexed(self) -> EvidenceIndex:
-        self._index = self._index or asyncio.create_task(asyncio.to_thread(EvidenceIndex, self._passages))
+        self._index = self._index or asyncio.create_task(self._make_index())
         return await asyncio.shield(self._index)
+
+    async def _make_index(self) -> EvidenceIndex:
+        openings = await self._read_openings() if self._read_openings is not None else None
+        return await asyncio.to_thread(EvidenceIndex, self._passages, openings)
 
     async def _embedded(self, embedder: SentenceEmbedder) -> list[NDArray[float32]]:
         self._vectors = self._vectors or asyncio.create_task(self._embed(embedder))

@@ -32,7 +32,8 @@ MIN_COMPOUND_END_CHARS = 5
 class ComparisonContext:
     """Everything a claim is compared with: the sentences of a span, of its whole passage, and all there are.
 
-    `language` is the passage's; `title_stems` and `title_numbers` are those of its name and headings.
+    `language` is the passage's; `title_numbers` are those of its name and headings, `implied_names` the stems there and
+    those of the names at the beginning of its file.
     `capitalized_stems` are written with a capital within sentences, `lowercase_stems` without. `is_translated` says
     that the claim is in another language than the passage; `overlap` is the share of its words in the span.
     """
@@ -41,7 +42,7 @@ class ComparisonContext:
     passage: Sequence[EvidenceSentence]
     all_sentences: Sequence[EvidenceSentence]
     language: str | None
-    title_stems: frozenset[str]
+    implied_names: frozenset[str]
     title_numbers: Sequence[Number]
     capitalized_stems: set[str]
     lowercase_stems: set[str]
@@ -194,7 +195,7 @@ def _joins_another(claim: Claim, number: Number, context: ComparisonContext) -> 
 
 def _find_differing_name(claim: Claim, context: ComparisonContext) -> str | None:
     here = frozenset[str]().union(*(sentence.stems for sentence in context.span))
-    in_passage = frozenset[str]().union(*(sentence.stems for sentence in context.passage), context.title_stems)
+    in_passage = frozenset[str]().union(*(sentence.stems for sentence in context.passage), context.implied_names)
     has_other_name = any(
         term.is_capitalized and is_content_word(term) and term.stem not in claim.weights and context.is_name(term)
         for sentence in context.span

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from heapq import nlargest
 
 from eclair.citations.differences import (
@@ -29,7 +29,14 @@ from eclair.citations.evidence import (
     split_passage,
 )
 from eclair.citations.nearness import Nearness, count_figures, logistic
-from eclair.citations.source_facts import SourceFacts, read_source, says_only_where, source_words, without_attribution
+from eclair.citations.source_facts import (
+    SourceFacts,
+    opening_names,
+    read_source,
+    says_only_where,
+    source_words,
+    without_attribution,
+)
 from eclair.citations.tables import TableFinding, check_table, keys_of, read_tables
 from eclair.schema.messages import Passage
 from eclair.text.facts import extract_facts
@@ -59,6 +66,9 @@ CONTEXT_WEIGHT = 0.5
 IMPLIED_NAME_WEIGHT = 0.5
 """Weight of a name that stands only elsewhere in the passage: the sentence may say "he"."""
 
+OPENING_NAME_WEIGHT = 0.25
+"""Weight of a name that stands only where the file begins: the sentence may say "the tenant"."""
+
 MAX_CANDIDATES = 4
 """Sentences considered by words, and again by meaning."""
 
@@ -70,12 +80,15 @@ MIN_PAIR_GAIN = 0.06
 class EvidenceIndex:
     """The sentences of the passages, by the stems and numbers in them."""
 
-    def __init__(self, passages: tuple[Passage, ...]) -> None:
+    def __init__(self, passages: tuple[Passage, ...], openings: Mapping[str, str] | None = None) -> None:
+        """`openings` are the beginnings of the passages' files, by the files' ids; passages may begin theirs, too."""
         self.passages = passages
         self.sentences: list[EvidenceSentence] = []
         self._languages = [identify_language(passage.text) for passage in passages]
         self._sentences_by_stem: dict[str, list[int]] = defaultdict(list)
         self._titles: list[frozenset[str]] = []
+        self._openings: list[frozenset[str]] = []
+        """The stems of the names at the beginning of each passage's file, which the passage needn't repeat."""
         self._sources: list[SourceFacts] = []
         self._tables = [read_tables(passage.text) for passage in passages]
         self.headings: list[tuple[Term, ...]] = []
@@ -84,10 +97,13 @@ class EvidenceIndex:
         """Each word of the sentences and headings once, by its key."""
         self._capitalized_stems = set[str]()
         self._lowercase_stems = set[str]()
+        begun = {passage.file: passage.text for passage in passages if passage.start == 0}
+        names = {file: opening_names(text) for file, text in (begun | dict(openings or {})).items()}
         for number, passage in enumerate(passages):
             source = read_source(passage)
             self._sources.append(source)
             self._titles.append(source.stems | source.site_stems)
+            self._openings.append(names.get(passage.file, frozenset()))
             heading = split_terms(" . ".join(passage.heading))
             self._terms |= {term.key: term for term in heading}
             for start, end in split_passage(passage):
@@ -273,17 +289,25 @@ class EvidenceIndex:
             for begin in begins:
                 pairs[begin] += weight / total
             if stem in claim.names:
-                implied = IMPLIED_NAME_WEIGHT * weight / total
-                for index in self._sentences_of_passages_with(stem, holders):
-                    alone[index] += 0 if index in holders else implied
-                    pairs[index] += 0 if index in begins else implied
+                for index, share in self._imply(stem, holders).items():
+                    alone[index] += 0 if index in holders else share * weight / total
+                    pairs[index] += 0 if index in begins else share * weight / total
         return alone, pairs
 
-    def _sentences_of_passages_with(self, stem: str, holders: set[int]) -> list[int]:
-        """The sentences of the passages that have the stem, in their text or title."""
+    def _imply(self, stem: str, holders: set[int]) -> dict[int, float]:
+        """The sentences that may mean the name though they lack it, and its weight there.
+
+        Their passage has it in its text or title, or their file at its beginning.
+        """
         passages = {self.sentences[holder].passage for holder in holders}
         passages |= {number for number, title in enumerate(self._titles) if stem in title}
-        return [index for index, sentence in enumerate(self.sentences) if sentence.passage in passages]
+        shares: dict[int, float] = {}
+        for index, sentence in enumerate(self.sentences):
+            if sentence.passage in passages:
+                shares[index] = IMPLIED_NAME_WEIGHT
+            elif stem in self._openings[sentence.passage]:
+                shares[index] = OPENING_NAME_WEIGHT
+        return shares
 
     def _rank_spans(self, claim: Claim, nearness: Nearness | None) -> list[EvidenceSpan]:
         alone, pairs = self._overlaps(claim)
@@ -354,7 +378,7 @@ class EvidenceIndex:
             passage=[sentence for sentence in self.sentences if sentence.passage == passage],
             all_sentences=self.sentences,
             language=language or claim.language,
-            title_stems=self._titles[passage],
+            implied_names=self._titles[passage] | self._openings[passage],
             title_numbers=self._sources[passage].numbers,
             capitalized_stems=self._capitalized_stems,
             lowercase_stems=self._lowercase_stems,

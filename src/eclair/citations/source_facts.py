@@ -18,6 +18,9 @@ MAX_ATTRIBUTION_CHARS = 48
 
 MIN_SITE_WORD_CHARS = 4
 
+OPENING_CHARS = 300
+"""A document names at its beginning whom and what it is about: the parties of a contract, the sender of a letter."""
+
 
 @dataclass(frozen=True, slots=True)
 class SourceFacts:
@@ -73,6 +76,12 @@ def says_only_where(facts: Facts, dropped: frozenset[str], source: SourceFacts) 
     numbers_known = all(any(number.matches(other) for other in source.numbers) for number in facts.numbers)
     names_source = bool(dropped) or any(term.stem in source.stems for term in words)
     return are_known and numbers_known and not facts.dates and not facts.negations and names_source
+
+
+def opening_names(text: str) -> frozenset[str]:
+    """Return the stems of the capitalized words at the beginning of a document."""
+    terms = split_terms(text[:OPENING_CHARS])
+    return frozenset(term.stem for term in terms if term.is_capitalized and is_content_word(term))
 
 
 @cache

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from eclair.citations.source_facts import OPENING_CHARS
 from eclair.documents.document_search import FoundChunk
+from eclair.errors import NotFound
 from eclair.schema.documents import Chunk
 from eclair.schema.messages import Passage
+from eclair.schema.principal import Principal
 from eclair.storage.base import Storage
 from eclair.storage.documents import StoredPage, cut_breaks
 from eclair.storage.files import FileState, StoredFile
@@ -39,6 +42,18 @@ async def load_passages(storage: Storage, file: FileState, limit: int = MAX_CHUN
     chunks = await storage.chunks.list_chunks(sha256, 0, limit - 1)
     pages = await storage.documents.list_pages(sha256, chunks[0].page) if chunks else []
     return file_passages(file.file, chunks, pages)
+
+
+async def read_openings(storage: Storage, principal: Principal, passages: Sequence[Passage]) -> dict[str, str]:
+    """Return the beginnings of the passages' files by the files' ids; none of pages of the web and of erased files."""
+    openings: dict[str, str] = {}
+    for id in dict.fromkeys(passage.file for passage in passages if passage.url is None):
+        try:
+            file = await storage.files.get_file(principal, id)
+        except NotFound:
+            continue
+        openings[id] = await storage.documents.read_text(file.document.sha256, 0, OPENING_CHARS)
+    return openings
 
 
 def file_passages(file: StoredFile, chunks: Sequence[Chunk], pages: Sequence[StoredPage]) -> list[Passage]:

@@ -36,7 +36,7 @@ from eclair.documents.embeddings import Embedder
 from eclair.documents.ingest import Ingestor, is_pending
 from eclair.documents.listings import computed_table
 from eclair.documents.neighbors import with_neighbors
-from eclair.documents.passages import found_passage, load_passages
+from eclair.documents.passages import found_passage, load_passages, read_openings
 from eclair.documents.query_rewriting import rewrite_question
 from eclair.documents.quotes import MIN_WHOLE_WORDS, choose_quotes, is_answered_by_quote, quote_closest
 from eclair.documents.read_ahead import QuestionKey, ReadAhead
@@ -258,7 +258,8 @@ class DocumentRetriever:
         return await quote_closest(_question(self._history), await self._rank_passages(), self._embedder)
 
     def checker(self, passages: Sequence[Passage]) -> CitationChecker:
-        return CitationChecker(passages, self._embedder, _question(self._history))
+        openings = partial(read_openings, self._storage, self._scope.principal, passages)
+        return CitationChecker(passages, self._embedder, _question(self._history), openings)
 
     async def _list_files(self) -> list[FileState]:
         """Return the attached files that still exist."""
