@@ -3,7 +3,8 @@
 `answers/tune` and `answers/develop` are there to improve Éclair by, `answers/report` to report on; each has documents,
 pages and questions of its own. Everything in them is made up. A pattern of `right` is a regular expression for text
 without accents and Markdown, and may hold `{1250}` for a number, `{14.3.}` for a date, `{17:30}` for a time, `{yes}`
-and `{no}`. Where an answer must be computed, `held` has the patterns of the figures that its source gives.
+and `{no}`. An answer is `{no}` if one of its first two sentences negates, and it neither begins with yes nor says
+that the sources don't tell. Where an answer must be computed, `held` has the patterns of the figures in its source.
 """
 
 from __future__ import annotations
@@ -60,6 +61,8 @@ _NOT = {
     "it": r"no|non|mai|nessun\w*|senza|vietat\w+|esclus\w+",
     "pl": r"nie|nigdy|bez|zaden|zadn\w+|zabron\w+|wykluczon\w+",
 }
+_NOTHING = "nothing|nichts|rien|nada|nulla|nic|brak"
+_SOURCE = "documents?|dokument\\w*|documento|documenti|documentos|textes?|texts?|texto|testo|tekst|sources?|quellen?"
 _TELLS = {
     "en": r"mention|stat|specif|provid|contain|say|said|includ|given|information|find|found|answer|indicat|document",
     "de": r"erwahn|genannt|nenn|angegeben|angabe|enthalt|enthal|information|hervor|gefunden|find|steht|sag|beantwort",
@@ -196,7 +199,8 @@ def _expanded(value: str, language: str) -> str:
     if value == "yes":
         return rf"(?:^\W*(?:{_YES[language]})\b|\A(?![\s\S]*\b(?:{_NOT[language]})(?!\w)))"
     if value == "no":
-        return rf"\b(?:{_NOT[language]})(?!\w)"
+        first = rf"\A(?!\W*(?:{_YES[language]})[,.;:!\n])(?!{_silent_source(language)})"
+        return rf"{first}(?:[^.!?\n]*[.!?\n]+\W*(?:\d+\]\W*)?)?[^.!?\n]*\b(?:{_NOT[language]})(?!\w)"
     if (date := _DATE.fullmatch(value)) is not None:
         return _date(int(date[1]), int(date[2]))
     if ":" in value:
@@ -233,8 +237,14 @@ def _thousands(whole: str) -> list[str]:
     return [each for each in (whole[:first], *(whole[at : at + 3] for at in range(first, len(whole), 3))) if each]
 
 
+def _silent_source(language: str) -> str:
+    """A first sentence that says of the sources, as such, that they don't tell."""
+    no = rf"(?:n'|\b(?:{_NOT[language]}|{_NOTHING})[^.!?\n]{{0,40}}\b)"
+    return rf"[^.!?\n]*?\b(?:{_SOURCE})\b[^.!?\n]{{0,40}}{no}(?:{_TELLS[language]})"
+
+
 @cache
 def _refusal(language: str) -> re.Pattern[str]:
-    no = rf"\b(?:{_NOT[language]}|nothing|nichts|rien|nada|nulla|nic|brak)(?!\w)"
+    no = rf"\b(?:{_NOT[language]}|{_NOTHING})(?!\w)"
     tells = rf"\b(?:{_TELLS[language]})"
     return re.compile(rf"{no}[^.!?\n]{{0,60}}{tells}|{tells}[^.!?\n]{{0,60}}{no}", re.IGNORECASE)

@@ -33,6 +33,10 @@ from eclair.models import catalog
 MAX_TOKENS = 200
 ATTACHED = 3
 """Questions of each document that are asked of it as an attached file."""
+MIN_WEB_RIGHT = 0.6
+MIN_SOURCE_CITED = 0.9
+MAX_WRONG_SUPPORTED = 0.2
+"""Of a wrong answer's sentences that claim the contrary, one in five may pass (`claims.py`), and no more of answers."""
 PARTS = ("documents", "web", "chat")
 CHAT = (
     "What should I wear to a job interview at a bakery?",
@@ -309,15 +313,28 @@ def judged(found: dict[str, dict[str, float]], seconds: dict[str, list[float]], 
     for name, row in found.items():
         if name in LANGUAGES:
             goals.at_least(f"{name}: right, share", row["right"], 0.75 if name == "en" else 0.6)
+            _judge_source_cited(name, row, goals)
+    if "web" in found:
+        goals.at_least("the web: right, share", found["web"]["right"], MIN_WEB_RIGHT)
+        _judge_source_cited("the web", found["web"], goals)
+        if found["web"]["refused"] == found["web"]["refused"]:
+            goals.at_least("the web: refused where nothing answers, share", found["web"]["refused"], 0.9)
     if everything["naive"] == everything["naive"]:
         goals.at_least("right, of the naive way's", everything["×"], 1.3)
-    goals.at_least("source cited, share of right answers", everything["source cited"], 0.9)
+    _judge_source_cited("all", everything, goals)
+    if everything["wrong supported"] == everything["wrong supported"]:
+        goals.at_most("wrong answers cited and not doubted, share", everything["wrong supported"], MAX_WRONG_SUPPORTED)
     goals.at_most("true sentences doubted, share", everything["true doubted"], 0.05)
     goals.at_least("refused where nothing answers, share", everything["refused"], 0.9)
     goals.at_most("invented without a mark, share of answers", everything["invented, unmarked"], 0.05)
     for what, goal in (("a file asked for the first time", 8), ("the next question on it", 3), ("chat", 1.5)):
         if seconds[what]:
             goals.at_most(f"{what}: first word p95", quantile(seconds[what], 0.95), goal, " s")
+
+
+def _judge_source_cited(name: str, row: dict[str, float], goals: Goals) -> None:
+    if row["source cited"] == row["source cited"]:  # NaN where no answer is right
+        goals.at_least(f"{name}: source cited, share of right answers", row["source cited"], MIN_SOURCE_CITED)
 
 
 async def main() -> None:

@@ -77,6 +77,13 @@ def test_pages_hold_the_answers_to_their_questions(name: str) -> None:
         ("{17:30}", "en", "at 5.30 pm", True),
         ("{no}", "en", "The sheds must not be slept in.", True),
         ("{no}", "de", "Ja, das ist erlaubt.", False),
+        ("{no}", "de", "Ja, das ist erlaubt, aber nicht nachts.", False),
+        ("{no}", "en", "The document does not mention dogs.", False),
+        ("{no}", "fr", "Le texte n'indique pas si c'est permis.", False),
+        ("{no}", "pl", "Dokument nie zawiera informacji o psach.", False),
+        ("{no}", "en", "The sheds may be slept in. They are heated. Fires are not allowed.", False),
+        ("{no}", "es", "> La piscina abre a las 9. [1]\n\n> No se admiten perros. [1]", True),
+        ("{no}", "it", "No.", True),
         ("{yes}", "fr", "Oui, c'est permis.", True),
     ],
 )
