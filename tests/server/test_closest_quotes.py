@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from eclair.documents import retriever
+from eclair.documents import quotes, retriever
 from eclair.errors import EngineUnavailable
 from eclair.generation.sources import ClosestQuotes
 from eclair.settings import Settings
@@ -72,7 +72,7 @@ async def test_an_answer_is_finished_without_quotes_if_the_embedder_fails(
         raise EngineUnavailable("The embedder is gone.")
 
     monkeypatch.setattr(retriever, "quote_closest", fail)
-    monkeypatch.setattr(retriever, "choose_quotes", fail)
+    monkeypatch.setattr(quotes, "choose_quotes", fail)
     for question in (QUESTION, "Is the tower 512 metres high?"):
         message, text = await answered(settings, "reader-1.5b", WRONG, question)
         assert (message["status"], text) == ("finished", WRONG)

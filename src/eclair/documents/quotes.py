@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -12,7 +13,8 @@ from eclair.citations.drafts import asks_for_text
 from eclair.citations.evidence import split_passage
 from eclair.documents.document_relevance import reply_language
 from eclair.documents.embeddings import Embedder
-from eclair.generation.sources import ClosestQuotes, Quote
+from eclair.errors import UpstreamError
+from eclair.generation.sources import NO_LEAD, ClosestQuotes, Lead, Quote
 from eclair.schema.messages import Citation, Passage
 from eclair.text.facts import extract_facts
 from eclair.text.intent.asked_fact import asks_yes_or_no
@@ -37,6 +39,8 @@ MAX_FRAGMENT_CHARS = 8
 """A quote this short needs two words: a lone number or name, as on a photo, says nothing."""
 
 _WORDS = re.compile(r"\w\W+\w")
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +78,22 @@ async def quote_closest(question: str, passages: Sequence[Passage], embedder: Em
     if not has_question_mark(question) or wants_whole_document(question) or asks_for_text(question):
         return ()
     quotes = await choose_quotes(question, passages, embedder)
-    above = choose_phrase(reply_language(question, passages), lambda lexicon: lexicon.not_stated)
-    return (f"\n\n{above}\n\n", *quotes) if quotes else ()
+    return (f"\n\n{not_stated_text(question, passages)}\n\n", *quotes) if quotes else ()
+
+
+def not_stated_text(question: str, passages: Sequence[Passage]) -> str:
+    """Return the sentence above what is closest to a question, in the language of its reply."""
+    return choose_phrase(reply_language(question, passages), lambda lexicon: lexicon.not_stated)
+
+
+async def quote_answer(question: str, passages: Sequence[Passage], embedder: Embedder | None) -> Lead:
+    """Return the sentence that answers a question as the whole answer; nothing if it can't be told."""
+    try:
+        quotes = await choose_quotes(question, passages, embedder)
+    except UpstreamError as error:
+        log.warning("the sentence that answers a question is not known: %s", error.message)
+        return NO_LEAD
+    return Lead(tuple(quotes), is_complete=bool(quotes))
 
 
 def is_answered_by_quote(question: str, passages: Sequence[Passage]) -> bool:

@@ -38,7 +38,7 @@ from eclair.documents.listings import computed_table
 from eclair.documents.neighbors import with_neighbors
 from eclair.documents.passages import found_passage, load_passages, read_openings
 from eclair.documents.query_rewriting import rewrite_question
-from eclair.documents.quotes import MIN_WHOLE_WORDS, choose_quotes, is_answered_by_quote, quote_closest
+from eclair.documents.quotes import MIN_WHOLE_WORDS, choose_quotes, is_answered_by_quote, quote_answer, quote_closest
 from eclair.documents.read_ahead import QuestionKey, ReadAhead
 from eclair.documents.reading_budget import ReadingBudget, chars_read_in, reading_budget
 from eclair.documents.readings import ReadingOptions, Readings
@@ -234,22 +234,13 @@ class DocumentRetriever:
         if not self._is_answerable and model.tier in ("tiny", "small"):
             return Lead((nothing_found_text(reply_language(question, self._passages)),), is_complete=True)
         if model.tier == "small" and is_answered_by_quote(question, self._passages):
-            return await self._quote_answer(question)
+            return await quote_answer(question, await self._rank_passages(), self._embedder)
         if not model.only_quotes:
             return NO_LEAD
         language = identify_language(question)
         is_foreign = language is not None and bool(model.languages) and not lists_language(model.languages, language)
         found = await choose_quotes(question, self._passages, self._embedder, 2 if is_foreign else 1)
         return Lead(tuple(found), is_complete=is_foreign and bool(found))
-
-    async def _quote_answer(self, question: str) -> Lead:
-        """Return the sentence that answers a question as the whole answer; nothing if it can't be told."""
-        try:
-            quotes = await choose_quotes(question, await self._rank_passages(), self._embedder)
-        except UpstreamError as error:
-            log.warning("the sentence that answers a question is not known: %s", error.message)
-            return NO_LEAD
-        return Lead(tuple(quotes), is_complete=bool(quotes))
 
     async def closest_quotes(self, model: Model) -> ClosestQuotes:
         """Quote what is closest to a question that a small model answered from text, not from a table's computation."""

@@ -7,6 +7,7 @@ other.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from datetime import date, timedelta
@@ -15,11 +16,25 @@ from urllib.parse import urlsplit
 
 from eclair.accounts.rights import OPEN_RULES, RightRules
 from eclair.citations.checker import CitationChecker
+from eclair.citations.drafts import asks_for_text
+from eclair.documents.answerability import is_answered
+from eclair.documents.closest_sentences import describe_closest, find_closest_sentences
+from eclair.documents.document_relevance import CALIBRATED_EMBEDDER
 from eclair.documents.embeddings import Embedder
-from eclair.documents.quotes import choose_quotes, quote_closest
+from eclair.documents.quotes import (
+    MAX_PASSAGES,
+    MIN_WHOLE_WORDS,
+    RankedSentence,
+    choose_quotes,
+    is_answered_by_quote,
+    make_quote,
+    not_stated_text,
+    quote_answer,
+    quote_closest,
+)
 from eclair.documents.reading_budget import reading_budget
-from eclair.errors import InvalidInput
-from eclair.generation.sources import NO_LEAD, ClosestQuotes, Finding, Lead, PassageNumbers
+from eclair.errors import InvalidInput, UpstreamError
+from eclair.generation.sources import NO_LEAD, ClosestQuotes, Finding, Lead, Note, PassageNumbers
 from eclair.llm.base import Engine
 from eclair.schema.documents import Chunk
 from eclair.schema.events import Notice, SourceFound
@@ -40,6 +55,7 @@ from eclair.text.intent.web import (
 from eclair.text.intent.whole_document import wants_whole_document
 from eclair.text.language import identify_language, lists_language
 from eclair.text.lexicon.loader import choose_phrase
+from eclair.text.sentences import has_question_mark
 from eclair.util.tasks import cancel_and_wait
 from eclair.web.bm25 import PageChunk, first_chunks, rank_chunks
 from eclair.web.contradictions import difference_notices, find_differences
@@ -50,6 +66,11 @@ from eclair.web.web_relevance import RelevanceCheck
 
 MAX_FRESHNESS_BONUS = 0.5
 """Added weight of the newest page's passages over the oldest one's, if the question asks for recent information."""
+
+MAX_CLOSEST_QUOTES = 2
+"""Sentences quoted where no passage states what is asked for."""
+
+log = logging.getLogger(__name__)
 
 UNREACHABLE_TEXT = "No search service and no page could be reached."
 
@@ -181,6 +202,9 @@ class WebRetriever:
         self._has_other_sources = has_documents or question.has_sources
         self._passages: list[Passage] = []
         self._failure: Literal["nothing_found", "unread"] | None = None
+        self._closest_only: Sequence[RankedSentence] = ()
+        """The sentences closest to a question that none of the passages answers."""
+        self._is_disputed = False
 
     async def retrieve(self, engine: Engine, model: Model) -> AsyncGenerator[Finding, None]:
         """Search and read within the time budget; yield steps, then passages, best first, and notices."""
@@ -209,6 +233,9 @@ class WebRetriever:
         if not model.can_plan:  # it would mix old and new
             passages = [each for each in passages if each.file not in differences.superseded_files]
         self._passages = self._numbers.assign(passages)
+        self._is_disputed = differences.contradiction is not None
+        if (closest := await self._find_closest(model)) is not None:
+            yield closest
         for passage in self._passages:
             yield SourceFound(passage)
         notices = [each for each in self._notices(session, model) if each.code != "from_memory" or not leaves_search]
@@ -218,17 +245,52 @@ class WebRetriever:
     async def lead(self, model: Model) -> Lead:
         """Quote the sentence that answers best if the model is tiny; quotes replace an answer in a foreign language.
 
-        Without a passage, a model that isn't trusted with facts says so in place of an answer.
+        Without a passage, a model that isn't trusted with facts says so in place of an answer. A small model isn't
+        asked where no passage states what is asked for, nor what yes or no would answer (`documents/retriever.py`):
+        what is closest, or tells, is quoted. Where pages contradict each other, no one sentence tells.
         """
         question = self._question.text
         language = identify_language(question)
         if self._failure is not None and self._needs_sources and not model.can_plan:
             return Lead((failure_reply(self._failure, language),), is_complete=True)
+        if model.tier == "small" and self._passages:
+            return await self._lead_of_small()
         if not model.only_quotes or not self._passages:
             return NO_LEAD
         is_foreign = language is not None and bool(model.languages) and not lists_language(model.languages, language)
         found = await choose_quotes(question, self._passages, self._web.embedder, 2 if is_foreign else 1)
         return Lead(tuple(found), is_complete=is_foreign and bool(found))
+
+    async def _lead_of_small(self) -> Lead:
+        question = strip_addresses(self._question.text)
+        if self._closest_only:
+            quotes = [make_quote(each.passage, each.start, each.end) for each in self._closest_only]
+            return Lead((f"{not_stated_text(question, self._passages)}\n\n", *quotes), is_complete=True)
+        if self._is_disputed or not is_answered_by_quote(question, self._passages):
+            return NO_LEAD
+        newest = sorted(self._passages[:MAX_PASSAGES], key=lambda passage: passage.published or "", reverse=True)
+        return await quote_answer(question, newest, self._web.embedder)
+
+    async def _find_closest(self, model: Model) -> Note | None:
+        """Return the sentences closest to the question for a small model, None if there are none; see if they answer.
+
+        Words and vectors alone tell that: a judgment by the model would delay its answer.
+        """
+        question, embedder = strip_addresses(self._question.text), self._web.embedder
+        is_whole = len(question.split()) >= MIN_WHOLE_WORDS
+        if model.tier != "small" or embedder is None or not self._passages or not is_whole or not _asks_fact(question):
+            return None
+        try:
+            closest = await find_closest_sentences(question, self._passages, embedder)
+        except UpstreamError as error:
+            log.warning("the sentences closest to a question are not known: %s", error.message)
+            return None
+        if not closest:
+            return None
+        is_calibrated = embedder.name.startswith(CALIBRATED_EMBEDDER)
+        if is_calibrated and not await is_answered(question, self._passages, closest, _leave_open):
+            self._closest_only = closest[:MAX_CLOSEST_QUOTES]
+        return Note(describe_closest(closest), "closest")
 
     async def closest_quotes(self, model: Model) -> ClosestQuotes:
         """Quote what is closest to a question that a small model answered."""
@@ -285,6 +347,14 @@ class WebRetriever:
             return None
         when = "has no date" if newest is None else f"is of {newest.isoformat()}"
         return Notice("stale", f"Nothing as new as the question asks for was found; the newest source {when}.")
+
+
+def _asks_fact(question: str) -> bool:
+    return has_question_mark(question) and not wants_whole_document(question) and not asks_for_text(question)
+
+
+async def _leave_open() -> None:
+    """Judge nothing: what words and vectors leave open counts as answered."""
 
 
 def late_notices(session: WebSession) -> list[Notice]:
