@@ -221,3 +221,30 @@ def test_a_list_ends_before_the_text_below_it() -> None:
     spans = [BATHS.text[start:end] for start, end in split_passage(BATHS)]
     assert "• Samstag: 9.00 – 17.30 Uhr" in spans
     assert "Das Hallenbad Quellstedt hat ein Becken von 25 Metern." in spans
+
+
+RULES = (
+    "Fires are banned on the dunes, on the beach allowed. The kiosk closes at 6 pm, on Fridays at 4 pm."
+    " In 1931 a storm sank the lightship; in 1938 it was raised. Walkers may use the causeway, riders not."
+)
+
+
+@pytest.mark.parametrize(
+    ("sentence", "is_true"),
+    [
+        ("Fires are banned on the dunes.", True),
+        ("Fires are allowed on the beach.", True),
+        ("Fires are allowed on the dunes.", False),
+        ("On Fridays the kiosk closes at 4 pm.", True),
+        ("On Fridays the kiosk closes at 6 pm.", False),
+        ("The lightship was raised in 1938.", True),
+        ("A storm sank the lightship in 1938.", False),
+        ("Walkers may use the causeway.", True),
+        ("Riders may use the causeway.", False),
+        ("Riders may use the causeway, walkers not.", False),
+    ],
+)
+async def test_clauses_of_few_words_are_held_apart(sentence: str, is_true: bool) -> None:
+    passage = Passage(1, "file", "rules.txt", 1, None, (), 0, len(RULES), RULES)
+    verdict = await CitationChecker([passage], None).check(sentence)
+    assert isinstance(verdict, Supported if is_true else Doubtful), verdict

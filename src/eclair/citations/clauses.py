@@ -50,6 +50,11 @@ class Clause:
         return bool(self.contrasts)
 
     @property
+    def denies_another(self) -> bool:
+        """Tell whether it says no more than for what the clause before isn't so: `…, cats not`."""
+        return self.is_negated and self.size <= MAX_DENIED_ITEMS
+
+    @property
     def size(self) -> int:
         return len(self.words) + len(self.numbers) + len(self.dates)
 
@@ -87,10 +92,25 @@ def find_mixed_clause(claim: Claim, span: Sequence[EvidenceSentence], language: 
     Empty where it lacks a negation, since there is no word of the claim to name.
     """
     clauses = _clauses_of(span, language)
+    if (denied := _find_wrongly_denied(claim, clauses, language)) is not None:
+        return denied
     for one, other in combinations(clauses, 2):
         found = _find_mixture(claim, one, other, clauses)
         if found is not None:
             return _as_claimed(found, claim.facts)
+    return None
+
+
+def _find_wrongly_denied(claim: Claim, clauses: Sequence[Clause], language: str | None) -> str | None:
+    """Return what a clause of the claim denies, where the span denies it of something else: dogs and cats exchanged."""
+    denied = [clause for clause in clauses if clause.denies_another and clause.words]
+    plain = [clause for clause in clauses if not clause.is_negated]
+    said = EvidenceSentence(0, 0, len(claim.text), claim.text, claim.facts, frozenset(), claim.facts.numbers)
+    for clause in split_clauses(said, claim.language or language) if denied else ():
+        words = clause.words.keys()
+        is_denied = any(words & other.words.keys() for other in denied)
+        if clause.denies_another and words and not is_denied and any(words <= other.words.keys() for other in plain):
+            return next(iter(clause.words.values())).text
     return None
 
 
@@ -100,9 +120,7 @@ def is_partly_negated(claim: Claim, span: Sequence[EvidenceSentence], language: 
     So it does in `dogs are allowed, but cats are not`; `find_mixed_clause` compares the negation then.
     """
     clauses = _clauses_of(span, language)
-    is_set_apart = any(
-        clause.is_contrast or (clause.is_negated and clause.size <= MAX_DENIED_ITEMS) for clause in clauses
-    )
+    is_set_apart = any(clause.is_contrast or clause.denies_another for clause in clauses)
     if not is_set_apart or len(clauses) < 2:
         return False
     shares = [_share(claim, clause, [other for other in clauses if other is not clause]) for clause in clauses]
@@ -150,7 +168,9 @@ def _clause(facts: Facts, start: int, end: int, language: str | None) -> Clause:
     terms = [term for term in facts.terms if start <= term.start < end]
     negations = {facts.terms[at].start for at in facts.negations}
     joining = _conjunctions(language) | _contrasts(language)
-    opening = next((term for term in terms if term.key not in joining), None)
+    words = [term for term in terms if term.key not in joining]
+    led = [figure.end for figure in figures if words and start <= figure.start < end and _leads(figure, words)]
+    opening = next((term for term in words if term.start >= max(led, default=start)), None)
     return Clause(
         words={
             strip_ending(term.key): term
@@ -175,6 +195,12 @@ def _clause(facts: Facts, start: int, end: int, language: str | None) -> Clause:
     )
 
 
+def _leads(figure: Number | Date, terms: Sequence[Term]) -> bool:
+    """Tell whether a clause begins with a figure, as `in 1961 it was rebuilt` does but for one small word."""
+    before = [term for term in terms if term.start < figure.start]
+    return len(before) <= 1 and not any(map(is_content_word, before))
+
+
 def _as_claimed(text: str, facts: Facts) -> str:
     """Return what a span says as the claim writes it, which may inflect a word or write a number otherwise."""
     stated = extract_facts(text)
@@ -191,6 +217,8 @@ def _find_mixture(claim: Claim, one: Clause, other: Clause, clauses: Sequence[Cl
         return _find_foreign_negation(claim, mine, theirs)
     if (contrary := _find_contrary(mine, theirs) or _find_contrary(theirs, mine)) is not None:
         return contrary
+    if (figure := _find_other_figure(mine, theirs)) is not None:
+        return figure
     if mine.is_complete or theirs.is_complete:
         return _find_foreign_negation(claim, mine, theirs)
     if one.is_negated != other.is_negated:
@@ -240,7 +268,13 @@ def _is_claimed(figure: Number | Date, facts: Facts) -> bool:
 def _find_foreign_negation(claim: Claim, mine: _Share, theirs: _Share) -> str | None:
     """Compare the claim's negation with that of the clause it rests on, where the other denies something else."""
     one, other = mine.clause, theirs.clause
-    is_contrast = one.is_contrast or other.is_contrast or bool(one.words.keys() & other.words.keys())
+    is_contrast = (
+        one.is_contrast
+        or other.is_contrast
+        or one.denies_another
+        or other.denies_another
+        or bool(one.words.keys() & other.words.keys())
+    )
     if one.is_negated == other.is_negated:
         return None
     negated, plain = (mine, theirs) if one.is_negated else (theirs, mine)
@@ -257,9 +291,34 @@ def _find_foreign_negation(claim: Claim, mine: _Share, theirs: _Share) -> str | 
 def _find_contrary(one: _Share, other: _Share) -> str | None:
     """Return a word of a clause of which the claim says half, where the other clause has its contrary."""
     if one.is_complete:
-        return None
+        return _find_exchanged(one, other)
     left_out = [*other.omitted.values(), *other.clause.contrasts]
     return next((term.text for term in one.taken.values() if any(are_opposites(term, word) for word in left_out)), None)
+
+
+def _find_exchanged(one: _Share, other: _Share) -> str | None:
+    """Return a word that `one` ends with, where the claim says the rest of `other` and leaves out its contrary.
+
+    `Fires are banned on the lawn, on the beach allowed` doesn't say that fires are allowed on the lawn.
+    """
+    left_out = [term for term in other.omitted.values() if not _is_filler(term)]
+    if not other.taken or other.omitted_figures or len(left_out) != 1:
+        return None
+    return next((term.text for term in one.taken.values() if are_opposites(term, left_out[0])), None)
+
+
+def _find_other_figure(one: _Share, other: _Share) -> str | None:
+    """Return the figure of `one` that the claim has for a case which `other`, a few words later, gives another figure.
+
+    `The shop closes at 6 pm, on Fridays at 4 pm` doesn't say that it closes at 6 pm on Fridays.
+    """
+    is_case = bool(other.taken) and not other.omitted and not other.taken_figures and len(other.omitted_figures) == 1
+    if not is_case or other.clause.is_negated or other.clause.size > MAX_ELLIPTIC_ITEMS or other.clause.goes_on:
+        return None
+    figure = other.omitted_figures[0]
+    if isinstance(figure, Number) and figure.text.isdecimal() and not _is_year(figure):
+        return None  # the parts of an address
+    return next((each.text for each in one.taken_figures if _is_same_kind(each, figure)), None)
 
 
 def _find_other_case(claim: Claim, mine: _Share, theirs: _Share) -> str | None:

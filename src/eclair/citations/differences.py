@@ -100,9 +100,13 @@ def find_difference(claim: Claim, context: ComparisonContext) -> Difference | No
 
 
 def _is_repeated(claim: Claim, span: Sequence[EvidenceSentence]) -> bool:
-    """Tell whether the span has the claim's words and digits, all of them and in their order."""
+    """Tell whether the span has the claim's words and digits, all of them and in their order.
+
+    Across a semicolon only where the claim has one, too: what begins there is said of the next words.
+    """
     stated = " ".join(sentence.text for sentence in span)
-    return f" {normalize_words(claim.text)} " in f" {normalize_words(stated)} "
+    parts = (stated,) if ";" in claim.text else stated.split(";")
+    return any(f" {normalize_words(claim.text)} " in f" {normalize_words(part)} " for part in parts)
 
 
 def is_stated(number: Number, stated: Sequence[Number], date_numbers: set[float]) -> bool:
