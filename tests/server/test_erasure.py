@@ -25,7 +25,7 @@ from eclair.settings import Settings
 from eclair.storage.open import open_storage
 from eclair.storage.sqlite import erasure
 from eclair.util import scratch
-from eclair.util.scratch import ScratchFolder
+from eclair.util.scratch import ScratchFolder, ScratchPurpose
 from tests.support import Door, Process, Server, serving
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -324,22 +324,23 @@ async def test_the_newest_five_backups_are_kept(settings: Settings) -> None:
     assert all(path.exists() for path in made[:5])
 
 
-def leave_behind(folder: Path) -> Path:
+def leave_behind(folder: Path, purpose: ScratchPurpose) -> Path:
     """Let a process die that has a scratch folder."""
     if (pid := os.fork()) == 0:
         with contextlib.suppress(BaseException):
-            (ScratchFolder("page").path / "page").write_text("private")
+            (ScratchFolder(purpose).path / "page").write_text("private")
         os._exit(0)
     os.waitpid(pid, 0)
     (left,) = folder.iterdir()
     return left
 
 
+@pytest.mark.parametrize("purpose", ["page", "sound"])
 async def test_scratch_folders_of_dead_processes_are_swept(
-    settings: Settings, own_temporary_folder: Path, monkeypatch: pytest.MonkeyPatch
+    settings: Settings, own_temporary_folder: Path, monkeypatch: pytest.MonkeyPatch, purpose: ScratchPurpose
 ) -> None:
     monkeypatch.setattr(scratch, "MIN_SWEEP_AGE_S", -1)
-    left = leave_behind(own_temporary_folder)
+    left = leave_behind(own_temporary_folder, purpose)
     foreign = own_temporary_folder / "eclair-notes"
     foreign.mkdir(mode=0o700)
     with ScratchFolder("page") as ours:

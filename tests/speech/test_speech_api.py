@@ -72,8 +72,10 @@ async def test_a_text_streams_sentence_by_sentence(speaking: Server) -> None:
 
 async def test_events_carry_the_sound_too(speaking: Server) -> None:
     body = {"model": "kokoro", "input": "Ja.", "voice": "pico_de", "stream_format": "sse", "response_format": "pcm"}
+    body["instructions"] = "Sing."
     reply = await speaking.post("/v1/audio/speech", body)
     assert reply.headers["Content-Type"].startswith("text/event-stream")
+    assert (reply.headers["X-Eclair-Synthetic-Voice"], reply.headers["X-Eclair-Ignored"]) == ("true", "instructions")
     assert b"speech.audio.delta" in reply.raw
     assert b'"type":"speech.audio.done","usage":' in reply.raw
 

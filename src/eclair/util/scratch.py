@@ -13,7 +13,7 @@ from typing import Literal, Self, get_args
 
 from eclair.util import file_lock
 
-ScratchPurpose = Literal["mcp", "sandbox", "page", "photo", "question", "marks", "blob", "backup"]
+ScratchPurpose = Literal["mcp", "sandbox", "page", "photo", "question", "sound", "marks", "blob", "backup"]
 
 MIN_SWEEP_AGE_S = 60.0
 """A younger folder may not have been locked by its process yet."""

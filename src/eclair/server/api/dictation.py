@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import tempfile
 from pathlib import Path
 from typing import Annotated
 
@@ -17,6 +16,7 @@ from eclair.server.principal import Caller
 from eclair.server.streaming import CLIENT_GONE, unless_disconnected
 from eclair.speech.recognition import LANGUAGES, RecognitionOptions
 from eclair.speech.transcription import WHISPER
+from eclair.util.scratch import ScratchFolder
 
 MAX_RECORDING_BYTES = 32 << 20
 MAX_RECORDING_S = 1800.0
@@ -55,8 +55,8 @@ def router(app: App) -> APIRouter:
         if language is not None and language not in LANGUAGES:
             raise InvalidInput(f"{language} is no language that is recognized; choose another.", param="language")
         options = RecognitionOptions(language, quick=True, after_s=after, max_s=MAX_RECORDING_S, likely=tuple(likely))
-        with tempfile.TemporaryDirectory(prefix="eclair-sound-") as folder:
-            path = Path(folder, "sound")
+        with _scratch_folder() as folder:
+            path = folder.path / "sound"
             await _receive(request, path)
             recognizing = app.transcription.transcribe(principal, WHISPER.id, path, NAME, options)
             with app.idle.conversing():
@@ -72,6 +72,14 @@ def router(app: App) -> APIRouter:
             await unless_disconnected(request, app.transcription.recognizer.warm())
 
     return api
+
+
+def _scratch_folder() -> ScratchFolder:
+    """Make a folder for a recording. Raises StoreError."""
+    try:
+        return ScratchFolder("sound")
+    except OSError as error:
+        raise StoreError(f"The recording cannot be stored: {error.strerror}.") from error
 
 
 async def _receive(request: Request, path: Path) -> None:

@@ -75,7 +75,7 @@ def router(app: App) -> APIRouter:
             signed = await unless_disconnected(request, _signed(app, started, form))
             return CLIENT_GONE if signed is None else Response(signed, media_type=MEDIA_TYPES[form], headers=headers)
         if body.stream_format == "sse":
-            return EventStream(_events(started))
+            return EventStream(_events(started), headers=headers)
         return BytesStream(started.sounds, MEDIA_TYPES[form], headers)
 
     return api

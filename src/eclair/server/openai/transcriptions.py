@@ -6,7 +6,6 @@ Nothing of the sound or the text is kept. Unsupported fields are rejected by nam
 from __future__ import annotations
 
 import contextlib
-import tempfile
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from functools import partial
@@ -34,29 +33,30 @@ from eclair.server.streaming import CLIENT_GONE, unless_disconnected
 from eclair.speech.captions import write_srt, write_vtt
 from eclair.speech.recognition import LANGUAGES, RecognitionOptions, Transcript
 from eclair.speech.recognition_protocol import RecognitionTask, SpokenSegment
+from eclair.util.scratch import ScratchFolder
 
 SEEK_FRAMES_PER_S = 100
 
-_FORM: dict[str, Any] = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "multipart/form-data": {
-                "schema": {
-                    "type": "object",
-                    "required": ["file", "model"],
-                    "properties": {
-                        "file": {"type": "string", "format": "binary"},
-                        "model": {"type": "string"},
-                        "prompt": {"type": "string"},
-                        "response_format": {"type": "string", "enum": ["json", "text", "srt", "verbose_json", "vtt"]},
-                        "temperature": {"type": "number"},
-                    },
-                }
-            }
-        },
-    }
+_TRANSLATION_FIELDS: dict[str, Any] = {
+    "file": {"type": "string", "format": "binary"},
+    "model": {"type": "string"},
+    "prompt": {"type": "string"},
+    "response_format": {"type": "string", "enum": ["json", "text", "srt", "verbose_json", "vtt"]},
+    "temperature": {"type": "number"},
 }
+_TRANSCRIPTION_FIELDS: dict[str, Any] = {
+    **_TRANSLATION_FIELDS,
+    "language": {"type": "string"},
+    "stream": {"type": "boolean"},
+    "timestamp_granularities[]": {"type": "array", "items": {"type": "string", "enum": ["word", "segment"]}},
+    "chunking_strategy": {"type": "string"},
+}
+
+
+def _describe_form(fields: dict[str, Any]) -> dict[str, Any]:
+    """Return what OpenAPI says about a form with these fields."""
+    schema = {"type": "object", "required": ["file", "model"], "properties": fields}
+    return {"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": schema}}}}
 
 
 class TranslationRequest(RequestBody):
@@ -97,11 +97,11 @@ class TranscriptionRequest(TranslationRequest):
 def router(app: App) -> APIRouter:
     api = APIRouter(prefix="/v1/audio", tags=["OpenAI"])
 
-    @api.post("/transcriptions", openapi_extra=_FORM)
+    @api.post("/transcriptions", openapi_extra=_describe_form(_TRANSCRIPTION_FIELDS))
     async def transcribe_audio(principal: Caller, request: Request) -> Response:
         return await answer(principal, request, TranscriptionRequest, "transcribe")
 
-    @api.post("/translations", openapi_extra=_FORM)
+    @api.post("/translations", openapi_extra=_describe_form(_TRANSLATION_FIELDS))
     async def translate_audio(principal: Caller, request: Request) -> Response:
         return await answer(principal, request, TranslationRequest, "translate")
 
@@ -109,8 +109,7 @@ def router(app: App) -> APIRouter:
         principal: Principal, request: Request, form: type[TranslationRequest], task: RecognitionTask
     ) -> Response:
         with contextlib.ExitStack() as stack:
-            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="eclair-sound-")))
-            body, name, path = await _receive(request, form, folder, app.settings.max_file_mb)
+            body, name, path = await _receive(request, form, stack, app.settings.max_file_mb)
             recognition = Recognition(app, principal, body, path, name, body.options(task))
             if isinstance(body, TranscriptionRequest) and body.stream:
                 return EventStream(recognition.events(stack.pop_all()))
@@ -155,9 +154,9 @@ class Recognition:
 
 
 async def _receive(
-    request: Request, form: type[TranslationRequest], folder: Path, max_mb: int
+    request: Request, form: type[TranslationRequest], stack: contextlib.ExitStack, max_mb: int
 ) -> tuple[TranslationRequest, str, Path]:
-    """Store the form's file in `folder`; return its fields, the file's name and its path. Raises UserError."""
+    """Store the form's file until `stack` closes; return its fields, the file's name and its path. Raises UserError."""
     try:
         async with request.form(max_files=1, max_fields=20) as fields:
             body = _fields(fields, form)
@@ -167,7 +166,7 @@ async def _receive(
             name = safe_file_name(upload.filename or "sound")
             if (upload.size or 0) > max_mb * 1_000_000:
                 raise TooLarge(f"{name} is larger than {max_mb:,} MB, the limit (ECLAIR_MAX_FILE_MB).", param="file")
-            path = folder / "sound"
+            path = stack.enter_context(ScratchFolder("sound")).path / "sound"
             with path.open("wb") as target:
                 while piece := await upload.read(1 << 20):
                     target.write(piece)
