@@ -76,6 +76,7 @@ class AnswerReader:
         """
         self._terminal.aside(NOTICE)
         speaking = asyncio.create_task(self._speak())
+        warming = asyncio.create_task(self._synthesizer.warm())
 
         def show_and_add(event: Event) -> None:
             show(event)
@@ -87,8 +88,9 @@ class AnswerReader:
             await speaking
             return code
         finally:
-            speaking.cancel()
-            await asyncio.gather(speaking, return_exceptions=True)
+            for task in (speaking, warming):
+                task.cancel()
+            await asyncio.gather(speaking, warming, return_exceptions=True)
             await self._synthesizer.close()
 
     def _speak_later(self, sentences: list[SpokenSentence]) -> None:

@@ -8,7 +8,6 @@ import locale
 import os
 import shutil
 import sys
-import tempfile
 import wave
 from collections.abc import AsyncGenerator, Generator
 from pathlib import Path
@@ -24,6 +23,7 @@ from eclair.speech.recognition import LANGUAGES, RecognitionOptions, SpeechRecog
 from eclair.speech.recognition_protocol import SpokenSegment
 from eclair.speech.voice_activity import SAMPLE_RATE, THRESHOLD, WINDOW, MonoSound, VoiceActivity
 from eclair.util.child_environment import child_environment
+from eclair.util.scratch import ScratchFolder
 
 RECORDERS = (
     ("parecord", "--raw", "--format=s16le", f"--rate={SAMPLE_RATE}", "--channels=1", "--latency-msec=100"),
@@ -51,16 +51,20 @@ async def hear_question(settings: Settings, language: str | None, terminal: Term
     parts = ListeningParts(settings.data_dir)
     recognizer = SpeechRecognizer(parts, settings.speech_threads)
     recognizer.check_ready()
+    loading = asyncio.create_task(recognizer.warm())
     try:
-        with tempfile.TemporaryDirectory(prefix="eclair-sound-") as folder:
-            path = Path(folder, "question.wav")
+        with ScratchFolder("sound") as folder:
+            path = folder.path / "question.wav"
             await _record(path, VoiceActivity(parts.voice_network), terminal)
             terminal.status("Writing it down…")
-            options = RecognitionOptions(language, likely=(_system_language(),))
+            await loading
+            options = RecognitionOptions(language, quick=True, likely=(_system_language(),))
             async with contextlib.aclosing(recognizer.recognize(path, NAME, options)) as results:
                 said = [result.text.strip() async for result in results if isinstance(result, SpokenSegment)]
     finally:
         terminal.status("")
+        loading.cancel()
+        await asyncio.gather(loading, return_exceptions=True)
         await recognizer.close()
     text = " ".join(said)
     if not text:
