@@ -16,7 +16,9 @@ from eclair.storage.base import ReportSteps, Storage
 from eclair.storage.chunks import SearchScope
 from eclair.storage.open import open_storage
 from eclair.storage.postgres import copying
+from eclair.storage.postgres.connection import RawConnection
 from eclair.storage.postgres.copying import copy_to_postgres
+from eclair.storage.postgres.database import connect
 from eclair.storage.postgres.open import open_postgres
 from tests.postgres import TestDatabases
 from tests.storage.helpers import ME, read
@@ -96,6 +98,30 @@ async def test_one_that_was_cut_short_goes_on(
     with pytest.raises(Conflict, match="holds a part of a copy"):
         copy_in_thread(tmp_path / "other", url)
     assert copy_in_thread(tmp_path, url)["message"] == 60
+
+
+async def test_one_that_was_cut_short_among_vectors_goes_on_and_has_the_same_indexes(
+    tmp_path: Path, databases: TestDatabases, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await fill(tmp_path)
+    empty, url = databases.create(), databases.create()
+    raw, before = await connect(url), await connect(empty)
+
+    async def refuse(raw: RawConnection) -> None:
+        raise KeyboardInterrupt
+
+    listed = "SELECT indexname, indexdef FROM pg_indexes WHERE tablename = 'vector' ORDER BY 1"
+    try:
+        with monkeypatch.context() as patched:
+            patched.setattr(copying, "make_indexes", refuse)
+            with pytest.raises(KeyboardInterrupt):
+                copy_in_thread(tmp_path, url)
+        assert len(await raw.fetch(listed)) < len(await before.fetch(listed))
+        copy_in_thread(tmp_path, url)
+        assert await raw.fetch(listed) == await before.fetch(listed)
+    finally:
+        await raw.close()
+        await before.close()
 
 
 async def test_one_is_refused_where_it_would_do_harm(tmp_path: Path, databases: TestDatabases) -> None:

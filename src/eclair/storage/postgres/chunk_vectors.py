@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from eclair.storage.chunks import ChunkHit, SearchScope
+from eclair.storage.postgres.connection import RawConnection
 from eclair.storage.sql.connection import Connection
 from eclair.storage.sql.document_rows import MAX_NUMBER, NUMBER_BITS
 from eclair.storage.sql.search_scope import INSIDE, scope_values
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 INDEXED_DIMENSIONS = frozenset({384, 768, 1024})
 """Lengths of vectors for which the tables have an index."""
+INDEX_MEMORY = "2GB"
+"""Memory of a session that makes indexes, at most; an index that doesn't fit is made on disk, far more slowly."""
 MAX_COMPARED = 200_000
 """Vectors that are compared one by one, which takes 0.4 µs each; in a larger scope the index is asked."""
 MIN_CANDIDATES, MAX_CANDIDATES = 100, 1000
@@ -35,7 +38,10 @@ class PostgresChunkVectors(SQLStore):
     """Implements `ChunkVectors`."""
 
     def put(self, db: Connection, id: int, vectors: NDArray[float32]) -> None:
-        put_vectors(db, id, vectors)
+        db.executemany(
+            "INSERT INTO vector (id, embedding) VALUES (?, CAST(CAST(? AS TEXT) AS public.halfvec))",
+            [(id + number, _literal(vector.tolist())) for number, vector in enumerate(vectors)],
+        )
 
     @search
     def search(
@@ -58,12 +64,22 @@ class PostgresChunkVectors(SQLStore):
         return count
 
 
-def put_vectors(db: Connection, id: int, vectors: NDArray[float32]) -> None:
-    """Add vectors for chunks in a row, of which the first has this id."""
-    db.executemany(
-        "INSERT INTO vector (id, embedding) VALUES (?, CAST(CAST(? AS TEXT) AS public.halfvec))",
-        [(id + number, _literal(vector.tolist())) for number, vector in enumerate(vectors)],
-    )
+async def drop_indexes(raw: RawConnection) -> None:
+    """Drop the indexes of vectors before very many are added; each would take 5 ms and more."""
+    for dimensions in sorted(INDEXED_DIMENSIONS):
+        await raw.execute(f"DROP INDEX IF EXISTS vector_{dimensions}")
+
+
+async def make_indexes(raw: RawConnection) -> None:
+    """Make the indexes of vectors that `drop_indexes` dropped."""
+    await raw.execute(f"SET maintenance_work_mem = '{INDEX_MEMORY}'")
+    for dimensions in sorted(INDEXED_DIMENSIONS):
+        await raw.execute(
+            f"CREATE INDEX vector_{dimensions} ON vector USING hnsw"
+            f" ((embedding::public.halfvec({dimensions})) public.halfvec_ip_ops)"
+            f" WHERE public.vector_dims(embedding) = {dimensions}"
+        )
+    await raw.execute("RESET maintenance_work_mem")
 
 
 def _nearest(dimensions: int) -> str:

@@ -22,7 +22,7 @@ from eclair.errors import Conflict, NotFound, StoreError
 from eclair.storage.base import ReportSteps
 from eclair.storage.open import open_storage
 from eclair.storage.postgres.bridge import run_bridged
-from eclair.storage.postgres.chunk_vectors import put_vectors
+from eclair.storage.postgres.chunk_vectors import drop_indexes, make_indexes
 from eclair.storage.postgres.connection import PostgresConnection, RawConnection, storable
 from eclair.storage.postgres.database import SCHEMA, PostgresDatabase, connect, describe_url, translated
 from eclair.storage.postgres.text_index import PostgresTextIndex
@@ -191,20 +191,39 @@ def _batches(rows: Iterable[Row]) -> Iterator[list[Row]]:
 
 
 async def _copy_vectors(source: apsw.Connection, target: RawConnection, report: Callable[[int], None]) -> None:
-    """Copy the vectors; a row of SQLite has those of several chunks."""
-    import numpy as np
-
+    """Copy the vectors, of which a row of SQLite has several, without their indexes, which are made at once then."""
     last: int = await target.fetchval("SELECT coalesce(max(id), -1) FROM vector")
-    connection = PostgresConnection(target)
-    for id, count, data in source.execute("SELECT id, count, data FROM vector ORDER BY id"):
-        assert isinstance(id, int)
-        assert isinstance(count, int)
-        assert isinstance(data, bytes)
-        if id > last and count:
-            vectors = np.frombuffer(data, "<f2").reshape(count, -1).astype(np.float32)
-            async with target.transaction(isolation="read_committed"):
-                await run_bridged(lambda id=id, vectors=vectors: put_vectors(connection, id, vectors))
-        report(1)
+    rows = source.execute("SELECT id, count, data FROM vector WHERE id > ? ORDER BY id", (last,))
+    report(_count(source, "vector", "id <= ?", (last,)))
+    await drop_indexes(target)
+    for batch in _batches(rows):
+        await target.copy_to_table(
+            "vector",
+            source=_binary_rows(each for row in batch for each in _vectors_of(row)),
+            columns=["id", "embedding"],
+            schema_name=SCHEMA,
+            format="binary",
+        )
+        report(len(batch))
+    await make_indexes(target)
+
+
+async def _binary_rows(vectors: Iterable[tuple[int, bytes]]) -> AsyncGenerator[bytes]:
+    """Yield rows of `vector` as `COPY` reads them in binary format."""
+    yield b"PGCOPY\n\xff\r\n\0" + pack(">ii", 0, 0)
+    for id, vector in vectors:
+        yield pack(">hiqi", 2, 8, id, len(vector)) + vector
+    yield pack(">h", -1)
+
+
+def _vectors_of(row: Row) -> Iterator[tuple[int, bytes]]:
+    """Yield the vectors of a row of SQLite with their ids, as pgvector sends and receives half floats."""
+    id, count, data = row
+    size = len(data) // max(1, count)
+    for number in range(count):
+        halves = array("H", data[number * size : (number + 1) * size])
+        halves.byteswap()
+        yield id + number, pack(">HH", len(halves), 0) + halves.tobytes()
 
 
 async def _compare(
@@ -245,15 +264,9 @@ async def _compare_vectors(source: apsw.Connection, target: RawConnection, repor
     """Raise StoreError unless both have the same half floats."""
     theirs = _stream(target, "SELECT id, public.halfvec_send(embedding) FROM vector ORDER BY id")
     async with aclosing(theirs):
-        for id, count, data in source.execute("SELECT id, count, data FROM vector ORDER BY id"):
-            assert isinstance(id, int)
-            assert isinstance(count, int)
-            assert isinstance(data, bytes)
-            for number in range(count):
-                size = len(data) // count
-                halves = array("H", data[number * size : (number + 1) * size])
-                halves.byteswap()
-                if await anext(theirs, None) != (id + number, pack(">HH", len(halves), 0) + halves.tobytes()):
+        for row in source.execute("SELECT id, count, data FROM vector ORDER BY id"):
+            for vector in _vectors_of(row):
+                if await anext(theirs, None) != vector:
                     raise _differs("vector")
             report(1)
         if await anext(theirs, None) is not None:
@@ -274,8 +287,8 @@ async def _set_sequences(source: apsw.Connection, target: RawConnection) -> None
         await target.execute("SELECT setval($1, $2, true)", sequence, max(1, last, used.get(table, 0)))
 
 
-def _count(source: apsw.Connection, table: str) -> int:
-    (count,) = next(source.execute(f'SELECT count(*) FROM "{table}"'))
+def _count(source: apsw.Connection, table: str, condition: str = "true", values: Row = ()) -> int:
+    (count,) = next(source.execute(f'SELECT count(*) FROM "{table}" WHERE {condition}', values))
     assert isinstance(count, int)
     return count
 
