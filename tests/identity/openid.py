@@ -100,6 +100,7 @@ class OpenIdProvider:
         if self.is_down:
             return web.Response(status=503)
         response: web.StreamResponse = await handler(request)
+        response.force_close()  # of several servers in a process, the first to end would find the others' connections
         return response
 
     async def _metadata(self, _: web.Request) -> web.Response:

@@ -190,8 +190,8 @@ async def find_person(id: str, address: str) -> Principal:
 
 async def test_codes_expire_and_polling_too_fast_slows_down(storage: Storage) -> None:
     clock = Moment()
-    logins = DeviceLogins(ApiKeys(storage.api_keys, clock), find_person, clock)
-    begun = logins.begin("tool", "", "", ADDRESS)
+    logins = DeviceLogins(storage.sign_in_states, ApiKeys(storage.api_keys, clock), find_person, clock)
+    begun = await logins.begin("tool", "", "", ADDRESS)
     for wait, fault in ((0, "authorization_pending"), (1, "slow_down"), (INTERVAL_S, "slow_down")):
         clock.now += wait
         assert await refusal(logins, begun) == fault
@@ -200,7 +200,7 @@ async def test_codes_expire_and_polling_too_fast_slows_down(storage: Storage) ->
     clock.now += LASTS_S
     assert await refusal(logins, begun) == "expired_token"
     with pytest.raises(NotFound):
-        logins.approve(LOCAL_PRINCIPAL, begun.request.user_code, 30)
+        await logins.approve(LOCAL_PRINCIPAL, begun.request.user_code, 30)
 
 
 async def refusal(logins: DeviceLogins, begun: BegunDeviceLogin) -> str:
@@ -211,36 +211,36 @@ async def refusal(logins: DeviceLogins, begun: BegunDeviceLogin) -> str:
 
 async def test_codes_cannot_be_tried_out(storage: Storage) -> None:
     clock = Moment()
-    logins = DeviceLogins(ApiKeys(storage.api_keys, clock), find_person, clock)
-    begun = logins.begin("tool", "", "read", ADDRESS)
+    logins = DeviceLogins(storage.sign_in_states, ApiKeys(storage.api_keys, clock), find_person, clock)
+    begun = await logins.begin("tool", "", "read", ADDRESS)
     for _ in range(FREE_ATTEMPTS):
         with pytest.raises(NotFound):
-            logins.find(LOCAL_PRINCIPAL, "BCDF-GHJK")
+            await logins.find(LOCAL_PRINCIPAL, "BCDF-GHJK")
     with pytest.raises(TooBusy):
-        logins.find(LOCAL_PRINCIPAL, begun.request.user_code)
-    assert logins.find(Principal("another"), begun.request.user_code) is begun.request
+        await logins.find(LOCAL_PRINCIPAL, begun.request.user_code)
+    assert await logins.find(Principal("another"), begun.request.user_code) == begun.request
 
 
-async def test_one_address_cannot_fill_the_memory(storage: Storage) -> None:
+async def test_one_address_cannot_fill_the_database(storage: Storage) -> None:
     clock = Moment()
-    logins = DeviceLogins(ApiKeys(storage.api_keys, clock), find_person, clock)
+    logins = DeviceLogins(storage.sign_in_states, ApiKeys(storage.api_keys, clock), find_person, clock)
     for _ in range(MAX_WAITING_PER_ADDRESS):
-        logins.begin("tool", "", "", ADDRESS)
+        await logins.begin("tool", "", "", ADDRESS)
     with pytest.raises(DeviceLoginFault) as caught:
-        logins.begin("tool", "", "", ADDRESS)
+        await logins.begin("tool", "", "", ADDRESS)
     assert caught.value.code == "temporarily_unavailable"
-    logins.begin("tool", "", "", "192.0.2.2")
+    await logins.begin("tool", "", "", "192.0.2.2")
     clock.now += LASTS_S
-    logins.begin("tool", "", "", ADDRESS)
+    await logins.begin("tool", "", "", ADDRESS)
 
 
 async def test_keys_of_one_name_are_numbered(storage: Storage) -> None:
     clock = Moment()
-    logins = DeviceLogins(ApiKeys(storage.api_keys, clock), find_person, clock)
+    logins = DeviceLogins(storage.sign_in_states, ApiKeys(storage.api_keys, clock), find_person, clock)
     names: list[str] = []
     for _ in range(3):
-        begun = logins.begin("t" * 40, "laptop of the mayor in the town hall", "all", ADDRESS)
-        logins.approve(LOCAL_PRINCIPAL, begun.request.user_code, 30)
+        begun = await logins.begin("t" * 40, "laptop of the mayor in the town hall", "all", ADDRESS)
+        await logins.approve(LOCAL_PRINCIPAL, begun.request.user_code, 30)
         names.append((await logins.redeem(begun.device_code, ADDRESS)).stored.name)
     assert len(set(names)) == 3
     assert all(len(name) <= 60 for name in names)

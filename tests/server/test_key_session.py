@@ -17,6 +17,7 @@ from eclair.accounts.api_keys import ApiKeys
 from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.server.key_session import SESSION_DAYS, KeySession
 from eclair.server.owner_session import SESSION_FILE
+from eclair.server.session_secret import SessionSecret
 from eclair.settings import Settings
 from tests.support import Server, serving
 
@@ -103,7 +104,7 @@ async def test_a_browser_that_signs_out_forgets_its_cookie(locked: Server) -> No
 
 async def test_the_session_ends_with_its_time(tmp_path: Path) -> None:
     now = 1_800_000_000.0
-    sessions = KeySession(tmp_path / "session.key", clock=lambda: now)
+    sessions = KeySession(SessionSecret(Settings(data_dir=tmp_path)), clock=lambda: now)
     response, scope = Response(), {"scheme": "https", "server": ("eclair.example", 443)}
     sessions.begin(scope, SECRET.encode(), response)
     (morsel,) = SimpleCookie(response.headers["set-cookie"]).values()

@@ -1,7 +1,6 @@
 """Device login (RFC 8628): a program shows a code, somebody who is signed in enters it, and the program gets a key.
 
-Requests are kept in memory, for ten minutes. The key is made when the program fetches it, and stored nowhere but as its
-hash.
+Requests are kept for ten minutes. The key is made when the program fetches it, and stored nowhere but as its hash.
 """
 
 from __future__ import annotations
@@ -11,8 +10,10 @@ import re
 import secrets
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, replace
 from typing import Literal, get_args
+
+import orjson
 
 from eclair.accounts.api_keys import ApiKeys, NewApiKey
 from eclair.accounts.key_rights import KeyRights
@@ -21,6 +22,8 @@ from eclair.errors import Conflict, NotFound, UserError
 from eclair.schema.ids import Clock
 from eclair.schema.principal import Principal
 from eclair.storage.api_keys import KeyScope
+from eclair.storage.sign_in_states import SignInState, SignInStateStore
+from eclair.util.lru import LruCache
 
 CODE_LETTERS = "BCDFGHJKLMNPQRSTVWXZ"
 """No vowels, so that no word comes about, and nothing that is mistaken for a digit."""
@@ -60,7 +63,7 @@ class DeviceLoginFault(Exception):
         self.description = description
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class DeviceRequest:
     """A program that waits. `program` and `device` are what it calls itself; times are in seconds."""
 
@@ -71,12 +74,9 @@ class DeviceRequest:
     scope: DeviceScope
     created: float
     expires: float
-    interval: int = INTERVAL_S
-    polled: float = 0.0
     owner: str | None = None
     days: int | None = None
     is_denied: bool = False
-    digest: bytes = field(default=b"", repr=False)
 
     @property
     def is_decided(self) -> bool:
@@ -96,17 +96,28 @@ class BegunDeviceLogin:
     request: DeviceRequest
 
 
+@dataclass(slots=True)
+class _Polling:
+    """The pace at which a program asks this process: when it last did, and the least seconds between two times."""
+
+    asked: float = 0.0
+    interval: int = INTERVAL_S
+
+
 class DeviceLogins:
     """The programs that wait for somebody's consent."""
 
-    def __init__(self, keys: ApiKeys, find_person: ResolvePerson, clock: Clock = time.time) -> None:
+    def __init__(
+        self, store: SignInStateStore, keys: ApiKeys, find_person: ResolvePerson, clock: Clock = time.time
+    ) -> None:
+        self._store = store
         self._keys = keys
         self._find_person = find_person
         self._clock = clock
         self._throttle = SignInThrottle(clock)
-        self._requests: dict[bytes, DeviceRequest] = {}
+        self._polling: LruCache[bytes, _Polling] = LruCache(MAX_WAITING)
 
-    def begin(self, program: str, device: str, scope: str, address: str) -> BegunDeviceLogin:
+    async def begin(self, program: str, device: str, scope: str, address: str) -> BegunDeviceLogin:
         """Let a program wait. Raises DeviceLoginFault."""
         wanted: DeviceScope | None = next((each for each in DEVICE_SCOPES if each == (scope.strip() or "v1")), None)
         if wanted is None:
@@ -115,67 +126,64 @@ class DeviceLogins:
         if not program:
             raise DeviceLoginFault("invalid_request", "Say which program asks, as client_id.")
         now = self._clock()
-        self._requests = {digest: each for digest, each in self._requests.items() if each.expires > now}
-        waiting = sum(each.address == address for each in self._requests.values())
-        if waiting >= MAX_WAITING_PER_ADDRESS or len(self._requests) >= MAX_WAITING:
+        waiting, own = await self._store.count_sign_in_states("device", int(now * 1000), address)
+        if own >= MAX_WAITING_PER_ADDRESS or waiting >= MAX_WAITING:
             raise DeviceLoginFault("temporarily_unavailable", "Too many programs wait already; try again later.")
         device_code = secrets.token_urlsafe(32)
         request = DeviceRequest(
-            user_code=self._new_user_code(),
+            user_code="".join(secrets.choice(CODE_LETTERS) for _ in range(CODE_LENGTH)),
             program=program,
             device=clean_name(device)[: 59 - len(program)].strip(),
             address=address,
             scope=wanted,
             created=now,
             expires=now + LASTS_S,
-            digest=_digest(device_code),
         )
-        self._requests[request.digest] = request
+        try:
+            await self._store.add_sign_in_state(_digest(device_code), _stored(request), int(now * 1000), MAX_WAITING)
+        except Conflict:
+            raise DeviceLoginFault(
+                "temporarily_unavailable", "Another program was given the same code; start again."
+            ) from None
         return BegunDeviceLogin(device_code, request)
 
-    def find(self, principal: Principal, user_code: str) -> DeviceRequest:
+    async def find(self, principal: Principal, user_code: str) -> DeviceRequest:
         """Return the program that shows a code, however that was typed.
 
         Raises NotFound where none does any more, and TooBusy after many wrong codes.
         """
-        self._throttle.check(principal.id)
-        letters = "".join(letter for letter in user_code.upper() if letter in CODE_LETTERS)
-        now = self._clock()
-        for request in self._requests.values():
-            if secrets.compare_digest(request.user_code, letters) and request.expires > now and not request.is_decided:
-                return request
-        self._throttle.note_failure(principal.id)
-        raise NotFound("No program waits with this code; check it, or start again in the program.")
+        _, found = await self._find(principal, user_code)
+        return _request(found)
 
-    def approve(self, principal: Principal, user_code: str, days: int) -> None:
+    async def approve(self, principal: Principal, user_code: str, days: int) -> None:
         """Let a program in as the principal. Raises what `find` and `require_right` raise, and InvalidInput."""
         self._keys.require_right(principal)
-        request = self.find(principal, user_code)
+        digest, found = await self._find(principal, user_code)
+        request = _request(found)
         KeyRights(scope=request.scope, days=days)  # which checks them
-        request.days = days
-        request.owner = principal.id
+        await self._decide(digest, found, replace(request, days=days, owner=principal.id))
 
-    def deny(self, principal: Principal, user_code: str) -> None:
+    async def deny(self, principal: Principal, user_code: str) -> None:
         """Refuse a program. Raises what `find` raises."""
-        self.find(principal, user_code).is_denied = True
+        digest, found = await self._find(principal, user_code)
+        await self._decide(digest, found, replace(_request(found), is_denied=True))
 
     async def redeem(self, device_code: str, address: str) -> NewApiKey:
         """Make the key that somebody let a program have; its code is spent. Raises DeviceLoginFault until then."""
-        request = self._requests.get(_digest(device_code))
-        now = self._clock()
-        if request is None:
-            raise DeviceLoginFault("invalid_grant", "This device_code was never given out, or has been used.")
+        digest, now = _digest(device_code), self._clock()
+        found = await self._store.find_sign_in_state(digest)
+        if found is None or found.kind != "device":
+            raise _unknown_code()
+        request = _request(found)
         if request.expires <= now:
             raise DeviceLoginFault("expired_token", "Nobody confirmed in time; start again.")
         if request.is_denied:
             raise DeviceLoginFault("access_denied", "The person refused.")
         if request.owner is None:
-            is_early, request.polled = now - request.polled < request.interval - 0.5, now
-            if is_early:
-                request.interval += SLOWER_S
-                raise DeviceLoginFault("slow_down", f"Ask every {request.interval} seconds at most.")
+            self._check_pace(digest, now)
             raise DeviceLoginFault("authorization_pending", "Nobody has confirmed yet.")
-        del self._requests[request.digest]
+        if await self._store.take_sign_in_state(digest) is None:
+            raise _unknown_code()
         owner = await self._find_person(request.owner, address)
         if owner is None:
             raise DeviceLoginFault("access_denied", "The account is locked.")
@@ -186,6 +194,29 @@ class DeviceLogins:
         key = await self._keys.find(secret)
         if key is not None:
             await self._keys.revoke(Principal(key.owner, key=key.id), key.name)
+
+    async def _find(self, principal: Principal, user_code: str) -> tuple[bytes, SignInState]:
+        self._throttle.check(principal.id)
+        letters = "".join(letter for letter in user_code.upper() if letter in CODE_LETTERS)
+        found = await self._store.find_sign_in_code("device", letters)
+        if found is None or _request(found[1]).is_decided or found[1].expires <= self._clock() * 1000:
+            self._throttle.note_failure(principal.id)
+            raise _nobody_waits()
+        return found
+
+    async def _decide(self, digest: bytes, found: SignInState, decided: DeviceRequest) -> None:
+        """Keep a decision. Raises NotFound where there is another meanwhile."""
+        if not await self._store.replace_sign_in_state(digest, found, _stored(decided)):
+            raise _nobody_waits()
+
+    def _check_pace(self, digest: bytes, now: float) -> None:
+        """Raise DeviceLoginFault for a program that asks too often."""
+        pace = self._polling.get(digest) or _Polling()
+        is_early, pace.asked = now - pace.asked < pace.interval - 0.5, now
+        pace.interval += SLOWER_S if is_early else 0
+        self._polling.put(digest, pace)
+        if is_early:
+            raise DeviceLoginFault("slow_down", f"Ask every {pace.interval} seconds at most.")
 
     async def _make_key(self, owner: Principal, request: DeviceRequest) -> NewApiKey:
         taken = {key.name for key in await self._keys.list_keys(owner)}
@@ -201,12 +232,6 @@ class DeviceLogins:
         except UserError as error:
             raise DeviceLoginFault("access_denied", error.message) from None
 
-    def _new_user_code(self) -> str:
-        taken = {each.user_code for each in self._requests.values()}
-        while (code := "".join(secrets.choice(CODE_LETTERS) for _ in range(CODE_LENGTH))) in taken:
-            pass
-        return code
-
 
 def clean_name(given: str) -> str:
     """Return the name that a program gives itself, in the characters that the name of a key may have."""
@@ -220,3 +245,26 @@ def show_code(user_code: str) -> str:
 
 def _digest(device_code: str) -> bytes:
     return hashlib.sha256(device_code.encode("utf-8", "surrogatepass")).digest()
+
+
+def _stored(request: DeviceRequest) -> SignInState:
+    return SignInState(
+        kind="device",
+        person=request.owner,
+        code=request.user_code,
+        address=request.address,
+        state=orjson.dumps(asdict(request)).decode(),
+        expires=int(request.expires * 1000),
+    )
+
+
+def _request(state: SignInState) -> DeviceRequest:
+    return DeviceRequest(**orjson.loads(state.state))
+
+
+def _nobody_waits() -> NotFound:
+    return NotFound("No program waits with this code; check it, or start again in the program.")
+
+
+def _unknown_code() -> DeviceLoginFault:
+    return DeviceLoginFault("invalid_grant", "This device_code was never given out, or has been used.")

@@ -19,11 +19,11 @@ from eclair.schema.ids import Clock, new_id
 from eclair.schema.people import Person
 from eclair.schema.principal import Principal
 from eclair.storage.passkeys import Passkey, PasskeyStore
-from eclair.util.lru import LruCache
+from eclair.storage.sign_in_states import SignInState, SignInStateStore
 
 HOUSE = "Éclair"
 CHALLENGE_BYTES = 32
-CHALLENGE_LASTS_S = 300.0
+CHALLENGE_LASTS_S = 300
 MAX_CHALLENGES = 10_000
 MAX_PASSKEYS = 20
 MAX_NAME_CHARS = 60
@@ -39,12 +39,12 @@ class Site:
 
 
 class Passkeys:
-    """The passkeys in a storage. A challenge counts once, for five minutes, in the process that made it."""
+    """The passkeys in a storage. A challenge counts once, for five minutes."""
 
-    def __init__(self, store: PasskeyStore, clock: Clock = time.time) -> None:
+    def __init__(self, store: PasskeyStore, states: SignInStateStore, clock: Clock = time.time) -> None:
         self._store = store
+        self._states = states
         self._clock = clock
-        self._challenges: LruCache[bytes, tuple[str, float]] = LruCache(MAX_CHALLENGES)
 
     async def list_passkeys(self, person: str) -> list[Passkey]:
         return await self._store.list_passkeys(person)
@@ -68,7 +68,7 @@ class Passkeys:
             user_id=hashlib.sha256(person.id.encode()).digest(),
             user_name=person.name,
             user_display_name=person.display_name,
-            challenge=self._challenge(person.id),
+            challenge=await self._challenge(person.id),
             authenticator_selection=AuthenticatorSelectionCriteria(
                 resident_key=ResidentKeyRequirement.REQUIRED, user_verification=UserVerificationRequirement.REQUIRED
             ),
@@ -86,7 +86,7 @@ class Passkeys:
         name = " ".join(name.split())
         if not 1 <= len(name) <= MAX_NAME_CHARS or not name.isprintable():
             raise InvalidInput(f"A passkey's name is 1 to {MAX_NAME_CHARS} characters on one line.", param="name")
-        challenge = self._take_challenge(credential, person.id)
+        challenge = await self._take_challenge(credential, person.id)
         try:
             verified = verify_registration_response(
                 credential=credential,
@@ -115,7 +115,9 @@ class Passkeys:
         from webauthn.helpers.structs import UserVerificationRequirement
 
         options = generate_authentication_options(
-            rp_id=site.host, challenge=self._challenge(""), user_verification=UserVerificationRequirement.REQUIRED
+            rp_id=site.host,
+            challenge=await self._challenge(None),
+            user_verification=UserVerificationRequirement.REQUIRED,
         )
         return _plain(options)
 
@@ -124,7 +126,7 @@ class Passkeys:
         from webauthn import base64url_to_bytes, verify_authentication_response
         from webauthn.helpers.exceptions import WebAuthnException
 
-        challenge = self._take_challenge(credential, "")
+        challenge = await self._take_challenge(credential, None)
         try:
             passkey = await self._store.find_passkey(base64url_to_bytes(str(credential["id"])[:MAX_CREDENTIAL_CHARS]))
             if passkey is None:
@@ -149,13 +151,15 @@ class Passkeys:
         """Delete a passkey of a person. Raises NotFound."""
         await self._store.delete_passkey(principal, person, id)
 
-    def _challenge(self, purpose: str) -> bytes:
+    async def _challenge(self, person: str | None) -> bytes:
         """Make a challenge for a person who adds a passkey, or for whoever signs in."""
         challenge = os.urandom(CHALLENGE_BYTES)
-        self._challenges.put(challenge, (purpose, self._clock() + CHALLENGE_LASTS_S))
+        now = int(self._clock() * 1000)
+        state = SignInState(kind="challenge", person=person, state="{}", expires=now + CHALLENGE_LASTS_S * 1000)
+        await self._states.add_sign_in_state(hashlib.sha256(challenge).digest(), state, now, MAX_CHALLENGES)
         return challenge
 
-    def _take_challenge(self, credential: dict[str, Any], purpose: str) -> bytes:
+    async def _take_challenge(self, credential: dict[str, Any], person: str | None) -> bytes:
         """Return the challenge that a credential answers, which counts once. Raises SignInExpired."""
         from webauthn import base64url_to_bytes
 
@@ -164,9 +168,8 @@ class Passkeys:
             challenge = base64url_to_bytes(client_data["challenge"])
         except (ValueError, KeyError, TypeError) as error:
             raise PasskeyRefused from error
-        held = self._challenges.get(challenge)
-        self._challenges.remove(challenge)
-        if held is None or held[0] != purpose or held[1] < self._clock():
+        held = await self._states.take_sign_in_state(hashlib.sha256(challenge).digest())
+        if held is None or (held.kind, held.person) != ("challenge", person) or held.expires < self._clock() * 1000:
             raise SignInExpired("This took too long; try again.")
         return challenge
 

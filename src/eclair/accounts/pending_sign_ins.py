@@ -1,15 +1,18 @@
-"""Pending sign-ins: people who have shown who they are, and whose second step is still missing. Kept in memory."""
+"""Pending sign-ins: people who have shown who they are, and whose second step is still missing."""
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Literal
+
+import orjson
 
 from eclair.errors import SignInExpired
 from eclair.schema.ids import Clock
-from eclair.util.lru import LruCache
+from eclair.storage.sign_in_states import SignInState, SignInStateStore
 
 PENDING_S = 600
 MAX_PENDING = 10_000
@@ -26,7 +29,6 @@ class PendingSignIn:
     step: SecondStep
     issuer: str | None
     provider_session: str | None
-    ends: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,26 +42,41 @@ class MissingStep:
 class PendingSignIns:
     """The pending sign-ins by the secret of their browser."""
 
-    def __init__(self, clock: Clock = time.time) -> None:
+    def __init__(self, store: SignInStateStore, clock: Clock = time.time) -> None:
+        self._store = store
         self._clock = clock
-        self._held: LruCache[str, PendingSignIn] = LruCache(MAX_PENDING)
 
-    def add(self, person: str, step: SecondStep, issuer: str | None, provider_session: str | None) -> MissingStep:
+    async def add(self, person: str, step: SecondStep, issuer: str | None, provider_session: str | None) -> MissingStep:
         secret = secrets.token_urlsafe(32)
-        self._held.put(secret, PendingSignIn(person, step, issuer, provider_session, self._clock() + PENDING_S))
+        now = int(self._clock() * 1000)
+        pending = orjson.dumps(asdict(PendingSignIn(person, step, issuer, provider_session))).decode()
+        state = SignInState(kind="second step", person=person, state=pending, expires=now + PENDING_S * 1000)
+        await self._store.add_sign_in_state(_digest(secret), state, now, MAX_PENDING)
         return MissingStep(step, secret)
 
-    def find(self, secret: str) -> PendingSignIn | None:
+    async def find(self, secret: str) -> PendingSignIn | None:
         """Return a sign-in; None for one that has ended."""
-        found = self._held.get(secret)
-        return None if found is None or found.ends <= self._clock() else found
+        found = await self._store.find_sign_in_state(_digest(secret)) if secret else None
+        if found is None or found.kind != "second step" or found.expires <= self._clock() * 1000:
+            return None
+        return PendingSignIn(**orjson.loads(found.state))
 
-    def require(self, secret: str, step: SecondStep) -> PendingSignIn:
+    async def require(self, secret: str, step: SecondStep) -> PendingSignIn:
         """Return a sign-in that lacks a step. Raises SignInExpired."""
-        found = self.find(secret)
+        found = await self.find(secret)
         if found is None or found.step != step:
-            raise SignInExpired("This sign-in took too long; sign in again.")
+            raise sign_in_expired()
         return found
 
-    def remove(self, secret: str) -> None:
-        self._held.remove(secret)
+    async def remove(self, secret: str) -> None:
+        """End a sign-in, which counts once. Raises SignInExpired where it has ended meanwhile."""
+        if await self._store.take_sign_in_state(_digest(secret)) is None:
+            raise sign_in_expired()
+
+
+def sign_in_expired() -> SignInExpired:
+    return SignInExpired("This sign-in took too long; sign in again.")
+
+
+def _digest(secret: str) -> bytes:
+    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).digest()

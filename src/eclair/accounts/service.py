@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from eclair.accounts.one_time_codes import OneTimeCodes
 from eclair.accounts.passkeys import Passkeys
 from eclair.accounts.passwords import PasswordHasher
+from eclair.accounts.pending_sign_ins import PendingSignIns
 from eclair.accounts.people import People
 from eclair.accounts.principals import Principals
 from eclair.accounts.second_factor import SecondFactors
@@ -38,8 +39,9 @@ class Accounts:
         people = People(storage.people, storage.sessions, principals, hasher, clock)
         sessions = Sessions(storage.sessions, principals, settings, clock)
         second_factors = SecondFactors(storage.people, vault, clock)
-        passkeys = Passkeys(storage.passkeys, clock)
-        parts = (people, sessions, principals, hasher, second_factors, passkeys)
+        passkeys = Passkeys(storage.passkeys, storage.sign_in_states, clock)
+        parts = (people, sessions, principals, hasher, second_factors, passkeys, storage.audit)
+        pending = PendingSignIns(storage.sign_in_states, clock)
         return cls(
             people=people,
             principals=principals,
@@ -47,5 +49,5 @@ class Accounts:
             codes=OneTimeCodes(storage.people, people, storage.groups, clock),
             second_factors=second_factors,
             passkeys=passkeys,
-            sign_in=SignIn(storage.people, storage.groups, *parts, storage.audit, settings, clock),
+            sign_in=SignIn(storage.people, storage.groups, *parts, pending, settings, clock),
         )

@@ -75,6 +75,7 @@ class SignIn:
         second_factors: SecondFactors,
         passkeys: Passkeys,
         audit: AuditStore,
+        pending: PendingSignIns,
         settings: LiveSettings,
         clock: Clock = time.time,
     ) -> None:
@@ -89,7 +90,7 @@ class SignIn:
         self._audit = audit
         self._clock = clock
         self._throttle = SignInThrottle()
-        self.pending = PendingSignIns(clock)
+        self.pending = pending
         settings.follow(self._apply)
         self.directories: list[tuple[PasswordCheck, JoinPolicy]] = []
         """Directories that know passwords, asked for names that have none here."""
@@ -169,14 +170,14 @@ class SignIn:
         step = None if used_second_step or person.locked is not None else await self._find_missing_step(person)
         if step is None:
             return await self.begin(person, visitor, issuer, provider_session)
-        return self.pending.add(person.id, step, issuer, provider_session)
+        return await self.pending.add(person.id, step, issuer, provider_session)
 
     async def with_code(self, secret: str, code: str, visitor: Visitor) -> BegunSession:
         """End a pending sign-in by a code of the second factor.
 
         Raises SignInExpired, SecondFactorNeeded for a wrong code, AccountLocked, and TooBusy after many wrong ones.
         """
-        pending = self.pending.require(secret, "code")
+        pending = await self.pending.require(secret, "code")
         person = await self._store.get_person(pending.person)
         self._throttle.check(person.name)
         await self._check_second_factor(person, person.name, code, visitor)
@@ -185,7 +186,8 @@ class SignIn:
 
     async def prepare_second_step(self, secret: str) -> NewSecondFactor:
         """Make a second factor for a pending sign-in that needs one. Raises SignInExpired and Conflict."""
-        person = await self._store.get_person(self.pending.require(secret, "setup").person)
+        pending = await self.pending.require(secret, "setup")
+        person = await self._store.get_person(pending.person)
         return await self._second_factors.prepare(Principal(person.id, role=person.role), person)
 
     async def with_new_factor(self, secret: str, code: str, visitor: Visitor) -> tuple[BegunSession, list[str]]:
@@ -193,7 +195,7 @@ class SignIn:
 
         Raises SignInExpired, InvalidInput for a wrong code, AccountLocked, and TooBusy after many wrong ones.
         """
-        pending = self.pending.require(secret, "setup")
+        pending = await self.pending.require(secret, "setup")
         person = await self._store.get_person(pending.person)
         self._throttle.check(person.name)
         try:
@@ -242,7 +244,7 @@ class SignIn:
             await self._passkeys.remove(principal, person, passkey.id)
 
     async def _end_pending(self, secret: str, pending: PendingSignIn, person: Person, visitor: Visitor) -> BegunSession:
-        self.pending.remove(secret)
+        await self.pending.remove(secret)
         return await self.begin(person, visitor, pending.issuer, pending.provider_session)
 
     async def _find_missing_step(self, person: Person) -> SecondStep | None:

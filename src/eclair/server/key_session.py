@@ -1,8 +1,8 @@
 """The cookie of a browser that has shown a key: it lets every tab in, and holds no key.
 
 It counts only beside the header `Authorization: Session`, which no page from elsewhere can send. Its value names the
-key by a digest and is signed, so that it ends with the key, after `SESSION_DAYS`, and with the secret in the data
-folder.
+key by a digest and is signed, so that it ends with the key, after `SESSION_DAYS`, and with the secret that
+signs cookies.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 import hmac
 import time
 from hashlib import sha256
-from pathlib import Path
 
 from starlette.datastructures import Headers
 from starlette.requests import cookie_parser
@@ -19,9 +18,8 @@ from starlette.types import Scope
 
 from eclair.accounts.api_keys import KEY_PREFIX
 from eclair.schema.ids import Clock
-from eclair.server.owner_session import SESSION_FILE
+from eclair.server.session_secret import SessionSecret
 from eclair.settings import Settings
-from eclair.storage.secrets import create_secret_file
 
 SESSION_DAYS = 30
 SCHEME = "session"
@@ -31,20 +29,19 @@ MAX_COOKIE_CHARS = 200
 class KeySession:
     """Makes such cookies and reads them. `cookie_path` is the path of the addresses that they are sent to."""
 
-    def __init__(self, path: Path, cookie_path: str = "/", clock: Clock = time.time) -> None:
-        self._path = path
+    def __init__(self, secret: SessionSecret, cookie_path: str = "/", clock: Clock = time.time) -> None:
+        self._source = secret
         self._cookie_path = cookie_path
         self._clock = clock
         self._secret: bytes | None = None
 
     @classmethod
     def from_settings(cls, settings: Settings) -> KeySession:
-        return cls(settings.data_dir / SESSION_FILE, settings.path_prefix or "/")
+        return cls(SessionSecret(settings), settings.path_prefix or "/")
 
     def begin(self, scope: Scope, secret: bytes, response: Response) -> None:
         """Add the cookie of a key to a response. Reads and may write the disk. Raises SettingsError and OSError."""
-        if not self._path.exists():
-            create_secret_file(self._path)
+        self._secret = self._source.make()
         until = int(self._clock()) + SESSION_DAYS * 86_400
         digest = self.digest(secret).hex()
         response.set_cookie(
@@ -70,7 +67,9 @@ class KeySession:
         digest, _, signature = rest.partition(".")
         if len(value) > MAX_COOKIE_CHARS or not until.isdecimal() or int(until) < self._clock():
             return None
-        if not self._path.exists():
+        if self._secret is None:
+            self._secret = self._source.read()
+        if self._secret is None:
             return None
         if not hmac.compare_digest(signature.encode(), self._sign(int(until), digest).encode()):
             return None
@@ -87,7 +86,7 @@ class KeySession:
 
     def _hmac(self, message: bytes) -> bytes:
         if self._secret is None:
-            self._secret = self._path.read_bytes().strip()
+            self._secret = self._source.make()
         return hmac.digest(self._secret, message, "sha256")
 
 

@@ -9,7 +9,6 @@ import base64
 import hmac
 import time
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 import orjson
 from starlette.datastructures import Headers
@@ -18,9 +17,8 @@ from starlette.responses import Response
 from starlette.types import Scope
 
 from eclair.schema.ids import Clock
-from eclair.server.owner_session import SESSION_FILE
+from eclair.server.session_secret import SessionSecret
 from eclair.settings import Settings
-from eclair.storage.secrets import create_secret_file
 
 SIGN_IN_S = 600
 MAX_BACK_CHARS = 1000
@@ -42,23 +40,22 @@ class BegunSignIn:
 
 
 class SignInCookie:
-    """Writes and reads such cookies, signed with the secret in the data folder."""
+    """Writes and reads such cookies."""
 
     def __init__(self, settings: Settings, clock: Clock = time.time) -> None:
-        self._path: Path = settings.data_dir / SESSION_FILE
+        self._secret = SessionSecret(settings)
         self._cookie_path = settings.path_prefix or "/"
         self._clock = clock
 
     def write(self, scope: Scope, begun: BegunSignIn, response: Response) -> None:
         """Add the cookie to a response. Reads and may write the disk. Raises SettingsError and OSError."""
-        if not self._path.exists():
-            create_secret_file(self._path)
+        secret = self._secret.make()
         entry = orjson.dumps({"until": int(self._clock()) + SIGN_IN_S, **asdict(begun)})
         value = base64.urlsafe_b64encode(entry).decode()
         # Lax, since a provider's page leads the browser back.
         response.set_cookie(
             self._name(scope),
-            f"{value}.{self._sign(value)}",
+            f"{value}.{_sign(secret, value)}",
             max_age=SIGN_IN_S,
             path=self._cookie_path,
             httponly=True,
@@ -70,9 +67,10 @@ class SignInCookie:
         """Return the sign-in that this browser began; None where there is none, or it took too long."""
         value = cookie_parser(headers.get("cookie", "")).get(self._name(scope), "")
         entry, _, signature = value.partition(".")
-        if not 0 < len(value) <= MAX_COOKIE_CHARS or not self._path.exists():
+        secret = self._secret.read()
+        if not 0 < len(value) <= MAX_COOKIE_CHARS or secret is None:
             return None
-        if not hmac.compare_digest(signature.encode(), self._sign(entry).encode()):
+        if not hmac.compare_digest(signature.encode(), _sign(secret, entry).encode()):
             return None
         found = orjson.loads(base64.urlsafe_b64decode(entry))
         return BegunSignIn(**found) if found.pop("until") > self._clock() else None
@@ -87,15 +85,15 @@ class SignInCookie:
             secure=scope["scheme"] == "https",
         )
 
-    def _sign(self, value: str) -> str:
-        secret = self._path.read_bytes().strip()
-        return hmac.digest(secret, b"eclair sign-in " + value.encode("utf-8", "replace"), "sha256").hex()
-
     def _name(self, scope: Scope) -> str:
         if scope["scheme"] == "https" and self._cookie_path == "/":
             return "__Host-eclair-sign-in"
         server = scope.get("server")
         return f"eclair-sign-in-{server[1] if server else 0}"
+
+
+def _sign(secret: bytes, value: str) -> str:
+    return hmac.digest(secret, b"eclair sign-in " + value.encode("utf-8", "replace"), "sha256").hex()
 
 
 def local_path(given: str) -> str:

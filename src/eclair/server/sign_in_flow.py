@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import hmac
 import secrets
 import time
 from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
 
+import orjson
 from fastapi import Request
 from starlette.responses import RedirectResponse, Response
 
 from eclair.accounts.pending_sign_ins import MissingStep
 from eclair.app import App
 from eclair.errors import NotFound, SignInExpired
+from eclair.schema.ids import Clock
 from eclair.schema.people import ProvidedIdentity
 from eclair.server.client_address import ClientAddresses
 from eclair.server.pending_cookie import PendingCookie
 from eclair.server.person_session import begin_person_session, visitor_of
 from eclair.server.public_address import PublicAddress
 from eclair.server.sign_in_cookie import BegunSignIn, SignInCookie, local_path
-from eclair.util.lru import LruCache
+from eclair.storage.sign_in_states import SignInState, SignInStateStore
 
 TICKET_S = 60
 DAY_S = 86_400
@@ -36,21 +41,30 @@ class SignInTickets:
     Browsers send no cookie with a form of another site's page, so the reply of SAML is taken in two steps.
     """
 
-    def __init__(self) -> None:
-        self._held: LruCache[str, tuple[float, str, str, ProvidedIdentity]] = LruCache(MAX_TICKETS)
+    def __init__(self, store: SignInStateStore, clock: Clock = time.time) -> None:
+        self._store = store
+        self._clock = clock
 
-    def put(self, provider: str, request: str, identity: ProvidedIdentity) -> str:
+    async def put(self, provider: str, request: str, identity: ProvidedIdentity) -> str:
         ticket = secrets.token_urlsafe(24)
-        self._held.put(ticket, (time.monotonic() + TICKET_S, provider, request, identity))
+        now = int(self._clock() * 1000)
+        held = {"provider": provider, "request": request, "identity": asdict(identity)}
+        state = SignInState(kind="ticket", state=orjson.dumps(held).decode(), expires=now + TICKET_S * 1000)
+        await self._store.add_sign_in_state(_digest(ticket), state, now, MAX_TICKETS)
         return ticket
 
-    def redeem(self, ticket: str, provider: str, request: str) -> ProvidedIdentity:
+    async def redeem(self, ticket: str, provider: str, request: str) -> ProvidedIdentity:
         """Return the identity of a ticket, which counts once. Raises SignInExpired."""
-        held = self._held.get(ticket)
-        self._held.remove(ticket)
-        if held is None or held[0] < time.monotonic() or held[1:3] != (provider, request):
+        state = await self._store.take_sign_in_state(_digest(ticket))
+        if state is None or state.kind != "ticket" or state.expires < self._clock() * 1000:
             raise sign_in_expired()
-        return held[3]
+        held = orjson.loads(state.state)
+        if (held["provider"], held["request"]) != (provider, request):
+            raise sign_in_expired()
+        found: dict[str, Any] = held["identity"]
+        if found["groups"] is not None:
+            found["groups"] = tuple(found["groups"])
+        return ProvidedIdentity(**found)
 
 
 class SignInFlow:
@@ -60,7 +74,7 @@ class SignInFlow:
         self.cookie = SignInCookie(app.settings)
         self._app = app
         self._identity = app.identity
-        self._tickets = SignInTickets()
+        self._tickets = SignInTickets(app.storage.sign_in_states)
         self._public = PublicAddress.from_settings(app.settings)
         self._prefix = app.settings.path_prefix
         self._pending = PendingCookie(self._prefix or "/")
@@ -88,7 +102,7 @@ class SignInFlow:
             raise NotFound(f"There is no identity provider {provider!r} that speaks SAML.")
         urls = self.saml_urls(request, provider)
         reply = await asyncio.to_thread(self._identity.saml[provider].read, encoded, *urls)
-        ticket = self._tickets.put(provider, reply.request, reply.identity)
+        ticket = await self._tickets.put(provider, reply.request, reply.identity)
         return RedirectResponse(f"/api/sign-in/{provider}/callback?ticket={ticket}", status_code=303)
 
     async def finish(self, request: Request, provider: str, query: Mapping[str, str]) -> Response:
@@ -102,7 +116,7 @@ class SignInFlow:
             raise sign_in_expired()
         id_token = ""
         if provider in self._identity.saml:
-            identity = self._tickets.redeem(query.get("ticket", ""), provider, begun.state)
+            identity = await self._tickets.redeem(query.get("ticket", ""), provider, begun.state)
         else:
             if not hmac.compare_digest(query.get("state", "").encode(), begun.state.encode()):
                 raise sign_in_expired()
@@ -162,3 +176,7 @@ class SignInFlow:
 
 def sign_in_expired() -> SignInExpired:
     return SignInExpired("This sign-in took too long, or was begun in another browser; sign in again.")
+
+
+def _digest(ticket: str) -> bytes:
+    return hashlib.sha256(ticket.encode("utf-8", "surrogatepass")).digest()

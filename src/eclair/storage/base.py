@@ -61,6 +61,7 @@ from eclair.storage.scim import ScimStore
 from eclair.storage.servers import ServerStore
 from eclair.storage.sessions import SessionStore
 from eclair.storage.shares import ShareStore
+from eclair.storage.sign_in_states import SignInStateStore
 from eclair.storage.skills import SkillStore
 from eclair.storage.speech_settings import SpeechSettingsStore
 from eclair.storage.tool_permissions import ToolPermissionStore
@@ -126,6 +127,7 @@ class Storage:
     servers: ServerStore
     sessions: SessionStore
     shares: ShareStore
+    sign_in_states: SignInStateStore
     tool_permissions: ToolPermissionStore
     usage: UsageStore
     web: WebStore

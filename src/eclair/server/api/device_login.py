@@ -16,6 +16,7 @@ from eclair.accounts.api_keys import ApiKeys
 from eclair.accounts.device_logins import (
     DEFAULT_DAYS,
     DEVICE_SCOPES,
+    INTERVAL_S,
     LASTS_S,
     DeviceLoginFault,
     DeviceLogins,
@@ -105,14 +106,16 @@ def router(app: App) -> APIRouter:
             return LOCAL_PRINCIPAL
         return await app.accounts.principals.find_by_person(id, address)
 
-    logins = DeviceLogins(ApiKeys(app.storage.api_keys, rights=app.rights), find_person)
+    keys = ApiKeys(app.storage.api_keys, rights=app.rights)
+    logins = DeviceLogins(app.storage.sign_in_states, keys, find_person)
 
     @api.post("/api/device/code", include_in_schema=False)
     async def begin_device_login(request: Request) -> Response:
         form = await _read_form(request)
         address = addresses.find(request.scope, request.headers)
         try:
-            begun = logins.begin(form.get("client_id", ""), form.get("device_name", ""), form.get("scope", ""), address)
+            names = (form.get("client_id", ""), form.get("device_name", ""))
+            begun = await logins.begin(*names, form.get("scope", ""), address)
         except DeviceLoginFault as fault:
             return _refuse(fault, 429 if fault.code == BUSY else 400)
         code, page = show_code(begun.request.user_code), public.absolute_url(request, "/device")
@@ -123,7 +126,7 @@ def router(app: App) -> APIRouter:
                 "verification_uri": page,
                 "verification_uri_complete": f"{page}#{code}",
                 "expires_in": LASTS_S,
-                "interval": begun.request.interval,
+                "interval": INTERVAL_S,
             }
         )
 
@@ -150,14 +153,14 @@ def router(app: App) -> APIRouter:
     @api.post("/api/device/lookup")
     async def find_waiting_program(request: Request, principal: Caller, body: DeviceCodeBody) -> WaitingProgram:
         address = addresses.find(request.scope, request.headers)
-        return WaitingProgram.from_request(logins.find(principal, body.user_code), address)
+        return WaitingProgram.from_request(await logins.find(principal, body.user_code), address)
 
     @api.post("/api/device/decision", status_code=204)
     async def decide_device_login(principal: Caller, body: DeviceDecision) -> None:
         if body.approve:
-            logins.approve(principal, body.user_code, body.days)
+            await logins.approve(principal, body.user_code, body.days)
         else:
-            logins.deny(principal, body.user_code)
+            await logins.deny(principal, body.user_code)
 
     @api.get("/.well-known/oauth-authorization-server")
     async def describe_device_login(request: Request) -> AuthorizationServer:

@@ -106,8 +106,8 @@ def router(app: App) -> APIRouter:
         provider = None if issuer is None else app.identity.find_by_issuer(issuer)
         return None if provider is None else f"/api/sign-in/{provider}/logout"
 
-    def find_missing_step(request: Request) -> SecondStep | None:
-        found = accounts.sign_in.pending.find(entrance.pending.read(request.scope, request.headers))
+    async def find_missing_step(request: Request) -> SecondStep | None:
+        found = await accounts.sign_in.pending.find(entrance.pending.read(request.scope, request.headers))
         return None if found is None else found.step
 
     @api.get("")
@@ -126,7 +126,7 @@ def router(app: App) -> APIRouter:
             notice=branding.notice if has_accounts else None,
             sign_out=None if signed_in is None else await find_sign_out(signed_in),
             needs_setup=has_accounts and not await accounts.people.has_administrator(),
-            second_step=find_missing_step(request) if signed_in is None else None,
+            second_step=await find_missing_step(request) if signed_in is None else None,
             works_council=app.settings.works_council,
         )
 

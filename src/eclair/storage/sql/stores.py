@@ -55,6 +55,7 @@ from eclair.storage.sql.scim import SQLScimStore
 from eclair.storage.sql.servers import SQLServerStore
 from eclair.storage.sql.sessions import SQLSessionStore
 from eclair.storage.sql.shares import SQLShareStore
+from eclair.storage.sql.sign_in_states import SQLSignInStateStore
 from eclair.storage.sql.skills import SQLSkillStore
 from eclair.storage.sql.speech_settings import SQLSpeechSettingsStore
 from eclair.storage.sql.tool_permissions import SQLToolPermissionStore
@@ -123,6 +124,7 @@ def build_storage(
         servers=SQLServerStore(database),
         sessions=SQLSessionStore(database),
         shares=SQLShareStore(database),
+        sign_in_states=SQLSignInStateStore(database),
         tool_permissions=SQLToolPermissionStore(database),
         usage=SQLUsageStore(database, clock),
         web=SQLWebStore(database),

@@ -764,7 +764,7 @@ CREATE TABLE python_state (
     conversation TEXT PRIMARY KEY REFERENCES conversation ON DELETE CASCADE,
     interpreter  TEXT NOT NULL,
     data         BLOB NOT NULL
-) STRICT;
+, number INTEGER NOT NULL DEFAULT 0) STRICT;
 CREATE TABLE compliance_settings (
     id   INTEGER PRIMARY KEY CHECK (id = 1),
     body TEXT NOT NULL
@@ -1092,4 +1092,19 @@ CREATE INDEX assistant_with_library ON assistant (library) WHERE library IS NOT 
 CREATE TRIGGER assistant_library_gone AFTER DELETE ON library BEGIN
     UPDATE assistant SET library = NULL WHERE library = old.id;
 END;
-PRAGMA user_version = 64;
+CREATE TABLE sign_in_state (
+    digest  BLOB PRIMARY KEY,
+    kind    TEXT NOT NULL,
+    person  TEXT,
+    code    TEXT,
+    address TEXT NOT NULL,
+    state   TEXT NOT NULL,
+    expires INTEGER NOT NULL
+) STRICT;
+CREATE INDEX sign_in_state_by_expiry ON sign_in_state (kind, expires);
+CREATE UNIQUE INDEX sign_in_state_by_code ON sign_in_state (kind, code) WHERE code IS NOT NULL;
+CREATE TABLE installation_key (
+    name  TEXT PRIMARY KEY,
+    value BLOB NOT NULL
+) STRICT;
+PRAGMA user_version = 65;
