@@ -3,6 +3,7 @@ that knows nothing sends every request to the other one."""
 
 from __future__ import annotations
 
+import asyncio
 import base64
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -25,7 +26,7 @@ from tests.postgres import TestDatabases, databases
 from tests.server.test_passkeys import Device
 from tests.server.test_second_steps import JSON_BODY, code_of, missing, send, turn_on_there
 from tests.server.test_sign_in import FROM_ELSEWHERE, PASSWORD, SESSION, Browser, openid, refusal, sign_in
-from tests.support import Door, Reply, serving
+from tests.support import Door, Process, Reply, serving
 
 __all__ = ["databases"]
 
@@ -204,6 +205,40 @@ async def test_a_browser_that_has_shown_a_key_is_let_in_everywhere(shared: Setti
         for _ in balancer.servers:
             assert (await browser.go("/api/conversations", more=SESSION)).status == 200
         assert (await Visitor(balancer).go("/api/conversations", more=SESSION)).status == 401
+
+
+@asynccontextmanager
+async def processes(shared: Settings, tmp_path: Path, http: aiohttp.ClientSession) -> AsyncGenerator[list[Process]]:
+    """Two servers in processes of their own, with the data folders `own-1` and `own-2`."""
+    async with AsyncExitStack() as stack:
+        found: list[Process] = []
+        for number in (1, 2):
+            folder = tmp_path / f"own-{number}"
+            folder.mkdir(0o700, exist_ok=True)
+            places = {"DATABASE_URL": str(shared.database_url), "SECRET_KEY_FILE": str(shared.secret_key_file)}
+            found.append(await Process.start(folder, http, **{f"ECLAIR_{name}": at for name, at in places.items()}))
+            stack.push_async_callback(found[-1].close)
+        yield found
+
+
+async def test_python_goes_on_with_the_variables_of_another_server(
+    shared: Settings, tmp_path: Path, http: aiohttp.ClientSession
+) -> None:
+    async with processes(shared, tmp_path, http) as servers:
+        balancer = Balancer(servers, http)
+        path = f"/api/conversations/{await balancer.begin()}/python"
+
+        async def run(code: str) -> str:
+            reply = (await balancer.post(path, {"code": code})).body
+            assert (reply["error"], reply["lost"]) == (None, False), reply
+            return str(reply["output"])
+
+        await run("x = 1")
+        await run("x += 1; y = 'of the second'")
+        assert await run("print(x, y)") == "2 of the second\n"
+        at_once = [f"x += 1; total = sum(range(100_000)); print({number})" for number in range(6)]
+        assert sorted(await asyncio.gather(*map(run, at_once))) == [f"{number}\n" for number in range(6)]
+        assert await run("x") == "8\n"
 
 
 def test_another_secret_signs_other_cookies(shared: Settings, tmp_path: Path) -> None:

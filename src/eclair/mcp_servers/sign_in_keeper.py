@@ -6,7 +6,6 @@ All changes of a sign-in are made one after another, by whichever process: the c
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -16,7 +15,7 @@ import orjson
 
 from eclair.errors import EngineUnavailable, SettingsError
 from eclair.schema.principal import Principal
-from eclair.storage.jobs import JobStore, free_dead_claims
+from eclair.storage.jobs import JobStore, hold_when_free
 from eclair.storage.mcp_servers import StoredMcpServer
 from eclair.storage.mcp_sign_ins import McpSignInStore, SignedInServers
 from eclair.storage.processes import ProcessStore
@@ -31,7 +30,6 @@ RENEWAL_TIMEOUT_S = 30.0
 """For the reply that has the new tokens."""
 CLAIM_TIMEOUT_S = 60.0
 """Longer than a renewal takes."""
-CLAIM_INTERVAL_S = 0.1
 CLOSE_TIMEOUT_S = RENEWAL_TIMEOUT_S + 5.0
 """So long a renewal that has begun may take until its tokens are kept."""
 
@@ -52,18 +50,13 @@ class KeptPlace:
     @asynccontextmanager
     async def changing(self) -> AsyncGenerator[None]:
         """See `SignInPlace.changing`."""
-        until = time.monotonic() + CLAIM_TIMEOUT_S
-        while True:
-            async with self.jobs.hold("sign-in", f"{self.principal.id} {self.server.id}") as ours:
-                if ours:
-                    yield
-                    return
-            if time.monotonic() > until:
+        subject = f"{self.principal.id} {self.server.id}"
+        async with hold_when_free(self.jobs, self.processes, "sign-in", subject, CLAIM_TIMEOUT_S) as ours:
+            if not ours:
                 raise EngineUnavailable(
                     f"The sign-in at the MCP server {self.server.name!r} is being changed; try again in a minute."
                 )
-            await self.processes.wait_for_write(CLAIM_INTERVAL_S)
-            await free_dead_claims(self.jobs, self.processes)
+            yield
 
     async def read(self) -> str | None:
         """Return the sign-in; None where there is none for this address."""

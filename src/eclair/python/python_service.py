@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from types import MappingProxyType
 
-from eclair.errors import InvalidInput, NotFound, StoreError, TooLarge
+from eclair.errors import InvalidInput, NotFound, StoreError, TooBusy, TooLarge
 from eclair.office.workbook import is_workbook_name
 from eclair.python.data_tools import DataTools
 from eclair.python.python_protocol import (
@@ -22,6 +22,7 @@ from eclair.python.python_protocol import (
     MAX_FILE_BYTES,
     MAX_FILES,
     MAX_FILES_BYTES,
+    TIMEOUT_S,
     AttachedFile,
     CodeRun,
     FileWritten,
@@ -29,11 +30,19 @@ from eclair.python.python_protocol import (
     KeptFile,
     RunCode,
 )
-from eclair.python.python_sessions import PythonSession, PythonSessions, ReportPrinted, SessionResult, monty_version
+from eclair.python.python_sessions import (
+    GRACE_S,
+    PythonSession,
+    PythonSessions,
+    ReportPrinted,
+    SessionResult,
+    monty_version,
+)
 from eclair.schema.messages import Attachment
 from eclair.schema.principal import Principal
 from eclair.storage.base import Storage
 from eclair.storage.blobs import Blobs
+from eclair.storage.jobs import hold_when_free
 from eclair.storage.workspaces import NewWorkspaceFile, PythonState, WorkspaceFile
 from eclair.util.lru import LruCache
 
@@ -45,6 +54,8 @@ DATA_MODULES = (
 """Modules that a model is told of."""
 
 MAX_INPUTS = 64
+MAX_WAIT_S = TIMEOUT_S + GRACE_S
+"""For code of the same conversation that another process runs."""
 MAX_GIVEN = 8
 """Conversations whose given files are kept."""
 PREVIEW_BYTES, PREVIEW_LINES, PREVIEW_LINE_CHARS = 4096, 4, 160
@@ -125,12 +136,12 @@ class PythonService:
         """Run code in the session of a conversation; what it wrote is stored before this returns.
 
         `report` is told of what it prints while it runs; `model` wrote it, if any did. Raises NotFound, InvalidInput,
-        TooLarge where files have no room, and StoreError when the disk is full.
+        TooBusy, TooLarge where files have no room, and StoreError when the disk is full.
         """
         if len(code) > MAX_CODE_CHARS:
             raise InvalidInput(f"The code has {len(code):,} characters; the limit is {MAX_CODE_CHARS:,}.")
         began = time.perf_counter()
-        async with self._locks.setdefault(conversation, asyncio.Lock()):
+        async with self._alone(conversation):
             stored = await self._storage.workspaces.list_workspace_files(principal, conversation)
             session, state, lost = await self._session(principal, conversation)
             async with self._sessions.using(session):
@@ -253,15 +264,29 @@ class PythonService:
     async def _session(self, principal: Principal, conversation: str) -> tuple[PythonSession, bytes | None, bool]:
         """Return the session, the state that a fresh one begins with, and whether variables were lost."""
         found = self._sessions.find(conversation)
-        if found is not None and found.interpreter == self.interpreter:
+        number = await self._storage.workspaces.get_python_number(principal, conversation)
+        if found is not None and found.interpreter == self.interpreter and found.number == number:
             return found, None, False
         kept = await self._storage.workspaces.get_python_state(principal, conversation)
         session = await self._sessions.open(conversation, self.interpreter)
         if kept is None:
             return session, None, False
+        session.number = kept.number
         if self.interpreter == "monty" and kept.interpreter == monty_version() and kept.data:
             return session, kept.data, False
         return session, None, True
+
+    @asynccontextmanager
+    async def _alone(self, conversation: str) -> AsyncGenerator[None]:
+        """Let one call at a time run in a conversation, here and in other processes. Raises TooBusy."""
+        jobs, processes = self._storage.jobs, self._storage.processes
+        async with (
+            self._locks.setdefault(conversation, asyncio.Lock()),
+            hold_when_free(jobs, processes, "python", conversation, MAX_WAIT_S) as ours,
+        ):
+            if not ours:
+                raise TooBusy("Other code still runs in this conversation; try again once it has ended.")
+            yield
 
     async def _ask(
         self, key: str, session: PythonSession, request: RunCode, report: ReportPrinted | None
@@ -338,15 +363,14 @@ class PythonService:
         lost: bool,
         began: float,
     ) -> PythonRun:
-        run = result.run
+        state = _state(session, result.run)
         new = [NewWorkspaceFile(each.name, each.data, media_type(each.name), each.alt) for each in result.written]
         try:
-            files = await self._storage.workspaces.update_workspace(
-                principal, conversation, new, result.removed, _state(session, run)
-            )
+            files = await self._storage.workspaces.update_workspace(principal, conversation, new, result.removed, state)
         except (TooLarge, StoreError, NotFound):
             await self._sessions.end(conversation)  # what it has would differ from what is stored
             raise
+        session.number = session.number if state is None else state.number
         session.versions.update({file.name: file.version for file in files})
         for name in result.removed:
             session.versions.pop(name, None)
@@ -373,8 +397,8 @@ def _described(
 def _state(session: PythonSession, run: CodeRun) -> PythonState | None:
     """Return what is kept of a session: the state before for one that is over, none for one that can't be restored."""
     if session.interpreter == "monty":
-        return None if run.is_over else PythonState(monty_version(), run.state or b"")
-    return PythonState("wasi", b"")
+        return None if run.is_over else PythonState(monty_version(), run.state or b"", session.number + 1)
+    return PythonState("wasi", b"", session.number + 1)
 
 
 def _with_quota(error: str | None) -> str | None:

@@ -57,12 +57,14 @@ class SessionResult:
 class PythonSession:
     """An interpreter in a process of its own.
 
-    `versions` are the stored files that it has, by name, and `given` the folders of given files.
+    `versions` are the stored files that it has, by name, and `given` the folders of given files. `number` is that of
+    the call whose variables it has.
     """
 
     def __init__(self, interpreter: Interpreter, worker: SandboxWorker[RunCode, CodeResult]) -> None:
         self.interpreter: Interpreter = interpreter
         self.versions: dict[str, int] = {}
+        self.number = 0
         self.given: dict[str, Mapping[str, bytes]] = {}
         self.used = time.monotonic()
         self.lock = asyncio.Lock()

@@ -6,8 +6,9 @@ Times are by the clock of the database, so that the clocks of machines may diffe
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from contextlib import AbstractAsyncContextManager
+import time
+from collections.abc import AsyncGenerator, Collection
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Protocol
 
 from eclair.schema.jobs import BackgroundWorker, ClaimKind, Job, JobQueue
@@ -16,6 +17,10 @@ from eclair.storage.processes import ProcessStore
 
 RETRY_DELAY_S = 5.0
 """By which each attempt after a process's death waits longer."""
+
+
+HOLD_INTERVAL_S = 0.1
+"""Between two attempts to hold what another process has."""
 
 
 class JobStore(Protocol):
@@ -97,3 +102,21 @@ async def free_dead_claims(jobs: JobStore, processes: ProcessStore) -> None:
     for process in await jobs.list_processes():
         if not await processes.is_alive(process):
             await jobs.release_dead(process, RETRY_DELAY_S)
+
+
+@asynccontextmanager
+async def hold_when_free(
+    jobs: JobStore, processes: ProcessStore, kind: ClaimKind, subject: str, timeout_s: float
+) -> AsyncGenerator[bool]:
+    """Claim a subject for the block once no other process has it; False where one still does after so long.
+
+    Raises StoreError.
+    """
+    until = time.monotonic() + timeout_s
+    while True:
+        async with jobs.hold(kind, subject) as ours:
+            if ours or time.monotonic() > until:
+                yield ours
+                return
+        await processes.wait_for_write(HOLD_INTERVAL_S)
+        await free_dead_claims(jobs, processes)

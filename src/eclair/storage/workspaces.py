@@ -45,10 +45,15 @@ class NewWorkspaceFile:
 
 @dataclass(frozen=True, slots=True)
 class PythonState:
-    """Variables of an ended session, as the interpreter of that version wrote them."""
+    """Variables of an ended session, as the interpreter of that version wrote them.
+
+    `number` is that of the call that they are of, by which a live session knows whether another process made a later
+    one.
+    """
 
     interpreter: str
     data: bytes
+    number: int = 0
 
 
 class WorkspaceStore(Protocol):
@@ -79,6 +84,10 @@ class WorkspaceStore(Protocol):
 
     async def get_python_state(self, principal: Principal, conversation: str) -> PythonState | None:
         """Return the variables of the conversation's last session, if they were kept. Raises NotFound."""
+        ...
+
+    async def get_python_number(self, principal: Principal, conversation: str) -> int:
+        """Return the number of the conversation's last call; 0 before the first. Raises NotFound."""
         ...
 
     async def delete_workspace_file(self, principal: Principal, conversation: str, name: str) -> None:

@@ -73,8 +73,8 @@ class SQLWorkspaceStore(SQLStore):
             )
         if state is not None:
             db.execute(
-                upsert("python_state", "conversation, interpreter, data", "conversation"),
-                (conversation, state.interpreter, state.data),
+                upsert("python_state", "conversation, interpreter, data, number", "conversation"),
+                (conversation, state.interpreter, state.data, state.number),
             )
         return stored
 
@@ -82,8 +82,17 @@ class SQLWorkspaceStore(SQLStore):
     def get_python_state(self, db: Connection, principal: Principal, conversation: str) -> PythonState | None:
         with snapshot(db):
             conversations.find(db, principal, conversation)
-            row = first_row(db, "SELECT interpreter, data FROM python_state WHERE conversation = ?", (conversation,))
-            return None if row is None else PythonState(row[0], bytes(row[1]))
+            row = first_row(
+                db, "SELECT interpreter, data, number FROM python_state WHERE conversation = ?", (conversation,)
+            )
+            return None if row is None else PythonState(row[0], bytes(row[1]), row[2])
+
+    @read
+    def get_python_number(self, db: Connection, principal: Principal, conversation: str) -> int:
+        with snapshot(db):
+            conversations.find(db, principal, conversation)
+            row = first_row(db, "SELECT number FROM python_state WHERE conversation = ?", (conversation,))
+            return 0 if row is None else int(row[0])
 
     @erase
     def delete_workspace_file(self, db: Connection, principal: Principal, conversation: str, name: str) -> None:
