@@ -20,6 +20,7 @@ from eclair.errors import SettingsError
 from eclair.provenance.certificates import AUTHORITY, FOLDER, SIGNING, VALIDITY, Certificates
 from eclair.provenance.provenance_report import Origin
 from eclair.provenance.service import Provenance
+from eclair.provenance.watermark_keys import WatermarkKeys
 from eclair.settings import Settings
 from tests.provenance.made import encoded, photo
 
@@ -98,6 +99,14 @@ def test_what_is_made_is_for_its_owners_eyes(settings: Settings) -> None:
     assert certificates.signing() == made
     text = x509.load_pem_x509_certificate(made.chain).subject.rfc4514_string()
     assert text.startswith("CN=Éclair marks")
+
+
+def test_it_is_made_beside_the_keys_of_texts(settings: Settings) -> None:
+    key = WatermarkKeys.configured(settings).current()
+    made = Certificates.configured(settings).signing()
+    assert Certificates.configured(settings).signing() == made
+    assert Certificates.configured(settings).known().authority
+    assert WatermarkKeys.configured(settings).current() == key
 
 
 def test_many_processes_make_one(settings: Settings) -> None:

@@ -106,7 +106,7 @@ class Certificates:
             missing = "mark_key" if key is None else "mark_certificate"
             raise SettingsError(f"A certificate of one's own has a file and a key's file; set {missing} too.")
         path = self._folder / SIGNING
-        if not self._folder.exists():
+        if not path.exists() and not (self._folder / AUTHORITY).exists():
             return None
         both = _read(path)
         return _checked(both, both, path, path, self._now(), ours=True)
@@ -219,12 +219,17 @@ def _make(folder: Path, now: datetime) -> None:
     try:
         _write(fresh / AUTHORITY, _pem(key, authority))
         _write(fresh / SIGNING, _signing(key, authority, now))
-        fresh.rename(folder)
+        if folder.exists():  # it has other keys
+            for name in (SIGNING, AUTHORITY):
+                os.link(fresh / name, folder / name)
+        else:
+            fresh.rename(folder)
     except OSError:
-        shutil.rmtree(fresh, ignore_errors=True)
         if not (folder / SIGNING).exists():
             raise
         # another process was faster
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
 
 
 def _renew(folder: Path, now: datetime) -> None:
