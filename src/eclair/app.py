@@ -120,6 +120,7 @@ from eclair.storage.blobs import Blobs
 from eclair.storage.change_feed import ChangeFeed
 from eclair.storage.open import open_storage
 from eclair.storage.secrets import Vault
+from eclair.storage.shared_keys import share_keys
 from eclair.tools.mcp_resources import ResourceShelf
 from eclair.tools.mcp_tools import McpToolSource
 from eclair.tools.permissions import ToolPermissions
@@ -266,6 +267,8 @@ class App:
         self.storage = await asyncio.to_thread(open_storage, settings, backup_days=settings.backup_days)
         stack.push_async_callback(self.storage.close)
         self.vault = Vault.configured(settings)
+        if self.read_only is None:
+            await share_keys(settings, self.storage)
         chosen = await self.storage.web_settings.get_web_settings()
         self.live_settings.overlay(overlay_of(settings, chosen, self.vault))
         self.compliance_settings = ComplianceSettingsService(self.live_settings, self.storage.compliance_settings)

@@ -19,11 +19,15 @@ import pytest
 from eclair.identity_settings import SamlSettings
 from eclair.server.session_secret import SessionSecret
 from eclair.settings import Settings
+from eclair.storage.backup.backup import back_up, restore
+from eclair.storage.backup.repository import BackupRepository
 from eclair.storage.secrets import create_secret
+from eclair.storage.signing_key import SIGNING_KEY_FILE, SigningKey
 from tests.identity.openid import openid_provider
 from tests.identity.saml_idp import SamlIdp, encode, new_certificate, read_request
 from tests.postgres import TestDatabases, databases
 from tests.server.test_passkeys import Device
+from tests.server.test_receipts import issue, published
 from tests.server.test_second_steps import JSON_BODY, code_of, missing, send, turn_on_there
 from tests.server.test_sign_in import FROM_ELSEWHERE, PASSWORD, SESSION, Browser, openid, refusal, sign_in
 from tests.support import Door, Process, Reply, serving
@@ -239,6 +243,44 @@ async def test_python_goes_on_with_the_variables_of_another_server(
         at_once = [f"x += 1; total = sum(range(100_000)); print({number})" for number in range(6)]
         assert sorted(await asyncio.gather(*map(run, at_once))) == [f"{number}\n" for number in range(6)]
         assert await run("x") == "8\n"
+
+
+async def test_all_servers_sign_and_mark_with_the_same_keys(
+    shared: Settings,
+    tmp_path: Path,
+    http: aiohttp.ClientSession,
+    databases: TestDatabases,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    folders = [tmp_path / "own-1", tmp_path / "own-2"]
+    held = [create_secret(), create_secret()]
+    for folder, key in zip(folders, held, strict=True):
+        folder.mkdir(0o700)
+        (folder / SIGNING_KEY_FILE).write_bytes(key)
+    async with processes(shared, tmp_path, http) as (first, second):
+        key = await published(first)
+        assert await published(second) == key == SigningKey(folders[0] / SIGNING_KEY_FILE).public()
+        id = await first.begin()
+        receipt = await issue(first, id, (await first.say(id, "script: say=because"))["id"])
+        for each in (first, second):
+            checked = await each.post("/api/marks/check?name=receipt.json", data=receipt.raw)
+            assert (checked.body["receipt"]["state"], checked.body["receipt"]["own"]) == ("valid", True)
+    marks = [{file.name: file.read_bytes() for file in (folder / "marks").iterdir()} for folder in folders]
+    assert marks[0] == marks[1]
+    assert marks[0].keys() == {"authority.pem", "signing.pem", "text-watermark.keys"}
+    assert [file.read_bytes() for file in folders[1].glob("signing.key.*")] == [held[1]], "it is kept"
+    house = replace(shared, public_url=None, trusted_proxies=())
+    repository = BackupRepository.create_or_open(tmp_path / "backup", None)
+    done = await asyncio.to_thread(back_up, replace(house, data_dir=tmp_path / "fresh"), repository)
+    back = replace(house, data_dir=tmp_path / "back", database_url=databases.create_empty())
+    await asyncio.to_thread(restore, repository, done.snapshot, back)
+    async with serving(back) as server:
+        assert await published(server) == key
+    assert {file.name: file.read_bytes() for file in (back.data_dir / "marks").iterdir()} == marks[0]
+    stranger = replace(back, data_dir=tmp_path / "stranger", secret_key_file=folders[0] / SIGNING_KEY_FILE)
+    async with serving(stranger) as server:
+        assert await published(server) != key
+    assert "signs and marks with keys of its own" in caplog.text
 
 
 def test_another_secret_signs_other_cookies(shared: Settings, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from eclair.storage.signing_key import decode_key
 from tests.cli.test_cli import Eclair
 from tests.llm.standin import standing_in
 from tests.server.test_outgoing_calls import RACK, speak
-from tests.support import Reply, Server, serving
+from tests.support import Door, Reply, Server, serving
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 RAW = {"Content-Type": "application/octet-stream"}
@@ -37,7 +37,7 @@ async def away(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> AsyncGene
             yield server
 
 
-async def published(server: Server) -> bytes:
+async def published(server: Door) -> bytes:
     reply = await server.get("/.well-known/eclair-receipts.json")
     assert reply.status == 200, reply
     (key,) = reply.body["keys"]
@@ -45,7 +45,7 @@ async def published(server: Server) -> bytes:
     return decode_key(key["public_key"])
 
 
-async def issue(server: Server, conversation: str, answer: str) -> Reply:
+async def issue(server: Door, conversation: str, answer: str) -> Reply:
     return await server.get(f"/api/conversations/{conversation}/messages/{answer}/receipt")
 
 

@@ -25,6 +25,7 @@ from eclair.schema.works_council import without_people
 from eclair.settings import Settings
 from eclair.storage.base import Storage
 from eclair.storage.open import open_storage
+from eclair.storage.shared_keys import share_keys
 from eclair.storage.signing_key import SigningKey, encode_key
 
 COLUMNS = ("NUMBER", "WHEN", "ACTION", "OUTCOME", "WHO", "OBJECT", "FROM")
@@ -96,6 +97,7 @@ async def _export(storage: Storage, settings: Settings, arguments: argparse.Name
 
 
 async def _print_checkpoint(storage: Storage, settings: Settings, terminal: Terminal) -> int:
+    await share_keys(settings, storage)
     key = SigningKey.configured(settings)
     if await storage.audit.has_news():
         await storage.audit.add_checkpoint(encode_key(key.public()), partial(write_note, key))

@@ -36,6 +36,7 @@ from eclair.storage.files import FileStore
 from eclair.storage.grants import GrantStore
 from eclair.storage.groups import GroupStore
 from eclair.storage.images import ImageStore
+from eclair.storage.installation_keys import InstallationKeyStore
 from eclair.storage.integrity import IntegrityStore
 from eclair.storage.jobs import JobStore
 from eclair.storage.libraries import LibraryStore
@@ -102,6 +103,7 @@ class Storage:
     grants: GrantStore
     groups: GroupStore
     images: ImageStore
+    installation_keys: InstallationKeyStore
     integrity: IntegrityStore
     jobs: JobStore
     libraries: LibraryStore
