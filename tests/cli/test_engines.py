@@ -15,6 +15,9 @@ import pytest
 from tests.cli.test_cli import Eclair, Screen, sentence
 from tests.llm.servers import Speaking
 from tests.llm.standin import StandIn, standing_in
+from tests.postgres import TestDatabases, databases
+
+__all__ = ["databases"]
 
 KEY = "sk-quite-secret"
 
@@ -53,6 +56,15 @@ def in_a_thread(speak: Callable[[StandIn], S]) -> Generator[S]:
 @pytest.fixture
 def run(tmp_path: Path) -> Eclair:
     return Eclair(tmp_path)
+
+
+def test_a_server_in_postgresql_is_found_by_commands(run: Eclair, rack: Speaking, databases: TestDatabases) -> None:
+    with databases.lend() as url:
+        added = run("engines", "add", "rack", rack.url, "--no-test", ECLAIR_DATABASE_URL=url)
+        assert added.returncode == 0, added.stderr
+        listed = run("models", ECLAIR_DATABASE_URL=url)
+        assert "muse" in listed.stdout, listed.stderr
+        assert "muse" not in run("models").stdout
 
 
 def test_one_command_adds_a_server_and_sees_what_it_can_do(run: Eclair, rack: Speaking) -> None:

@@ -136,7 +136,7 @@ async def examine_policy(settings: Settings) -> PolicyDrift | None:
     """
     if settings.policy_file is None:
         return None
-    stored = await asyncio.to_thread(read_policy, settings.data_dir)
+    stored = await asyncio.to_thread(read_policy, settings)
     if stored is None:
         return None
 

@@ -67,7 +67,7 @@ def listed_in_file(settings: Settings) -> ListServers:
     """List added servers without an open store."""
 
     async def listing() -> Sequence[StoredServer]:
-        return await asyncio.to_thread(read_added_servers, settings.data_dir)
+        return await asyncio.to_thread(read_added_servers, settings)
 
     return listing
 

@@ -70,7 +70,7 @@ class UserEngines:
         """Build from the servers added so far, without opening the storage."""
 
         async def listing() -> list[StoredServer]:
-            return await asyncio.to_thread(read_added_servers, settings.data_dir)
+            return await asyncio.to_thread(read_added_servers, settings)
 
         return cls(settings, listing, gate=gate)
 
