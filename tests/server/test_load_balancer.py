@@ -23,13 +23,17 @@ from eclair.storage.backup.backup import back_up, restore
 from eclair.storage.backup.repository import BackupRepository
 from eclair.storage.secrets import create_secret
 from eclair.storage.signing_key import SIGNING_KEY_FILE, SigningKey
+from tests.chat.test_calls import call, decide, effects, until_waiting
 from tests.identity.openid import openid_provider
 from tests.identity.saml_idp import SamlIdp, encode, new_certificate, read_request
 from tests.postgres import TestDatabases, databases
+from tests.server.test_deletion import listening
+from tests.server.test_documents import add, ready
 from tests.server.test_passkeys import Device
 from tests.server.test_receipts import issue, published
 from tests.server.test_second_steps import JSON_BODY, code_of, missing, send, turn_on_there
 from tests.server.test_sign_in import FROM_ELSEWHERE, PASSWORD, SESSION, Browser, openid, refusal, sign_in
+from tests.server.test_whole_documents import log_book, noting
 from tests.support import Door, Process, Reply, serving
 
 __all__ = ["databases"]
@@ -281,6 +285,37 @@ async def test_all_servers_sign_and_mark_with_the_same_keys(
     async with serving(stranger) as server:
         assert await published(server) != key
     assert "signs and marks with keys of its own" in caplog.text
+
+
+async def test_what_one_asks_is_decided_and_heard_of_at_another(
+    shared: Settings, tmp_path: Path, http: aiohttp.ClientSession
+) -> None:
+    async with processes(shared, tmp_path, http) as (first, second):
+        async with listening(second) as news:
+            id = await first.begin()
+            while (await news.next(within=30))["conversation"] != id:
+                pass
+        for decision, done in (("once", ["made"]), ("declined", ["made"])):
+            begun = await first.ask(id, f"script: {call('write', 'made')}")
+            waiting = await until_waiting(first, begun["run"])
+            assert await decide(second, begun["run"], waiting["calls"][0]["call"], decision) == 202
+            assert (await first.answered(begun["run"]))["status"] == "finished"
+            assert [line for number in (1, 2) for line in effects(tmp_path / f"own-{number}")] == done
+
+
+async def test_an_answer_is_had_at_once_from_another_server(shared: Settings, tmp_path: Path) -> None:
+    house = replace(shared, public_url=None, trusted_proxies=())
+    elsewhere = replace(house, data_dir=tmp_path / "other", embedder="off")
+    async with serving(elsewhere) as other, noting(house, 2048) as (server, model):
+        model.held_from, model.full = 9, asyncio.Event()
+        file = await ready(server, await add(server, log_book(30), "log.md"))
+        begun = await server.ask(await server.begin(), "List all obligations", files=[file["id"]])
+        async with asyncio.timeout(60):
+            await model.held.wait()
+        assert (await other.post(f"/api/runs/{begun['run']}/answer-now")).status == 202
+        message = await server.answered(begun["run"])
+        assert (message["status"], message["remarks"][0]["code"]) == ("finished", "partly_read")
+        model.release.set()
 
 
 def test_another_secret_signs_other_cookies(shared: Settings, tmp_path: Path) -> None:
