@@ -20,9 +20,9 @@ from eclair.schema.ids import new_id
 from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.server import sse
 from eclair.settings import Settings
-from eclair.storage import change_feed
 from eclair.storage.sql import bulk_erasure, store
 from eclair.storage.sql.conversations import SQLConversationStore
+from eclair.storage.sqlite import processes
 from tests.support import JSON, Door, Process, Server, serving, text_of
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -45,7 +45,7 @@ class News:
         while True:
             while not self.heard.empty():
                 self.heard.get_nowait()
-            await asyncio.sleep(2 * change_feed.POLL_INTERVAL_S)
+            await asyncio.sleep(2 * processes.POLL_INTERVAL_S)
             if self.heard.empty():
                 return
 
@@ -428,7 +428,7 @@ async def test_a_silent_stream_of_changes_shows_signs_of_life(server: Server, mo
 
 
 async def test_what_another_process_writes_is_heard_at_the_next_look(tmp_path: Path) -> None:
-    assert change_feed.POLL_INTERVAL_S < 1
+    assert processes.POLL_INTERVAL_S < 1
     async with aiohttp.ClientSession() as http:
         one, other = await Process.start(tmp_path, http), await Process.start(tmp_path, http)
         try:
@@ -440,7 +440,7 @@ async def test_what_another_process_writes_is_heard_at_the_next_look(tmp_path: P
                 await news.settle()
                 id = await one.begin()
                 assert await news.next(within=30) == {"conversation": id, "kind": "changed"}
-                await asyncio.sleep(2 * change_feed.POLL_INTERVAL_S)
+                await asyncio.sleep(2 * processes.POLL_INTERVAL_S)
                 assert news.heard.empty(), "what it wrote itself is known"
         finally:
             await one.close()
