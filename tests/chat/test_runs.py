@@ -353,6 +353,35 @@ async def test_a_flush_that_fails_is_tried_again(runs: Runs, storage: Storage, m
     assert [event.code for event in events if isinstance(event, Notice)] == ["not_saved", "saved"]
 
 
+async def test_what_was_stored_without_an_answer_is_not_doubled(
+    runs: Runs, storage: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runs_module, "RETRY_INTERVAL_S", 0.05)
+    append = storage.runs.append_events
+    failed = asyncio.Event()
+
+    async def lose_answer(chunks: list[EventChunk]) -> None:
+        await append(chunks)
+        if not failed.is_set():
+            failed.set()
+            raise StoreError("The database was lost while a change was being stored.")
+
+    monkeypatch.setattr(storage.runs, "append_events", lose_answer)
+    run, work = await opened(runs, storage)
+    work.say(PartStarted(0, "text"), PartDelta(0, "one "))
+    await asyncio.wait_for(failed.wait(), 5)
+    work.say(PartDelta(0, "two"))
+    async with asyncio.timeout(5):
+        while (await storage.runs.list_events(run.id, 0))[-1].last < 4:
+            await asyncio.sleep(0.01)
+    work.say(PartFinished(0), None)
+    seen = [decode(line) for line in await lines(runs, run)]
+    run = await storage.runs.get_run(LOCAL_PRINCIPAL, run.id)
+    message, number = await runs.fold(run)
+    assert (message.text, number) == ("one two", len(seen))
+    assert [decode(line) for line in await lines(runs, run)] == seen
+
+
 async def test_what_cannot_be_saved_at_the_end_is_logged_without_its_words(
     storage: Storage, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -51,9 +51,11 @@ class StoredRuns:
 
     async def list_events(self, run: RunRecord) -> list[Event]:
         """Return the events of a run. Raises DataDamaged."""
-        chunks = await self._storage.runs.list_events(run.id, 0)
+        events: list[Event] = []
         try:
-            return [decode(line) for chunk in chunks for line in chunk.lines.split(b"\n")]
+            for chunk in await self._storage.runs.list_events(run.id, 0):
+                events += map(decode, chunk.lines_after(len(events)))
+            return events
         except ValueError as error:
             raise DataDamaged(DAMAGED_LOG) from error
 
@@ -118,9 +120,7 @@ class StoredRuns:
                     yield batch
                 return
             for chunk in chunks:
-                lines = chunk.lines.split(b"\n")
-                first = chunk.last - len(lines) + 1
-                new_lines = lines[max(0, after + 1 - first) :]
+                new_lines = chunk.lines_after(after)
                 yield Batch(chunk.last - len(new_lines) + 1, new_lines, reset)
                 after, reset = chunk.last, False
 

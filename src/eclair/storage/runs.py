@@ -12,11 +12,20 @@ from eclair.schema.principal import Principal
 
 @dataclass(frozen=True, slots=True)
 class EventChunk:
-    """Consecutive events of a run as JSON lines without a final newline; `last` is the last one's number."""
+    """Consecutive events of a run as JSON lines without a final newline; `last` is the last one's number.
+
+    Chunks of a log may overlap, where nobody knew whether the first of them was committed.
+    """
 
     run: str
     last: int
     lines: bytes
+
+    def lines_after(self, number: int) -> list[bytes]:
+        """Return the lines of the events after that number."""
+        lines = self.lines.split(b"\n")
+        first = self.last - len(lines) + 1
+        return lines[max(0, number + 1 - first) :]
 
 
 @dataclass(frozen=True, slots=True)
