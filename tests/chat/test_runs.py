@@ -37,6 +37,8 @@ from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.storage.base import Storage
 from eclair.storage.open import open_storage
 from eclair.storage.runs import EventChunk, LogPlace, NewEvents, RunRecord
+from eclair.storage.sql.connection import Connection
+from eclair.storage.sql.runs import SQLRunStore
 from tests.support import Ids, Server, Told, check_log, conversation, messages_of, new_turn, parse, text_of
 
 
@@ -380,6 +382,39 @@ async def test_what_was_stored_without_an_answer_is_not_doubled(
     message, number = await runs.fold(run)
     assert (message.text, number) == ("one two", len(seen))
     assert [decode(line) for line in await lines(runs, run)] == seen
+
+
+async def test_what_the_database_lost_is_stored_again_also_of_an_answer_that_says_nothing(
+    runs: Runs, storage: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runs_module, "RETRY_INTERVAL_S", 0.05)
+    await conversation(storage, "conv_b")
+    ids = Ids()
+    turns = [new_turn(storage, ids, id) for id in ("conv_a", "conv_b")]
+    works = [Told(), Told()]
+    silent, talking = [await runs.open(*turn, work) for turn, work in zip(turns, works, strict=True)]
+    works[0].say(PartStarted(0, "text"), PartDelta(0, "kept"))
+    async with asyncio.timeout(5):
+        while await kept_text(storage, silent) != "kept":
+            await asyncio.sleep(0.01)
+
+    def lose(db: Connection) -> None:
+        db.execute("DELETE FROM chunk WHERE run = ? AND last > 1", (silent.id,))
+
+    assert isinstance(storage.runs, SQLRunStore)
+    await storage.runs.database.write(lose)
+    fault = Faulty(monkeypatch, storage, "list_last_events")
+    monkeypatch.setattr(type(storage.processes), "losses", 1)
+    works[1].say(PartStarted(0, "text"))
+    await asyncio.wait_for(fault.failed.wait(), 5)
+    fault.mend()
+    async with asyncio.timeout(5):
+        while await kept_text(storage, silent) != "kept":
+            await asyncio.sleep(0.01)
+    for work, run in zip(works, (silent, talking), strict=True):
+        work.say(PartFinished(0), None)
+        check_log([decode(line) for line in await lines(runs, run)])
+        assert [encode(event) for event in await kept(storage, run)] == await lines(runs, run)
 
 
 async def test_what_cannot_be_saved_at_the_end_is_logged_without_its_words(

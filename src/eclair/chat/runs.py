@@ -427,8 +427,7 @@ class Runs:
                 live.note_unsaved(error)
             finally:
                 live.flushing.set_result(None)
-            await asyncio.sleep(RETRY_INTERVAL_S)
-            await self._look_for_losses([live])
+            await self._pause(live)
 
     async def _park(self, live: LiveRun, last: RunWaiting, run: RunRecord) -> None:
         """Store that a run waits, and let go of it: the decision may come to any process."""
@@ -443,8 +442,7 @@ class Runs:
             except StoreError as error:
                 log.error("run %s cannot be saved yet: %s", run.id, error.message)
                 live.note_unsaved(error)
-                await asyncio.sleep(RETRY_INTERVAL_S)
-                await self._look_for_losses([live])
+                await self._pause(live)
         live.append(last)
         self._forget(run)
         if owner is not None:
@@ -477,8 +475,7 @@ class Runs:
             except StoreError as error:
                 log.error("run %s cannot be saved yet: %s", run.id, error.message)
                 live.note_unsaved(error)
-                await asyncio.sleep(RETRY_INTERVAL_S)
-                await self._look_for_losses([live])
+                await self._pause(live)
         live.append(last)
         self._forget(run)
         self._stored.publish_end(run, owner)
@@ -517,19 +514,24 @@ class Runs:
                 live.stored_lines = chunk.last
                 if live.phase != "ending":
                     live.note_saved()
-            if (losses := self._storage.processes.losses) != self._losses:
-                await self._look_for_losses(lives)
-                self._losses = losses
-                self._dirty.set()
         finally:
             flushing.set_result(None)
+        if (losses := self._storage.processes.losses) != self._losses:
+            await self._look_for_losses([*self._live.values()])  # also of those that have nothing new
+            self._losses = losses
+            self._dirty.set()
+
+    async def _pause(self, live: LiveRun) -> None:
+        """Wait before the next attempt to store an answer, and see then how much of it is stored."""
+        await asyncio.sleep(RETRY_INTERVAL_S)
+        with contextlib.suppress(StoreError):  # which the next attempt says
+            await self._look_for_losses([live])
 
     async def _look_for_losses(self, lives: Sequence[LiveRun]) -> None:
-        """See how much of these logs is stored, so that what the database lost is stored again."""
-        try:
-            stored = await self._storage.runs.list_last_events([live.id for live in lives])
-        except StoreError as error:
-            log.warning("it isn't known yet what was saved of answers: %s", error.message)
-            return
+        """See how much of these logs is stored, so that what the database lost is stored again. Raises StoreError.
+
+        What is being stored meanwhile may be stored twice, which readers allow for.
+        """
+        stored = await self._storage.runs.list_last_events([live.id for live in lives])
         for live in lives:
             live.stored_lines = stored.get(live.id, live.stored_lines)
