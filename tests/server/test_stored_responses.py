@@ -6,7 +6,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,12 +19,16 @@ import pytest_asyncio
 from openai.types.conversations import Conversation
 from openai.types.responses import Response
 
+from eclair.chat import responses as responses_module
 from eclair.chat.retention import RetentionService
 from eclair.errors import StoreError
 from eclair.llm.scripted import prose
 from eclair.schema.principal import LOCAL_PRINCIPAL, Principal
 from eclair.server.access import AccessControl
 from eclair.settings import Settings
+from eclair.storage.responses import ResponseEvents
+from eclair.storage.sql.connection import Connection
+from eclair.storage.sql.responses import SQLResponseStore
 from tests.server.test_damaged_rows import WRONG, columns, loosened
 from tests.server.test_v1 import client_of, exact, settled
 from tests.support import JSON, Server, serving
@@ -62,7 +67,7 @@ async def say(client: openai.AsyncOpenAI, input: Any, **more: Any) -> Any:
 
 
 async def finished(client: openai.AsyncOpenAI, id: str) -> Response:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while (response := await client.responses.retrieve(id)).status == "in_progress":
             await asyncio.sleep(0.02)
     return response
@@ -216,6 +221,58 @@ async def test_a_background_stream_is_resumed(server: Server, client: openai.Asy
     with pytest.raises(openai.BadRequestError, match="made with `background`"):
         await client.responses.retrieve(made.id, stream=True)
     await settled(server)
+
+
+@pytest.mark.parametrize("moment", ["before the next flush", "in mid-commit", "at the end"])
+async def test_a_background_log_is_whole_after_a_failover(
+    server: Server, client: openai.AsyncOpenAI, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    monkeypatch.setattr(responses_module, "RETRY_INTERVAL_S", 0.05)
+    responses = server.app.storage.responses
+    assert isinstance(responses, SQLResponseStore)
+    append, finish, stream = responses.append_events, responses.finish_response, server.engine.stream
+    lost = asyncio.Event()
+
+    async def lose_events() -> None:
+        def delete(db: Connection) -> None:
+            db.execute("DELETE FROM api_event WHERE last > 3")
+
+        lost.set()
+        await responses.database.write(delete)
+
+    async def flush(chunks: Sequence[ResponseEvents]) -> None:
+        await append(chunks)
+        if lost.is_set() or moment == "at the end" or not any(chunk.last > 3 for chunk in chunks):
+            return
+        if moment == "before the next flush":
+            await lose_events()
+            monkeypatch.setattr(type(server.app.storage.processes), "losses", 1)
+        else:
+            lost.set()
+            raise StoreError("The database was lost while a change was being stored.")
+
+    async def end(*args: Any) -> bool:
+        if not lost.is_set():
+            await lose_events()
+        return await finish(*args)
+
+    async def pause_until_lost(request: Any) -> AsyncGenerator[Any]:
+        async with aclosing(stream(request)) as deltas:
+            words = 0
+            async for delta in deltas:
+                yield delta
+                words += 1
+                if words == 20 and moment != "at the end":
+                    await lost.wait()
+
+    monkeypatch.setattr(responses, "append_events", flush)
+    monkeypatch.setattr(responses, "finish_response", end)
+    monkeypatch.setattr(server.engine, "stream", pause_until_lost)
+    begun = await say(client, "script: words=100", background=True)
+    assert (await finished(client, begun.id)).output_text == "".join(prose(100))
+    log = [event async for event in await client.responses.retrieve(begun.id, stream=True)]
+    assert [event.sequence_number for event in log] == list(range(len(log)))
+    assert "".join(event.delta for event in log if event.type == "response.output_text.delta") == "".join(prose(100))
 
 
 async def test_a_background_response_that_fails_says_why(client: openai.AsyncOpenAI) -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from eclair.errors import Conflict, NotFound
+from eclair.errors import Conflict, NotFound, StoreError
 from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.storage.api_conversations import ApiConversation
 from eclair.storage.base import Storage
@@ -70,6 +70,25 @@ async def test_a_background_response_is_written_as_it_comes(storage: Storage) ->
     assert await storage.responses.get_response(LOCAL_PRINCIPAL, "resp_a", 0) == (ended, [ANSWER])
     assert await storage.responses.list_events("resp_a", -1) == [first, rest]
     assert await storage.responses.list_events("resp_a", 1) == [rest]
+
+
+async def test_a_log_has_no_gap_where_the_database_lost_its_end(storage: Storage) -> None:
+    begun = replace(DONE, process=storage.processes.current, status="in_progress", background=True)
+    await storage.responses.add_response(LOCAL_PRINCIPAL, begun, [QUESTION])
+    first, gap, end = (ResponseEvents("resp_a", *each) for each in ((0, b"0"), (3, b"2\n3"), (4, b"4")))
+    await storage.responses.append_events([gap])
+    assert await storage.responses.list_last_events(["resp_a", "resp_none"]) == {}
+    for _ in range(2):  # the first may have been stored unknown to who asked for it
+        await storage.responses.append_events([first, gap])
+    assert await storage.responses.list_last_events(["resp_a", "resp_none"]) == {"resp_a": 0}
+    ended = replace(begun, status="completed")
+    with pytest.raises(StoreError, match="lost the last words of the response"):
+        await storage.responses.finish_response(ended, [ANSWER], end)
+    assert await storage.responses.get_response(LOCAL_PRINCIPAL, "resp_a", 0) == (begun, [])
+    whole = ResponseEvents("resp_a", 3, b"1\n2\n3")
+    await storage.responses.append_events([whole])
+    assert await storage.responses.finish_response(ended, [ANSWER], end)
+    assert await storage.responses.list_events("resp_a", -1) == [first, whole, end]
 
 
 async def test_what_is_continued_lives_on(opener: Opener) -> None:

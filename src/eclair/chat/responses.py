@@ -7,6 +7,7 @@ followers and written in batches, as those of runs are. The events themselves ar
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import AsyncGenerator, Sequence
@@ -61,6 +62,7 @@ class ResponseService:
         self._live: dict[str, LiveResponse] = {}
         self._has_live = asyncio.Event()
         self._writing = asyncio.Lock()
+        self._losses = storage.processes.losses
         self._background: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
@@ -199,7 +201,10 @@ class ResponseService:
                 break
             except StoreError as error:
                 log.error("response %s cannot be saved yet: %s", response.id, error.message)
-                await asyncio.sleep(RETRY_INTERVAL_S)
+            await asyncio.sleep(RETRY_INTERVAL_S)
+            with contextlib.suppress(StoreError):  # which the next attempt says
+                async with self._writing:
+                    await self._look_for_losses()
         del self._live[response.id]
         if not self._live:
             self._has_live.clear()
@@ -222,6 +227,15 @@ class ResponseService:
             await self._storage.responses.append_events([chunk for _, chunk in chunks])
             for live, chunk in chunks:
                 live.stored_lines = chunk.last + 1
+            if (losses := self._storage.processes.losses) != self._losses:
+                await self._look_for_losses()
+                self._losses = losses
+
+    async def _look_for_losses(self) -> None:
+        """See how much of the logs is stored, so that what the database lost is stored again. Raises StoreError."""
+        stored = await self._storage.responses.list_last_events([*self._live])
+        for live in self._live.values():
+            live.stored_lines = stored.get(live.id, -1) + 1
 
     async def _cancel_requested(self) -> None:
         """Cancel what another process wants cancelled, and what was erased."""
@@ -291,9 +305,8 @@ def _lines(chunks: Sequence[ResponseEvents], after: int) -> list[bytes]:
     """Return the lines of the events after number `after`, one event each."""
     found: list[bytes] = []
     for chunk in chunks:
-        lines = chunk.lines.split(b"\n")
-        first = chunk.last - len(lines) + 1
-        found += lines[max(0, after + 1 - first) :]
+        found += chunk.lines.split(b"\n")[max(0, after + 1 - chunk.first) :]
+        after = chunk.last
     return found
 
 

@@ -57,12 +57,17 @@ class StoredResponse:
 class ResponseEvents:
     """Consecutive events of a background response as JSON lines without a final newline; `last` is the last's number.
 
-    Events are numbered from 0.
+    Events are numbered from 0. Chunks of a log may overlap, where nobody knew whether the first was committed.
     """
 
     response: str
     last: int
     lines: bytes
+
+    @property
+    def first(self) -> int:
+        """The number of the first event."""
+        return self.last - self.lines.count(b"\n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,13 +99,23 @@ class ResponseStore(Protocol):
         ...
 
     async def append_events(self, chunks: Sequence[ResponseEvents]) -> None:
-        """Append to the logs of any responses; chunks of those that have ended or are gone are dropped."""
+        """Append to the logs of any responses.
+
+        Drops what is of responses that have ended or are gone, or would leave a gap; see `ProcessStore.losses`.
+        """
+        ...
+
+    async def list_last_events(self, responses: Sequence[str]) -> dict[str, int]:
+        """Return the number of the last event that is stored of each response; those without any are left out."""
         ...
 
     async def finish_response(
         self, response: StoredResponse, outputs: Sequence[StoredItem], rest: ResponseEvents | None
     ) -> bool:
-        """Store the end of a response that was at work; return False if it has ended already or is gone."""
+        """Store the end of a response that was at work; return False if it has ended already or is gone.
+
+        Raises StoreError where its log would have a gap.
+        """
         ...
 
     async def get_response(self, principal: Principal, id: str, since: int) -> tuple[StoredResponse, list[StoredItem]]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from eclair.errors import Conflict, NotFound
+from eclair.errors import Conflict, NotFound, StoreError
 from eclair.schema.principal import Principal
 from eclair.storage.responses import (
     ItemCursor,
@@ -86,6 +86,15 @@ class SQLResponseStore(SQLStore):
     def append_events(self, db: Connection, chunks: Sequence[ResponseEvents]) -> None:
         _append(db, chunks, self.database.row_lock)
 
+    @read_brief
+    def list_last_events(self, db: Connection, responses: Sequence[str]) -> dict[str, int]:
+        rows = db.execute(
+            "SELECT response, max(last) FROM api_event WHERE response IN (SELECT value FROM json_each(?))"
+            " GROUP BY response",
+            (orjson.dumps(responses).decode(),),
+        )
+        return {str(response): int(last) for response, last in rows}
+
     @write_brief_synced
     def finish_response(
         self,
@@ -102,6 +111,8 @@ class SQLResponseStore(SQLStore):
         if row is None:
             return False
         if rest is not None:
+            if rest.first > 0 and not _has_event(db, rest.response, rest.first - 1):
+                raise StoreError("The database lost the last words of the response; they are stored again.")
             _append(db, [rest], self.database.row_lock)
         db.execute(
             "UPDATE api_response SET status = ?, body = ?, used = max(used, ?) WHERE id = ?",
@@ -235,12 +246,22 @@ def _find(db: Connection, principal: Principal, id: str, since: int) -> StoredRe
 
 
 def _append(db: Connection, chunks: Sequence[ResponseEvents], lock: str) -> None:
-    """Add events to the logs of responses that are being written; `lock` is the database's lock of rows."""
+    """Add events to the logs of responses that are being written, but where that would leave a gap.
+
+    `lock` is the database's lock of rows.
+    """
     db.executemany(
         "INSERT INTO api_event (response, last, lines) SELECT ?1, ?2, ?3"
-        f" FROM (SELECT id FROM api_response WHERE id = ?1 AND status = 'in_progress'{lock}) AS found",
-        [(chunk.response, chunk.last, chunk.lines) for chunk in chunks],
+        f" FROM (SELECT id FROM api_response WHERE id = ?1 AND status = 'in_progress'{lock}) AS found"
+        " WHERE ?4 <= 0 OR EXISTS (SELECT 1 FROM api_event WHERE response = ?1 AND last >= ?4 - 1)"
+        " ON CONFLICT DO NOTHING",  # stored already, where nobody knew whether the first attempt was committed
+        [(chunk.response, chunk.last, chunk.lines, chunk.first) for chunk in chunks],
     )
+
+
+def _has_event(db: Connection, response: str, number: int) -> bool:
+    found = "SELECT 1 FROM api_event WHERE response = ? AND last >= ?"
+    return first_row(db, found, (response, number)) is not None
 
 
 @row_decoder
