@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 from pathlib import Path
 
@@ -28,17 +29,14 @@ class WatermarkKeys:
     def all(self) -> list[bytes]:
         """Return every key ever used, newest last; none before the first. Blocks. Raises SettingsError."""
         try:
-            lines = self._file.read_text("ascii").split()
-            keys = [bytes.fromhex(line) for line in lines]
+            lines = self._file.read_text("ascii", "replace").split()
         except FileNotFoundError:
             return []
         except OSError as error:
             raise SettingsError(f"{self._file} cannot be read: {error.strerror}; check who may read it.") from error
-        except ValueError:
-            raise SettingsError(f"{self._file} has a line that is no key; restore the file from a backup.") from None
-        if not all(len(key) == KEY_BYTES for key in keys):
+        if not all(map(is_key, lines)):
             raise SettingsError(f"{self._file} has a line that is no key; restore the file from a backup.")
-        return keys
+        return [bytes.fromhex(line) for line in lines]
 
     def current(self) -> bytes:
         """Return the key to mark with; the first is made on demand. Blocks. Raises SettingsError."""
@@ -63,3 +61,8 @@ class WatermarkKeys:
         except OSError as error:
             raise SettingsError(f"{self._file} cannot be written: {error.strerror}; check the disk.") from error
         return key
+
+
+def is_key(line: str) -> bool:
+    """Tell whether a line of the file is a key."""
+    return re.fullmatch(f"[0-9a-fA-F]{{{2 * KEY_BYTES}}}", line) is not None

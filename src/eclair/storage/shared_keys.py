@@ -11,13 +11,14 @@ import hashlib
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import orjson
 
 from eclair.errors import SettingsError
 from eclair.provenance.certificates import AUTHORITY, FOLDER, SIGNING, Certificates
-from eclair.provenance.watermark_keys import KEY_FILE, WatermarkKeys
+from eclair.provenance.watermark_keys import KEY_FILE, WatermarkKeys, is_key
 from eclair.settings import Settings
 from eclair.storage.base import Storage
 from eclair.storage.installation_keys import InstallationKeyStore
@@ -136,12 +137,26 @@ def _all(settings: Settings) -> list[_SharedFiles]:
 
 
 def _newest_certificate(kept: KeyTexts, held: KeyTexts) -> KeyTexts:
-    """Return the folder's, which may have been renewed, where both are of one authority."""
-    return held if held[AUTHORITY] == kept[AUTHORITY] else kept
+    """Return the folder's where that was renewed, by the same authority; else the database's."""
+    is_renewed = held[AUTHORITY] == kept[AUTHORITY] and _expiry(held[SIGNING]) > _expiry(kept[SIGNING])
+    return held if is_renewed else kept
+
+
+def _expiry(pem: str) -> datetime:
+    """Return when a certificate ends; long ago for a damaged one."""
+    from cryptography import x509
+
+    try:
+        return x509.load_pem_x509_certificates(pem.encode())[0].not_valid_after_utc
+    except ValueError:
+        return datetime.min.replace(tzinfo=UTC)
 
 
 def _all_lines(kept: KeyTexts, held: KeyTexts) -> KeyTexts:
-    """Return the keys of both, since all are tested for. The last one, which marks, stays the database's."""
+    """Return the keys of both, since all are tested for. The last one, which marks, stays the database's.
+
+    What is no key in a damaged file is left out.
+    """
     lines = kept[KEY_FILE].split()
-    more = [line for line in held[KEY_FILE].split() if line not in lines]
+    more = [line for line in held[KEY_FILE].split() if line not in lines and is_key(line)]
     return {KEY_FILE: "".join(f"{line}\n" for line in [*more, *lines])}
