@@ -7,7 +7,7 @@ from typing import Any
 from eclair.errors import Conflict
 from eclair.storage.sign_in_states import SignInState, SignInStateKind
 from eclair.storage.sql.connection import Connection
-from eclair.storage.sql.store import SQLStore, first_row, read, read_brief, write, write_brief
+from eclair.storage.sql.store import SQLStore, first_row, read, read_brief, write_brief
 from eclair.storage.sql.stored_rows import row_decoder
 
 _COLUMNS = "kind, person, code, address, state, expires"
@@ -16,7 +16,7 @@ _COLUMNS = "kind, person, code, address, state, expires"
 class SQLSignInStateStore(SQLStore):
     """Implements `SignInStateStore`."""
 
-    @write
+    @write_brief
     def add_sign_in_state(self, db: Connection, digest: bytes, state: SignInState, now: int, most: int) -> None:
         db.execute("DELETE FROM sign_in_state WHERE expires <= ?", (now,))
         db.execute(
