@@ -7,17 +7,18 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from eclair.sandbox.protocol import ProcessLimits, SandboxProtocol
+from eclair.sandbox.protocol import ProcessLimits, Rejected, SandboxProtocol
 from eclair.sandbox.worker import Stopping, serve_stoppable
 from eclair.util.frames import Codec
 
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """Yield once, then work for some seconds, of which `stubborn` ones can't be given up."""
+    """Yield once, then work for some seconds, of which `stubborn` ones can't be given up; or find it `too_large`."""
 
     seconds: float = 0.0
     stubborn: float = 0.0
+    too_large: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,8 @@ class Worker:
     def __call__(self, work: Work) -> Iterator[Step]:
         self._handled += 1
         yield Step(self._handled)
+        if work.too_large:
+            raise Rejected("too long", "too_large")
         time.sleep(work.stubborn)
         ended = threading.Event()
         with self._stopping.calling(ended.set):

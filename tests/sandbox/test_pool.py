@@ -244,6 +244,18 @@ async def test_a_worker_that_gives_up_too_late_is_replaced(
         assert [step async for step in worker.ask(Work())] == [Step(1), Step(-1)]
 
 
+async def test_a_worker_that_found_its_request_too_large_is_replaced_at_once(
+    giving_up: GivingUp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pool, "STOP_TIMEOUT_S", 3600.0)
+    async with asyncio.timeout(60):
+        with pytest.raises(Rejected, match="too long"):
+            async with giving_up.worker() as worker:
+                _ = [step async for step in worker.ask(Work(too_large=True))]
+        async with giving_up.worker() as worker:
+            assert [step async for step in worker.ask(Work())] == [Step(1), Step(-1)]
+
+
 async def test_a_worker_is_ended_after_a_while(staying: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pool, "WORKER_IDLE_S", 0.2)
     async with staying.worker() as worker:

@@ -236,6 +236,7 @@ class SandboxWorker(Generic[RequestT, ResultT]):
     def __init__(self, protocol: SandboxProtocol[RequestT, ResultT], channel: Channel) -> None:
         self.is_reusable = True
         self.requests = 0
+        self._is_asked = False
         self.timer: asyncio.TimerHandle | None = None
         self._protocol = protocol
         self._channel = channel
@@ -256,7 +257,7 @@ class SandboxWorker(Generic[RequestT, ResultT]):
 
         Raises Rejected and SandboxError.
         """
-        self.is_reusable = False
+        self.is_reusable, self._is_asked = False, True
         self.requests += 1
         with contextlib.suppress(ConnectionError):  # it has died, which reading tells
             self._channel.hand_over(self._protocol.input_paths(request))
@@ -276,16 +277,18 @@ class SandboxWorker(Generic[RequestT, ResultT]):
             left_s -= time.monotonic() - began
             match message:
                 case RequestDone():
-                    self.is_reusable = True
+                    self._note_end(message)
                     return
                 case RequestFailed():
-                    self.is_reusable = message.fault not in ("memory", "too_large")  # it has little memory left
+                    self._note_end(message)
                     raise message.error()
                 case result:
                     yield result
 
     async def stop(self) -> None:
         """Have the process give up what nobody wants any more. If it takes too long, it isn't reusable."""
+        if not self._is_asked:
+            return
         lost = (asyncio.IncompleteReadError, ConnectionError, FrameError, TimeoutError)
         with contextlib.suppress(*lost):
             async with asyncio.timeout(STOP_TIMEOUT_S):
@@ -293,7 +296,11 @@ class SandboxWorker(Generic[RequestT, ResultT]):
                 await self._channel.writer.drain()
                 while not isinstance(message := await self._receive(), RequestDone | RequestFailed):
                     pass
-                self.is_reusable = isinstance(message, RequestDone)
+                self._note_end(message)
+
+    def _note_end(self, end: RequestDone | RequestFailed) -> None:
+        self._is_asked = False
+        self.is_reusable = isinstance(end, RequestDone) or end.fault not in ("memory", "too_large")  # little is left
 
     async def _receive(self) -> ResultT | RequestDone | RequestFailed:
         """Return the next message. One that is on its way when this is cancelled comes with the next call."""
