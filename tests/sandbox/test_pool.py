@@ -265,18 +265,22 @@ async def test_a_worker_is_ended_after_a_while(staying: Pool, monkeypatch: pytes
             await asyncio.sleep(0.05)
 
 
-async def test_a_worker_is_replaced_after_many_requests_but_only_when_it_rests(
+async def test_a_worker_is_replaced_after_many_requests_as_soon_as_it_rests(
     staying: Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pool, "MAX_REQUESTS_PER_WORKER", 2)
-    monkeypatch.setattr(pool, "REST_S", 1.0)
-    kept = set[int]()
-    for _ in range(5):
+    monkeypatch.setattr(pool, "OLD_WORKER_REQUESTS", 2)
+    monkeypatch.setattr(pool, "MAX_REQUESTS_PER_WORKER", 5)
+    monkeypatch.setattr(pool, "REST_S", 60.0)
+    pids: list[int] = []
+    for number in range(7):
+        if number == 6:
+            monkeypatch.setattr(pool, "REST_S", 0.1)
         async with staying.worker() as worker:
             assert await asked(worker, Do("nothing")) == []
-        kept |= {process.pid for host in hosts() for process in host.children()}
-    assert len(kept) == 1
-    async with asyncio.timeout(5):
+            (process,) = hosts()[0].children()
+            pids.append(process.pid)
+    assert (len(set(pids[:5])), len(set(pids[5:])), len(set(pids))) == (1, 1, 2), "the fifth request was the last"
+    async with asyncio.timeout(20):
         while hosts():  # noqa: ASYNC110
             await asyncio.sleep(0.05)
 

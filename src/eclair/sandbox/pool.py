@@ -34,8 +34,10 @@ HOST_IDLE_S = 120.0
 WORKER_IDLE_S = 120.0
 READING_NICENESS = 8
 """Answers have priority: an engine has three times as much of the processor (`ENGINE_NICENESS`)."""
-MAX_REQUESTS_PER_WORKER = 200
-"""Then a process is replaced at its next rest, so that leaks of its libraries don't add up."""
+OLD_WORKER_REQUESTS = 200
+"""From then on a process is replaced at its next rest, so that leaks of its libraries don't add up."""
+MAX_REQUESTS_PER_WORKER = 400
+"""Then it is replaced although it had no rest, as where thousands of documents are read."""
 REST_S = 10.0
 """A process that rests for so long is in the middle of nothing."""
 STOP_TIMEOUT_S = 3.0
@@ -108,9 +110,10 @@ class SandboxPool(Generic[RequestT, ResultT]):
         if stays and self._protocol.stoppable and not worker.is_reusable:
             await worker.stop()
         self._busy.discard(worker)
-        if stays and worker.is_reusable and not worker.is_ending:
+        stays = stays and worker.is_reusable and not worker.is_ending
+        if stays and worker.requests < MAX_REQUESTS_PER_WORKER:
             idle_s = self._worker_idle_s or WORKER_IDLE_S
-            if worker.requests >= MAX_REQUESTS_PER_WORKER:
+            if worker.requests >= OLD_WORKER_REQUESTS:
                 idle_s = min(REST_S, idle_s)
             self._idle.append(worker)
             worker.timer = asyncio.get_running_loop().call_later(idle_s, self._retire, worker)
