@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import BinaryIO
 
+import psutil
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -86,10 +87,25 @@ async def test_a_reader_opens_the_file_of_its_request_and_no_other(tmp_path: Pat
     await sandboxes.close()
 
 
+async def test_the_file_of_a_request_is_closed_when_that_has_ended(tmp_path: Path) -> None:
+    path = tmp_path / "given"
+    path.write_bytes(bytes(1_000_000))
+    sandboxes = SandboxPool(PROTOCOL, linger=True)
+    async with sandboxes.worker() as worker:
+        asked = worker.ask(ReadPath(str(path), str(path), times=2))
+        assert await anext(asked) == Content(path.read_bytes())
+        (process,) = (each for host in psutil.Process().children() for each in host.children())
+        assert [file.path for file in process.open_files()] == [str(path)], "more is sent than fits into the line"
+        assert len([each async for each in asked]) == 1
+        assert process.open_files() == []
+    await sandboxes.close()
+
+
 @dataclasses.dataclass(frozen=True)
 class ReadPath:
     path: str
     handed: str
+    times: int = 1
 
 
 @dataclasses.dataclass(frozen=True)
@@ -108,7 +124,8 @@ def read_path(request: ReadPath) -> Iterator[Content]:
     with ThreadPoolExecutor(4) as threads:  # which libraries start behind the walls
         assert sum(threads.map(len, ["a", "bb"])) == 3
     with open_input(Path(request.path)) as file:
-        yield Content(file.read())
+        data = file.read()
+        yield from (Content(data) for _ in range(request.times))
 
 
 STEPS = st.lists(

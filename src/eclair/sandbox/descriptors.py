@@ -53,14 +53,18 @@ def connect_files(line: socket.socket) -> None:
 def disconnect_files() -> None:
     """Close the files, and take no more."""
     _lines.clear()
-    receive_files()
+    close_files()
 
 
-def receive_files() -> None:
-    """Take the descriptors that came for this request, in place of those of the last one."""
+def close_files() -> None:
+    """Close the files of a request that has ended, which may be erased meanwhile."""
     for descriptor in _descriptors.values():
         os.close(descriptor)
     _descriptors.clear()
+
+
+def receive_files() -> None:
+    """Take the descriptors that came for this request."""
     for line in _lines:
         with contextlib.suppress(BlockingIOError):
             while (message := socket.recv_fds(line, MAX_PATH_BYTES, 1))[1]:

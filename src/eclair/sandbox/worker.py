@@ -14,7 +14,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from queue import SimpleQueue
 from typing import Any
 
-from eclair.sandbox.descriptors import receive_files
+from eclair.sandbox.descriptors import close_files, receive_files
 from eclair.sandbox.protocol import (
     GiveUp,
     ProcessLimits,
@@ -131,7 +131,9 @@ def _serve(
     for request in requests:
         receive_files()
         set_limits(bounds := limits(request))
-        parent.send(_answer(request, handle, bounds, parent.send, stopping))
+        end = _answer(request, handle, bounds, parent.send, stopping)
+        close_files()
+        parent.send(end)
 
 
 def _answer(
