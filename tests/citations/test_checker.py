@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -210,6 +211,15 @@ async def test_a_name_may_stand_only_at_the_beginning_of_the_file() -> None:
     assert isinstance(stranger, Doubtful), "the beginning names nobody so"
     only = await CitationChecker(later, None, "", openings).check("Íñigo Salvatierra es arrendatario.")
     assert not isinstance(only, Supported), "the beginning is no passage, and isn't cited"
+
+
+async def test_the_names_of_one_file_of_an_archive_are_not_those_of_the_next() -> None:
+    archived = (
+        replace(passage(1, CONTRACT), member="one.txt"),
+        replace(passage(2, CLAUSE, 2_000), member="two.txt"),
+    )
+    sentence = "La arrendadora Milagros Etxeberria devuelve la fianza en 30 días."
+    assert not isinstance(await CitationChecker(archived, None).check(sentence), Supported)
 
 
 async def test_without_passages_everything_is_doubted() -> None:

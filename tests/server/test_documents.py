@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from eclair.errors import StoreError
 from eclair.settings import EngineSettings, Settings
 from tests.documents.files import pdf
 from tests.llm.servers import Speaking
@@ -107,6 +108,20 @@ async def test_a_name_at_the_beginning_of_a_long_file_is_known_further_on(settin
         (citation,) = message["citations"]
         assert citation["quote"] == "The tenant may keep two rabbits in the garden."
         assert not message["doubts"]
+
+
+async def test_an_answer_does_without_the_beginning_of_a_file_that_cannot_be_read(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(sha256: str, start: int, end: int) -> str:
+        raise StoreError("The database is locked.")
+
+    async with reading(settings) as (server, model):
+        file = await ready(server, await add(server, "The tenant may keep two rabbits.", "lease.txt"))
+        monkeypatch.setattr(server.app.storage.documents, "read_text", fail)
+        model.says = "The tenant may keep two rabbits."
+        message = await server.say(await server.begin(), "How many rabbits may the tenant keep?", files=[file["id"]])
+        assert (message["status"], len(message["citations"])) == ("finished", 1)
 
 
 RECEIPT = """\

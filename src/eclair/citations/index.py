@@ -97,13 +97,13 @@ class EvidenceIndex:
         """Each word of the sentences and headings once, by its key."""
         self._capitalized_stems = set[str]()
         self._lowercase_stems = set[str]()
-        begun = {passage.file: passage.text for passage in passages if passage.start == 0}
+        begun = {passage.file: passage.text for passage in passages if passage.start == 0 and passage.member is None}
         names = {file: opening_names(text) for file, text in (begun | dict(openings or {})).items()}
         for number, passage in enumerate(passages):
             source = read_source(passage)
             self._sources.append(source)
             self._titles.append(source.stems | source.site_stems)
-            self._openings.append(names.get(passage.file, frozenset()))
+            self._openings.append(names.get(passage.file, frozenset()) if passage.member is None else frozenset())
             heading = split_terms(" . ".join(passage.heading))
             self._terms |= {term.key: term for term in heading}
             for start, end in split_passage(passage):

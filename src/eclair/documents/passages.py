@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 
 from eclair.citations.source_facts import OPENING_CHARS
 from eclair.documents.document_search import FoundChunk
-from eclair.errors import NotFound
+from eclair.errors import NotFound, StoreError
 from eclair.schema.documents import Chunk
 from eclair.schema.messages import Passage
 from eclair.schema.principal import Principal
@@ -16,6 +17,8 @@ from eclair.storage.files import FileState, StoredFile
 
 MAX_CHUNKS = 10_000
 """Chunks read for one answer: about two thousand pages."""
+
+log = logging.getLogger(__name__)
 
 
 def found_passage(found: FoundChunk) -> Passage:
@@ -45,14 +48,20 @@ async def load_passages(storage: Storage, file: FileState, limit: int = MAX_CHUN
 
 
 async def read_openings(storage: Storage, principal: Principal, passages: Sequence[Passage]) -> dict[str, str]:
-    """Return the beginnings of the passages' files by the files' ids; none of pages of the web and of erased files."""
+    """Return the beginnings of the passages' files by the files' ids, as far as they can be read.
+
+    There are none of pages of the web, nor of what an archive contains: it begins with another file.
+    """
     openings: dict[str, str] = {}
-    for id in dict.fromkeys(passage.file for passage in passages if passage.url is None):
+    alone = (passage for passage in passages if passage.url is None and passage.member is None)
+    for id in dict.fromkeys(passage.file for passage in alone):
         try:
             file = await storage.files.get_file(principal, id)
+            openings[id] = await storage.documents.read_text(file.document.sha256, 0, OPENING_CHARS)
         except NotFound:
             continue
-        openings[id] = await storage.documents.read_text(file.document.sha256, 0, OPENING_CHARS)
+        except StoreError as error:
+            log.warning("the names at the beginning of a file are not known: %s", error.message)
     return openings
 
 
