@@ -438,6 +438,7 @@ class App:
         stack.push_async_callback(self.prefill.close)
         parts = (self.runs, self.pipeline, self.answer_requests, self.images, self.prefill, self.titles)
         self.turns = Turns(storage, *parts, live, self.budgets)
+        self.conversations.on_delete = self.answer_requests.shown_notes.forget
         resuming = (self.runs, self.pipeline, self.answer_requests, self.tool_permissions, self.absent.find_person)
         self.call_decisions = CallDecisions(storage, *resuming)
         self.runs.on_enough = self.documents.readings.finish

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -15,7 +16,7 @@ import pytest_asyncio
 from eclair.chat.turn_options import TurnOptions
 from eclair.generation.conversation_prompt import KEPT_REMARK
 from eclair.llm.base import Engine
-from eclair.schema.messages import Message, Part
+from eclair.schema.messages import Message, Part, Role
 from eclair.schema.models import Model, Tier
 from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.settings import EngineSettings, Settings
@@ -272,6 +273,41 @@ async def test_the_next_prompt_begins_with_the_last_one_and_its_answer(rack: Rac
     assert "<closest>" in first[-1]["content"]
     assert second[: len(first) + 1] == [*first, {"role": "assistant", "content": "Yes."}]
     assert "<closest>" in second[-1]["content"]
+
+
+async def test_an_answer_that_goes_on_is_asked_for_with_the_notes_of_its_question(rack: Rack) -> None:
+    async def break_off(call: Call) -> None:
+        await call.stream(b'data: {"choices": [{"index": 0, "delta": {"content": "Every"}}]}\n\n')
+
+    rack.slow_down("small")
+    file, conversation = await rack.upload("towns.md", GUIDE), await rack.server.begin()
+    rack.standin.routes["/v1/chat/completions"] = break_off
+    broken = await rack.server.say(conversation, "How often is the mayor of Ghent elected?", files=[file])
+    rack.standin.routes["/v1/chat/completions"] = rack.answer
+    begun = await rack.server.turn(conversation, **{"continue": broken["id"]})
+    assert (await rack.server.answered(begun["run"]))["status"] == "finished"
+    first, resumed = rack.prompts()
+    assert "<closest>" in first[-1]["content"]
+    assert resumed == [*first, {"role": "assistant", "content": "Every"}]
+
+
+async def test_notes_are_forgotten_with_their_conversation_and_not_kept_of_a_temporary_one(rack: Rack) -> None:
+    rack.slow_down("small")
+    file, conversation = await rack.upload("towns.md", GUIDE), await rack.server.begin()
+    remembered = rack.server.app.answer_requests.shown_notes.by_question
+    question = "How often is the mayor of Ghent elected?"
+    messages: list[tuple[Role, str]] = [("user", question)]
+    answering = rack.server.app.turns.ask_temporary(
+        LOCAL_PRINCIPAL, messages, TurnOptions("m"), time.perf_counter(), files=(file,)
+    )
+    async with aclosing(await answering) as batches:
+        assert [batch async for batch in batches]
+    assert "<closest>" in rack.prompts()[-1][-1]["content"]
+    assert not remembered
+    await rack.shown(conversation, question, file)
+    assert len(remembered) == 1
+    assert (await rack.server.call("DELETE", f"/api/conversations/{conversation}")).status == 204
+    assert not remembered
 
 
 async def test_what_changes_with_each_question_stands_below_its_passages(rack: Rack) -> None:

@@ -108,7 +108,7 @@ class AnswerRequests:
         self._vision = vision
         self._web = web
         self._images = images
-        self._shown_notes = ShownNotes()
+        self.shown_notes = ShownNotes()
 
     async def make(self, question: ChatQuestion) -> AnswerRequest:
         """Build the request of an answer.
@@ -375,7 +375,7 @@ class AnswerRequests:
             skill=skill.text,
             remark=remark,
             canvases=_canvases(tools) if is_complete else (),
-            shown_notes=self._shown_notes,
+            shown_notes=ShownNotes() if question.conversation is None else self.shown_notes,
         )
         return _Prepared(route, prompt, tools, recalled.ids, skill.title)
 

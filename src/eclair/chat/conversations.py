@@ -62,6 +62,8 @@ class ConversationService:
         self._is_erasure_due = asyncio.Event()
         self.also_erases: list[Callable[[], Awaitable[None]]] = []
         """Erasures of other things that were deleted, which are due at the same times."""
+        self.on_delete: Callable[[str | None], None] = lambda _: None
+        """Forgets what is remembered of a conversation that is deleted; None stands for more than can be named."""
         self.erasure = ErasureStatus(running=False)
 
     async def start(self) -> None:
@@ -139,6 +141,7 @@ class ConversationService:
         await self._write_after_stopping_runs(
             principal, lambda: self._storage.conversations.delete_conversation(principal, id, forever=forever)
         )
+        self.on_delete(id)
         self._changes.publish(principal, id, "removed")
         if forever:
             await self._storage.conversations.erase_conversation(id)
@@ -153,6 +156,7 @@ class ConversationService:
         deleted = await self._write_after_stopping_runs(
             principal, lambda: self._storage.conversations.delete_all_conversations(principal, forever=forever)
         )
+        self.on_delete(None)
         self._changes.publish(principal, None, "changed")
         if forever:
             await self._storage.responses.delete_all(principal)
@@ -168,6 +172,7 @@ class ConversationService:
         """Delete everyone's conversations for good that nothing was added to for so many days; pinned ones stay."""
         count = await self._storage.conversations.expire_conversations(self._days_ago(days))
         if count:
+            self.on_delete(None)
             self._changes.publish_to_all("changed")
             self._is_erasure_due.set()
             sentence = f"{count:,} conversations without a message for {days:,} days were deleted for good (keep_days)."
@@ -207,6 +212,7 @@ class ConversationService:
                 raise
             changed = await self._storage.conversations.delete_message(principal, id, message)
         await self._gallery.delete_orphans()
+        self.on_delete(id)
         self._changes.publish(principal, id, "changed")
         return changed
 
@@ -232,6 +238,7 @@ class ConversationService:
 
     def erase_soon(self) -> None:
         """Erase what is to be erased in the background, without waiting for the next round."""
+        self.on_delete(None)
         self._changes.publish_to_all("changed")
         self._is_erasure_due.set()
 

@@ -105,7 +105,8 @@ class ConversationPrompt:
             shows_calls=model.makes_calls,
             earlier_notes=self.shown_notes.by_question,
         )
-        self.shown_notes.keep(self._asked[-1].id, notes)
+        if not self._resumes:  # else it was shown the notes of its question already
+            self.shown_notes.keep(self._asked[-1], notes)
         prompt = await build(preface=(preface := self._preface(model, self.history, tokens)))
         if prompt.dropped and (rest := self._preface(model, self.history[prompt.dropped :], tokens)) != preface:
             prompt = await build(preface=rest)

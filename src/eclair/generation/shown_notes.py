@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from eclair.generation.sources import Note
+from eclair.schema.messages import Message
 
 MAX_QUESTIONS = 256
 """Questions that are remembered; beyond that, the oldest are forgotten. An engine's cache holds fewer."""
@@ -15,15 +16,27 @@ class ShownNotes:
 
     def __init__(self) -> None:
         self._notes: dict[str, tuple[Note, ...]] = {}
+        self._conversations: dict[str, str] = {}
 
     @property
     def by_question(self) -> Mapping[str, Sequence[Note]]:
         return self._notes
 
-    def keep(self, question: str, notes: Sequence[Note]) -> None:
+    def keep(self, question: Message, notes: Sequence[Note]) -> None:
         """Keep what a question is shown with now, in place of what it was shown with before."""
-        self._notes.pop(question, None)
+        self._forget(question.id)
         if notes:
-            self._notes[question] = tuple(notes)
+            self._notes[question.id] = tuple(notes)
+            self._conversations[question.id] = question.conversation
         while len(self._notes) > MAX_QUESTIONS:
-            del self._notes[next(iter(self._notes))]
+            self._forget(next(iter(self._notes)))
+
+    def forget(self, conversation: str | None) -> None:
+        """Forget the notes of a conversation that is deleted; None stands for all of them."""
+        for question, own in list(self._conversations.items()):
+            if conversation in (None, own):
+                self._forget(question)
+
+    def _forget(self, question: str) -> None:
+        self._notes.pop(question, None)
+        self._conversations.pop(question, None)
