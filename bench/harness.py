@@ -36,8 +36,8 @@ from eclair.models.installed import models_folder as models_folder
 from eclair.settings import Settings
 
 ROOT = Path(__file__).parent.parent
-START = 30.0
-"""Seconds that a server gets to say its address."""
+START = 300.0
+"""Seconds that a server gets to say its address; with `--pull` it may download a model before."""
 FOREIGN_START = 180.0
 """Seconds that another's server gets to answer."""
 
