@@ -20,7 +20,7 @@ from eclair.settings import EngineSettings, Settings
 from tests.documents import files, photos
 from tests.llm.servers import Speaking
 from tests.llm.standin import standing_in
-from tests.server.test_documents import add, ready
+from tests.server.test_documents import add, ready, sentence
 from tests.support import JSON, Server, serving, text_of
 
 pytestmark = pytest.mark.asyncio
@@ -79,6 +79,24 @@ async def test_a_model_that_sees_is_shown_the_photo(settings: Settings) -> None:
         assert picture.size == (1024, 1024)
         assert picture.getpixel((900, 100))[1] > 150  # pyright: ignore[reportIndexIssue, reportOptionalSubscript]
         assert words(shown(model)[-1]).endswith("What is this?")
+
+
+async def test_the_amounts_of_a_photographed_receipt_are_summed(settings: Settings) -> None:
+    rows = ["Bakery Rossi", "Bread            4.20", "Butter           2.35", "Coffee           2.90"]
+    async with seeing(settings, "reader") as (server, model):
+        receipt = photos.encoded(files.picture_of_text(rows), "PNG")
+        file = await ready(server, await add(server, receipt, "receipt.png"))
+        model.says = "The butter cost 2.35. Bread and butter together cost 6.55."
+        message = await server.say(await server.begin(), "What did I pay for bread and butter?", files=[file["id"]])
+        assert message["doubts"] == []
+        computed = {sentence(message, citation): citation["computation"] for citation in message["citations"]}
+        assert computed == {
+            "The butter cost 2.35.": None,
+            "Bread and butter together cost 6.55.": "4.20 + 2.35 = 6.55",
+        }
+        model.says = "Bread and butter together cost 6.75."
+        message = await server.say(await server.begin(), "What did I pay for bread and butter?", files=[file["id"]])
+        assert [doubt["about"] for doubt in message["doubts"]] == ["6.75"]
 
 
 async def test_several_photos_stay_where_they_came(settings: Settings) -> None:
