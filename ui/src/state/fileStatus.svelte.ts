@@ -5,26 +5,31 @@ import type { Api } from "../api/api.ts";
 import { ApiError } from "../api/client.ts";
 import type { FileState } from "../api/files.ts";
 
+type FileReads = { readonly files: Pick<Api["files"], "get"> };
+
 /** Between two looks at files in progress, however often they change. */
 const POLL_INTERVAL_MS = 400;
 
 export class FileStatuses {
   /** By id; null for a deleted file. */
   known = $state.raw<ReadonlyMap<string, FileState | null>>(new Map());
-  readonly #api: Api;
+  readonly #api: FileReads;
   readonly #shown = new Map<string, number>();
   #polling = false;
   #pollAgain = false;
 
-  constructor(api: Api) {
+  constructor(api: FileReads) {
     this.#api = api;
   }
 
-  /** Keep a file's state up to date until the returned function is called. */
+  /**
+   * Keep a file's state up to date until the returned function is called. It is read at once unless it is settled: what
+   * changed since it was noted, as in a file that is read before its upload's reply is here, isn't told again.
+   */
   show(id: string): () => void {
     this.#shown.set(id, (this.#shown.get(id) ?? 0) + 1);
     untrack(() => {
-      if (!this.known.has(id)) void this.#read(id);
+      if (!isSettled(this.known.get(id))) void this.#read(id);
     });
     return () => {
       const left = (this.#shown.get(id) ?? 1) - 1;
