@@ -252,6 +252,13 @@ async def test_a_bare_figure_further_on_in_an_answer_is_held_against_the_questio
     assert isinstance(await rent.check("It is 945 pounds.", before), Supported)
 
 
+async def test_of_two_things_asked_for_one_may_be_answered() -> None:
+    question = "How much is the rent a month, and what does the parking space in the yard cost?"
+    checker = CitationChecker(passages(LEASE), None, question)
+    assert isinstance(await checker.check("The rent is 945 pounds a month."), Supported)
+    assert isinstance(await checker.check("The parking space in the yard costs 110 pounds."), Doubtful)
+
+
 async def test_the_words_of_a_question_may_stand_in_title_header_and_unit() -> None:
     hours = CitationChecker(passages(GERMAN), None, "Wie viele Stunden arbeitete der Geselle der Schreinerei Aumüller?")
     assert isinstance(await hours.check("17"), Supported)

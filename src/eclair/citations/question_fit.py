@@ -44,18 +44,21 @@ MAX_MISSING_SHARE = 0.45
 DENIAL_REACH = 4
 """Words on either side of a negation that it may deny."""
 
+_PARTS = re.compile(r"[?;,]")
+"""Between the parts of a question that asks for several things."""
 _CELL = re.compile(r"(?:^|\|)[^|\w]*$")
 _CELL_END = re.compile(r"[^|\w]*(?:\||$)")
 
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """Figures and words of an answer beyond its question."""
+    """Figures and words of an answer beyond its question, and words that it repeats of that."""
 
     numbers: tuple[Number, ...]
     dates: tuple[Date, ...]
     words: tuple[Term, ...]
     is_elliptic: bool = True
+    repeated: tuple[Term, ...] = ()
 
     @property
     def has_figures(self) -> bool:
@@ -116,11 +119,22 @@ def judge_answer(
         about = (said.numbers or said.dates)[0].text
         return Doubtful(about, index.passages[index.sentences[best if rival is None else rival].passage].number)
     is_aside = bool(said.dates) and asked_kind(question) == "money"  # a day beside the price asked for
-    if said.is_elliptic and said.has_figures and not is_aside and is_unanswered(index, question, best):
-        return Doubtful((said.numbers or said.dates)[0].text, None)
+    if said.is_elliptic and said.has_figures and not is_aside:
+        part = _answered_part(question, said)
+        if part is not None and is_unanswered(index, part, best):
+            return Doubtful((said.numbers or said.dates)[0].text, None)
     if _is_open(index, asked, said, verdict) and fits[best] >= max(fits) - MAX_FIT_GAP:
         return index.cite(EvidenceSpan(best, best, 1.0, STATED_SUPPORT))
     return verdict
+
+
+def _answered_part(question: str, said: Said) -> str | None:
+    """Return the parts of a question that an answer repeats words of; None if a figure alone answers one of several."""
+    parts = [part for part in _PARTS.split(question) if split_terms(part)]
+    if len(parts) < 2:
+        return question
+    meant = [part for part in parts if any(share_word(a, b) for a in said.repeated for b in split_terms(part))]
+    return " ".join(meant) or None
 
 
 def _is_open(index: EvidenceIndex, asked: Sequence[Term], said: Said, verdict: Verdict | None) -> bool:
@@ -169,14 +183,13 @@ def _said(question: str, claim: Claim) -> Said:
     numbers = tuple(number for number in figures if is_certain(number) and number.text.strip() not in question)
     dates = tuple(date for date in claim.facts.dates if date.text not in question)
     spans = [*figures, *claim.facts.dates]
-    words = tuple(
+    words = [
         term
         for term in claim.facts.terms
-        if is_content_word(term)
-        and not any(share_word(term, other) for other in asked)
-        and not any(figure.start <= term.start < figure.end for figure in spans)
-    )
-    return Said(numbers, dates, words)
+        if is_content_word(term) and not any(figure.start <= term.start < figure.end for figure in spans)
+    ]
+    repeated = tuple(term for term in words if any(share_word(term, other) for other in asked))
+    return Said(numbers, dates, tuple(term for term in words if term not in repeated), repeated=repeated)
 
 
 def _fits(index: EvidenceIndex, asked: Sequence[Term], cosines: Sequence[float] | None) -> list[float]:
