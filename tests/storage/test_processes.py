@@ -1,9 +1,13 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import aclosing
 
+from eclair.schema.ids import new_id
+from eclair.schema.messages import Change
 from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.storage.base import Storage
+from eclair.storage.processes import UNNAMED, ChangeNotice
 from tests.storage.conftest import Opener
 from tests.support import conversation
 
@@ -23,6 +27,22 @@ async def test_only_what_another_process_writes_is_a_new_version(storage: Storag
         while now == before:
             await asyncio.sleep(0.01)
             now = await storage.processes.get_foreign_version()
+
+
+async def test_what_one_tells_the_other_hears(storage: Storage, other: Storage) -> None:
+    storage.processes.name_changes()
+    notice = ChangeNotice(LOCAL_PRINCIPAL.id, Change("conv_a", "changed"))
+    heard: list[ChangeNotice] = []
+    async with aclosing(other.processes.follow_notices()) as followed, asyncio.timeout(30):
+        following = asyncio.ensure_future(anext(followed))
+        while not following.done():  # it may not listen yet
+            await conversation(storage, new_id("conv"))
+            storage.processes.tell(notice)
+            await asyncio.sleep(0.05)
+        heard += following.result()
+    assert set(heard) <= {notice, UNNAMED}
+    assert heard
+    assert storage.processes.losses == 0
 
 
 async def test_a_row_that_was_written_is_read_back(storage: Storage, other: Storage) -> None:

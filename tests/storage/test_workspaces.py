@@ -59,6 +59,15 @@ async def test_a_workspace_that_would_be_too_large_stays_as_it_was(
     assert workspaces.MAX_WORKSPACE_BYTES > 8
 
 
+async def test_variables_have_the_number_of_the_call_that_left_them(storage: Storage) -> None:
+    await conversation(storage)
+    assert await storage.workspaces.get_python_number(LOCAL_PRINCIPAL, "conv_a") == 0
+    for number in (1, 2):
+        state = PythonState(STATE.interpreter, STATE.data, number)
+        await storage.workspaces.update_workspace(LOCAL_PRINCIPAL, "conv_a", [], [], state)
+        assert await storage.workspaces.get_python_number(LOCAL_PRINCIPAL, "conv_a") == number
+
+
 async def test_a_workspace_is_its_owners_alone(storage: Storage) -> None:
     await conversation(storage)
     await storage.workspaces.update_workspace(LOCAL_PRINCIPAL, "conv_a", [FILE], [], STATE)
@@ -67,6 +76,7 @@ async def test_a_workspace_is_its_owners_alone(storage: Storage) -> None:
         storage.workspaces.read_workspace_file(SOMEONE, "conv_a", "chart.png"),
         storage.workspaces.update_workspace(SOMEONE, "conv_a", [AGAIN], [], None),
         storage.workspaces.get_python_state(SOMEONE, "conv_a"),
+        storage.workspaces.get_python_number(SOMEONE, "conv_a"),
         storage.workspaces.delete_workspace_file(SOMEONE, "conv_a", "chart.png"),
     ):
         with pytest.raises(NotFound):
