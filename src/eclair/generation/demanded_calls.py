@@ -1,8 +1,7 @@
 """Calls that the program demands of a model that calls tools well enough, but can't be left to choose.
 
 The words that ask for a call stand after the question, so that the head of the prompt is that of any other question,
-and a question without such a demand is asked as ever. A grammar or a code block makes the model write the call. For
-the answer, the last result stands after the question, and no call.
+and a question without such a demand is asked as ever. A grammar or a code block makes the model write the call.
 """
 
 from __future__ import annotations
@@ -53,27 +52,20 @@ class ToolDemand:
         return not calls or (calls[-1].outcome == "failed" and len(calls) < MAX_ATTEMPTS)
 
     def messages(
-        self, asked: Sequence[PromptMessage], answer: Message, control_tokens: tuple[str, ...], *, wants_call: bool
+        self, asked: Sequence[PromptMessage], answer: Message, control_tokens: tuple[str, ...]
     ) -> tuple[PromptMessage, ...]:
-        """Return a prompt for the next call, which extends the one before, or for the answer by the last result.
-
-        The answer's prompt shows no call: a small model would begin as its calls do, with a block of code.
-        """
+        """Return a prompt with the demand, the calls so far and their results, which extends the one before."""
         at = max(number for number, message in enumerate(asked) if message.role == "user")
-        results = {part.id: part.text for part in answer.parts if part.kind == "tool_result"}
-        made = [part for part in answer.parts if part.kind == "tool_call" and part.id in results]
-        if not wants_call:
-            if not made:
-                return tuple(asked)
-            has_failed = any(call.call == made[-1].id and call.outcome != "done" for call in answer.calls)
-            words = ANSWER_FAILED if has_failed else ANSWER
-            result = neutralize(results[made[-1].id], control_tokens)
-            return (*asked[:at], _with_words(asked[at], words.format(result=result)))
         found = [*asked[:at], _with_words(asked[at], self.words)]
-        for part in made:
+        results = {part.id: part.text for part in answer.parts if part.kind == "tool_result"}
+        for part in answer.parts:
+            if part.kind != "tool_call" or part.id not in results:
+                continue
+            has_failed = any(call.call == part.id and call.outcome != "done" for call in answer.calls)
+            next_words = self.again if has_failed and self.is_open(answer) else ANSWER_FAILED if has_failed else ANSWER
             result = neutralize(results[part.id], control_tokens)
             found.append(PromptMessage("assistant", self._as_written(part.text)))
-            found.append(PromptMessage("user", f"The result:\n{result}\n\n{self.again}"))
+            found.append(PromptMessage("user", f"The result:\n{result}\n\n{next_words}"))
         return tuple(found)
 
     def request(self, request: Request, answer: Message) -> Request:
@@ -114,16 +106,8 @@ class ToolDemand:
         return f"{_CODE_START}{code}{_CODE_END}"
 
 
-ANSWER = """\
-This was worked out for it:
-{result}
-
-Answer the question by this, in its language and in one or two sentences that name the result. Write no code."""
-ANSWER_FAILED = """\
-This was tried for it, and failed:
-{result}
-
-Say in the question's language, in one sentence, that it did not work. Write no code."""
+ANSWER = "Answer the question by this result, in its language and in one or two sentences. Write no code."
+ANSWER_FAILED = "It did not work. Say so in the question's language, in one sentence. Write no code."
 
 
 def _with_words(message: PromptMessage, words: str) -> PromptMessage:

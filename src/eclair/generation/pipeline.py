@@ -522,8 +522,7 @@ class AnswerStream:
         if demand is None:
             return replace(request, messages=await self._messages(turn))
         tokens = await control_tokens(self._engine, self._model)
-        messages = demand.messages(turn.request.messages, said, tokens, wants_call=self._demanded is not None)
-        request = replace(request, messages=messages)
+        request = replace(request, messages=demand.messages(turn.request.messages, said, tokens))
         return request if self._demanded is None else demand.request(request, said)
 
     def _demand(self) -> ToolDemand | None:
