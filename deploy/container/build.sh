@@ -49,7 +49,7 @@ image() {
     echo "localhost/$name:$version"
 }
 
-# What is in an image, from the list beside its archive; the further arguments are those of sbom.py.
+# Writes an image's SBOM from the package list beside its archive; further arguments go to sbom.py.
 sbom() {
     local name=$1 archive=$2
     shift 2

@@ -337,6 +337,6 @@ class SandboxWorker(Generic[RequestT, ResultT]):
 
 
 def _retrieve(message: asyncio.Future[Any]) -> None:
-    """Have a fault that nobody waits for any more not be logged."""
+    """Keep asyncio from logging an error that nobody waits for any more."""
     if not message.cancelled():
         message.exception()

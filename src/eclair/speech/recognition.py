@@ -1,6 +1,6 @@
-"""Recognizes speech in files, in one sandboxed process for who speaks, one for programs, and some in the background.
+"""Recognizes speech in files, in sandboxed processes: one for dictation, one for programs, some in the background.
 
-A process loads the model with its first request; the one for who speaks ends ten minutes after its last.
+A process loads the model with its first request; the one for dictation ends ten minutes after its last.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from eclair.util.cpu import available_cores
 
 IDLE_S = 600.0
 QUICK_THREADS = 2
-"""Somebody waits for their words, and an answer for its question."""
+"""Used for dictation, where a person waits for their words to appear."""
 RESULT_TIMEOUT_S = 300.0
 """The longest wait for the next half minute of sound, on a busy machine too."""
 MAX_SOUND_S = 12 * 3600.0
@@ -49,7 +49,7 @@ WHISPER_CODES = {"nb": "no", "fil": "tl"}
 
 @dataclass(frozen=True, slots=True)
 class RecognitionOptions:
-    """Wishes for a recognition; `RecognizeSpeech` explains them. A quick one is for somebody who speaks."""
+    """Options of a recognition; `RecognizeSpeech` explains them. A quick one is for somebody who is speaking."""
 
     language: str | None = None
     task: RecognitionTask = "transcribe"

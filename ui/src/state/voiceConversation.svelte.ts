@@ -134,7 +134,7 @@ export class VoiceConversation {
     const { listening, speaking } = await speech.parts();
     if (listening.state !== "ready") return "listening";
     if (speaking.state !== "ready" && speaking.state !== "unsupported") return "speaking";
-    // What hears and speaks is loaded meanwhile; a failure shows when there is something to hear or to say.
+    // Recognizer and voice load while the microphone opens; if one fails, its first real request says so.
     speech.warmDictation().catch(() => null);
     if (speaking.state === "ready") readAloud.warm(preferences.now.speech_language).catch(() => null);
     return this.#microphone.open(() => !signal.aborted);

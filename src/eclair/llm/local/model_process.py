@@ -60,7 +60,7 @@ HEALTHY_AFTER_S = 60.0
 """An engine that lived longer starts again at the first pause."""
 
 ENGINE_NICENESS = 3
-"""Voices and ears come first: the first words of an answer are spoken while the rest is written."""
+"""Speech comes first: an answer's first words are spoken while the rest is still being written."""
 CACHE_MIB = 256
 """Memory for chats that have left their slot, about 11,000 tokens."""
 

@@ -65,7 +65,7 @@ class PostgresChunkVectors(SQLStore):
 
 
 async def drop_indexes(raw: RawConnection) -> None:
-    """Drop the indexes of vectors before very many are added; each would take 5 ms and more."""
+    """Drop the indexes of vectors before very many are added, which they would slow down."""
     for dimensions in sorted(INDEXED_DIMENSIONS):
         await raw.execute(f"DROP INDEX IF EXISTS vector_{dimensions}")
 

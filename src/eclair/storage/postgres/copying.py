@@ -191,7 +191,7 @@ def _batches(rows: Iterable[Row]) -> Iterator[list[Row]]:
 
 
 async def _copy_vectors(source: apsw.Connection, target: RawConnection, report: Callable[[int], None]) -> None:
-    """Copy the vectors, of which a row of SQLite has several, without their indexes, which are made at once then."""
+    """Copy the vectors, of which a row of SQLite has several, and build their indexes afterwards."""
     last: int = await target.fetchval("SELECT coalesce(max(id), -1) FROM vector")
     rows = source.execute("SELECT id, count, data FROM vector WHERE id > ? ORDER BY id", (last,))
     report(_count(source, "vector", "id <= ?", (last,)))

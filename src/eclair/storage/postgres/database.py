@@ -124,14 +124,14 @@ class PostgresDatabase:
     async def read(self, work: Work[T], *, is_brief: bool = False, is_planned: bool = False) -> T:
         """Run `work` on a connection that sees every finished write, on the loop of the caller if it `is_brief`.
 
-        Its statements are planned anew if it `is_planned`.
+        If it `is_planned`, PostgreSQL plans its statements for the values they have.
         """
         if is_planned:
             return await self.search(work)
         return await self._read(work) if is_brief else await self.run(self._read(work))
 
     async def search(self, work: Work[T]) -> T:
-        """Run `work` as `read` does, planned anew. Cancellation ends its statement."""
+        """Run `work` as `read` does if it `is_planned`. Cancelling this ends its statement."""
         return await self.run(self._search(work))
 
     async def write(

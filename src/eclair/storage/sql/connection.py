@@ -80,8 +80,8 @@ class Database(Protocol):
     async def read(self, work: Work[T], *, is_brief: bool = False, is_planned: bool = False) -> T:
         """Run `work` on a connection that sees every finished write.
 
-        What `is_brief`, which takes little time of this process, may run where the caller waits for it. Statements of
-        what `is_planned` are planned for what they seek.
+        What `is_brief`, which takes little time of this process, may run where the caller waits for it. If it
+        `is_planned`, its statements are planned for the values they have.
         """
         ...
 

@@ -70,9 +70,9 @@ def read_brief(
 def read_planned(
     method: Callable[Concatenate[S, Connection, P], T],
 ) -> Callable[Concatenate[S, P], CoroutineType[Any, Any, T]]:
-    """Make a coroutine as `read` does, of a method whose best plan depends on what is sought: it is planned each time.
+    """Make a coroutine as `read` does, of a method whose best plan depends on the values it is given.
 
-    PostgreSQL would else keep one plan for all that is sought, from a statement's sixth use on.
+    PostgreSQL plans it each time; from a statement's sixth use on, it might use one plan for all values.
     """
 
     @functools.wraps(method)
