@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from eclair.chat.standing_instructions import SPOKEN
 from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.settings import Settings
 from tests.storage.test_feeds import feed
@@ -115,8 +114,6 @@ async def test_instructions_stand_below_the_system_prompt_of_every_turn(
     await fresh.call("PUT", "/api/preferences", {"version": 1})
     await fresh.say(id, "script: words=1")
     assert asked[-1].messages[0].content == fresh.app.settings.system_prompt
-    await fresh.say(id, "script: words=1", spoken=True)
-    assert asked[-1].messages[0].content == f"{fresh.app.settings.system_prompt}\n\n{SPOKEN}"
 
 
 async def test_the_preferred_model_answers_while_it_is_there(fresh: Server) -> None:

@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from typing import Any
 
 import orjson
@@ -15,6 +16,7 @@ import pytest_asyncio
 
 from eclair.chat.turn_options import TurnOptions
 from eclair.generation.conversation_prompt import KEPT_REMARK
+from eclair.generation.prompt import SPOKEN_INSTRUCTION
 from eclair.llm.base import Engine
 from eclair.schema.messages import Message, Part, Role
 from eclair.schema.models import Model, Tier
@@ -318,6 +320,25 @@ async def test_what_changes_with_each_question_stands_below_its_passages(rack: R
     asked = rack.prompts()[-1][-1]["content"]
     assert asked.startswith(ahead.removesuffix("."))
     assert asked.endswith(f"{KEPT_REMARK}\n\n{question}")
+
+
+async def test_a_change_between_voice_and_keyboard_leaves_what_was_read_before(rack: Rack) -> None:
+    file, conversation = await rack.upload("tower.txt", "The tower is 330 m high.\n"), await rack.server.begin()
+    for number, spoken in enumerate((False, True, True, False)):
+        await rack.server.say(conversation, f"Is that much, {number}?", spoken=spoken, files=[] if number else [file])
+    prompts = rack.prompts()
+    assert [SPOKEN_INSTRUCTION in prompt[-1]["content"] for prompt in prompts] == [False, True, True, False]
+    assert prompts[1][-1]["content"] == f"{SPOKEN_INSTRUCTION}\n\nIs that much, 1?"
+    for before, after in pairwise(prompts):
+        assert after[: len(before) + 1] == [*before, {"role": "assistant", "content": "Yes."}]
+
+
+async def test_what_is_read_ahead_of_a_spoken_question_begins_as_its_prompt_does(rack: Rack) -> None:
+    file = await rack.upload("tower.txt", "The tower is 330 m high.\n")
+    _, ahead = await rack.prefill(model="m", files=[file], spoken=True)
+    await rack.server.say(await rack.server.begin(), "How high is it?", files=[file], spoken=True)
+    assert rack.prompts()[-1][-1]["content"] == f"{ahead.removesuffix('.')}How high is it?"
+    assert ahead.endswith(f"</passages>\n\n{SPOKEN_INSTRUCTION}\n\n.")
 
 
 async def test_what_no_model_has_read_is_not_shown_with_the_next_question(rack: Rack) -> None:

@@ -351,7 +351,6 @@ class AnswerRequests:
             person=preferences.instructions if preferences is not None else None,
             project=project.instructions if project is not None else None,
             assistant=question.assistant.instructions if question.assistant is not None else None,
-            spoken=options.spoken,
         ).text
         memories = [each.text for each in recalled.head]
         near = [each.text for each in recalled.near] if is_complete else ()
@@ -376,6 +375,7 @@ class AnswerRequests:
             remark=remark,
             canvases=_canvases(tools) if is_complete else (),
             shown_notes=ShownNotes() if question.conversation is None else self.shown_notes,
+            spoken=options.spoken,
         )
         return _Prepared(route, prompt, tools, recalled.ids, skill.title)
 

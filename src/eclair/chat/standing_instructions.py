@@ -8,30 +8,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-SPOKEN = (
-    "Your answer is read aloud. Speak as in a conversation: one to three short sentences, the first of a few words, "
-    "without lists, tables, code, links or headings."
-)
-"""For a conversation by voice."""
-
 
 @dataclass(frozen=True, slots=True)
 class StandingInstructions:
     """Instructions for every answer of a conversation, by who gives them; None or empty for none.
 
-    `house` is the system prompt of the settings, or the one that stands in its place. With `spoken`, the answer suits a
-    conversation by voice.
+    `house` is the system prompt of the settings, or the one that stands in its place.
     """
 
     house: str
     person: str | None = None
     project: str | None = None
     assistant: str | None = None
-    spoken: bool = False
 
     @property
     def text(self) -> str:
         """The head of the prompt. The house's part is as it stands, since engines have read that before."""
-        added = (self.person, self.project, self.assistant, SPOKEN if self.spoken else None)
+        added = (self.person, self.project, self.assistant)
         parts = (self.house, *(text.strip() for text in added if text is not None))
         return "\n\n".join(part for part in parts if part)

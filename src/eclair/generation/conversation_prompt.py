@@ -64,7 +64,8 @@ class ConversationPrompt:
     so that the engine's prefix cache hits. `photos` prepares the images of `principal`; None where no files can be
     attached. `wants_picture` if the question asks for one; `may_draw` if a model that calls tools makes it by itself.
     `memories` stand below the instructions, `recalled` ones, the instructions of a `skill`, a `remark` and those
-    `canvases` that no call in the history names beside the question. `shown_notes` are those of earlier questions.
+    `canvases` that no call in the history names beside the question. `shown_notes` are those of earlier questions. A
+    `spoken` answer suits a conversation by voice.
     """
 
     settings: Settings
@@ -83,6 +84,7 @@ class ConversationPrompt:
     remark: str = ""
     canvases: Sequence[Canvas] = ()
     shown_notes: ShownNotes = field(default_factory=ShownNotes)
+    spoken: bool = False
 
     async def build(
         self, engine: Engine, model: Model, passages: Sequence[Passage] = (), notes: Sequence[Note] = ()
@@ -103,10 +105,10 @@ class ConversationPrompt:
             images=prepared.images,
             control_tokens=tokens,
             shows_calls=model.makes_calls,
-            earlier_notes=self.shown_notes.by_question,
+            shown_notes=self.shown_notes,
         )
         if not self._resumes:  # else it was shown the notes of its question already
-            self.shown_notes.keep(self._asked[-1], notes)
+            self.shown_notes.keep(self._asked[-1], notes, spoken=self.spoken)
         prompt = await build(preface=(preface := self._preface(model, self.history, tokens)))
         if prompt.dropped and (rest := self._preface(model, self.history[prompt.dropped :], tokens)) != preface:
             prompt = await build(preface=rest)
