@@ -171,6 +171,8 @@ def test_every_question_looks_like_something_and_only_auto_says_so(question: str
     assert classify_question(question).startswith("routed_")
     assert resolve_mode("flash", question) == ("flash", None)
     assert resolve_mode("think", question) == ("think", None)
+    assert resolve_mode("think", question, spoken=True) == ("think", None)
+    assert resolve_mode("auto", question, spoken=True) == ("flash", None)
     if len(question.split()) >= LONG_QUESTION_WORDS:
         assert resolve_mode("auto", question)[0] == "think"
 

@@ -92,6 +92,13 @@ async def test_auto_says_why(server: Server, rack: Rack) -> None:
     assert proof["remarks"][0]["message"] == f"Think, with {BIG}: a question to think through."
 
 
+async def test_auto_is_flash_in_a_conversation_by_voice(server: Server, rack: Rack) -> None:
+    spoken = await server.say(await server.begin(), "What is 17 * 23?", mode="auto", spoken=True)
+    assert (spoken["model"], spoken["remarks"]) == (SMALL, [])
+    chosen = await server.say(await server.begin(), "What is 17 * 23?", mode="think", spoken=True)
+    assert chosen["model"] == BIG
+
+
 async def test_auto_says_nothing_where_both_modes_are_the_same(tmp_path: Path) -> None:
     """One model that cannot think is asked the same way in either mode."""
     async with standing_in() as standin:

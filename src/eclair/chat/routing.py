@@ -73,7 +73,7 @@ class ModelRouter:
         mode = options.mode or (conversation.mode if conversation is not None else None)
         question = last_question(history)
         if options.model is not None:
-            return await self.choose(options.model, mode, question)
+            return await self.choose(options.model, mode, question, spoken=options.spoken)
         preferred = [conversation.model if conversation is not None else None, default]
         if self._preferences is not None:
             preferred.append((await self._preferences.get(principal)).model)
@@ -82,16 +82,18 @@ class ModelRouter:
         available = {model.id for model in await self._registry.models()} | self._settings.current.fallbacks.keys()
         named = next((model for model in preferred if model in available), None)
         needs_vision = named is None and mode is not None and await self._has_photos(principal, history)
-        return await self.choose(named, mode, question, needs_vision=needs_vision)
+        return await self.choose(named, mode, question, needs_vision=needs_vision, spoken=options.spoken)
 
-    async def choose(self, named: str | None, mode: Mode | None, question: str, *, needs_vision: bool = False) -> Route:
+    async def choose(
+        self, named: str | None, mode: Mode | None, question: str, *, needs_vision: bool = False, spoken: bool = False
+    ) -> Route:
         """Route to the named model, else to the mode's choice, else to the default.
 
         A mode also tells a named model whether to reason. Raises NotFound and EngineUnavailable as the registry does.
         """
         if mode is None:
             return await resolve_route(self._settings.current, self._registry, named)
-        settled, why = resolve_mode(mode, question)
+        settled, why = resolve_mode(mode, question, spoken=spoken)
         other = None
         if named is None:
             picked = await self._pick(settled, question, needs_vision=needs_vision)

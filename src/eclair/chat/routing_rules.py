@@ -1,8 +1,8 @@
 """Rules that choose a model, and whether it reasons, by mode. Pure functions.
 
 Flash is the fastest model that can do the task, without reasoning; think is the strongest, with reasoning; auto is
-one of the two, depending on the question. No mode chooses a model further away than the default model: see
-`no_further_than`.
+one of the two, depending on the question, and flash in a conversation by voice. No mode chooses a model further away
+than the default model: see `no_further_than`.
 """
 
 from __future__ import annotations
@@ -75,10 +75,15 @@ def _is_mental_sum(question: str) -> bool:
     return max(first, second) <= (MAX_MENTAL_SUMMAND if operator in "+-" else MAX_MENTAL_FACTOR)
 
 
-def resolve_mode(mode: Mode, question: str) -> tuple[ResolvedMode, NoticeCode | None]:
-    """Resolve auto to flash or think, with the reason; None if the person chose."""
+def resolve_mode(mode: Mode, question: str, *, spoken: bool = False) -> tuple[ResolvedMode, NoticeCode | None]:
+    """Resolve auto to flash or think, with the reason; None if the person chose.
+
+    A `spoken` answer is always flash, since the person waits in silence.
+    """
     if mode != "auto":
         return mode, None
+    if spoken:
+        return "flash", None
     why = classify_question(question)
     return ("flash" if why == "routed_short" else "think"), why
 
