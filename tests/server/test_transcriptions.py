@@ -18,12 +18,14 @@ from openai.types.audio import Transcription, TranscriptionVerbose
 from eclair.settings import Settings
 from tests.server.test_v1 import client_of
 from tests.speech.conftest import SOUNDS, lend_listening
-from tests.speech.recordings import recording, spoken
+from tests.speech.recordings import RATE, music, noise, recording, silence, spoken
 from tests.support import Server, live_children, serving
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 ENGLISH = SOUNDS / "english.webm"
+SPEECH_END_S = 6.2
+"""The second of the sentence at which its last word ends."""
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -163,6 +165,24 @@ async def test_a_recording_is_dictated_while_it_is_made(listening: Server) -> No
         ("", b"no sound" * 99, 422),
     ):
         assert (await dictate(listening, query, part))[0] == refused
+
+
+async def test_a_dictation_says_until_when_somebody_spoke_and_how_sure_it_is(listening: Server, tmp_path: Path) -> None:
+    said = spoken("english.webm")
+    for name, behind in (("silence", silence(3)), ("noise", noise(3)), ("music", music(3))):
+        path = recording(tmp_path / f"{name}.wav", [said, behind])
+        status, found = await dictate(listening, "language=en", path.read_bytes())
+        assert (status, "cranes" in found["segments"][-1]["text"]) == (200, True)
+        assert found["heard_until"] == pytest.approx(len(said) / RATE + 3, abs=0.1)
+        assert found["speech_end"] == pytest.approx(SPEECH_END_S, abs=0.4), name
+        assert found["segments"][0]["log_probability"] > -0.8
+        assert found["segments"][0]["silence_probability"] < 0.6
+        assert found["segments"][0]["compression_ratio"] < 2.4
+        _, found = await dictate(listening, "language=en", recording(path, [behind]).read_bytes())
+        assert (found["segments"], found["speech_end"], found["language"]) == ([], None, None), name
+    path = recording(tmp_path / "later.wav", [said, silence(1)])
+    _, found = await dictate(listening, "language=en&after=2", path.read_bytes())
+    assert found["speech_end"] == pytest.approx(SPEECH_END_S, abs=0.4), "in the whole recording"
 
 
 async def test_the_model_is_there_before_the_first_words(listening: Server) -> None:

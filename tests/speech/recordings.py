@@ -43,6 +43,11 @@ def silence(seconds: float) -> Samples:
     return np.zeros(round(seconds * RATE), np.int16)
 
 
+def noise(seconds: float) -> Samples:
+    """Steady noise, as loud as a fan beside the microphone."""
+    return (np.random.default_rng(1).standard_normal(round(seconds * RATE)) * 1000).astype(np.int16)
+
+
 def music(seconds: float) -> Samples:
     """A chord that swells and fades, with its overtones."""
     time = np.arange(round(seconds * RATE)) / RATE

@@ -65,10 +65,14 @@ class RecognitionOptions:
 
 @dataclass(frozen=True, slots=True)
 class Transcript:
-    """All that was said in `duration_s` seconds; `language` is that of the beginning, None if nobody spoke."""
+    """All that was said in `duration_s` seconds, until `speech_end_s`; None if nobody spoke, or the server can't tell.
+
+    `language` is that of the beginning, None if nobody spoke.
+    """
 
     segments: tuple[SpokenSegment, ...]
     duration_s: float
+    speech_end_s: float | None = None
 
     @property
     def language(self) -> str | None:

@@ -61,9 +61,13 @@ class SoundOpened:
 
 @dataclass(frozen=True, slots=True)
 class SoundHeard:
-    """All up to a moment was heard, in seconds of the sound."""
+    """All up to a moment was heard, in seconds of the sound.
+
+    Somebody spoke until `speech_end_s`; None if nobody did, or if a server can't tell.
+    """
 
     until_s: float
+    speech_end_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +82,10 @@ class SpokenWord:
 
 @dataclass(frozen=True, slots=True)
 class SpokenSegment:
-    """A stretch of speech of about a sentence, from `start` to `end` in seconds, in a language (ISO 639-1)."""
+    """A stretch of speech of about a sentence, from `start` to `end` in seconds, in a language (ISO 639-1).
+
+    `log_probability` is the mean of its tokens, and `silence_probability` how likely it is that nobody spoke.
+    """
 
     start: float
     end: float

@@ -81,11 +81,13 @@ def recognize(stopping: Stopping, request: RecognitionRequest) -> Iterator[Recog
     model.encode.is_quick = request.quick
     samples = _without_beginning(samples, round(request.after_s * SAMPLE_RATE))
     is_idle = False
-    for offset_s, stretch in SpeechCutter(_voice_activity(request.packages)).cut(samples):
+    cutter = SpeechCutter(_voice_activity(request.packages))
+    for offset_s, stretch in cutter.cut(samples):
         start_s = offset_s + request.after_s
         if len(stretch):
             yield from (_moved(segment, start_s) for segment in _read(model, stretch, request, stopping))
-        yield SoundHeard(start_s + len(stretch) / SAMPLE_RATE)
+        speech_end_s = None if cutter.speech_end_s is None else cutter.speech_end_s + request.after_s
+        yield SoundHeard(start_s + len(stretch) / SAMPLE_RATE, speech_end_s)
         if request.in_background and not is_idle and offset_s > PROMPT_S:
             is_idle = True
             _run_only_when_idle()

@@ -117,11 +117,11 @@ class TranscriptionService:
     ) -> Transcript:
         """Return all that is said in a file. Raises as `recognize` does."""
         segments: list[SpokenSegment] = []
-        until_s = 0.0
+        until_s, speech_end_s = 0.0, None
         async with contextlib.aclosing(self.recognize(principal, model, path, name, options)) as results:
             async for result in results:
                 if isinstance(result, SpokenSegment):
                     segments.append(result)
                 elif isinstance(result, SoundHeard):
-                    until_s = result.until_s
-        return Transcript(tuple(segments), until_s)
+                    until_s, speech_end_s = result.until_s, result.speech_end_s
+        return Transcript(tuple(segments), until_s, speech_end_s)

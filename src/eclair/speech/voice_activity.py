@@ -84,6 +84,8 @@ class SpeechCutter:
         self._likely: MonoSound = np.zeros(0, np.float32)
         self._begin = 0
         """The sample at which `_held` begins."""
+        self.speech_end_s: float | None = None
+        """The second until which somebody spoke, as far as it has heard; None if nobody did."""
 
     def cut(self, pieces: Iterable[MonoSound]) -> Iterator[tuple[float, MonoSound]]:
         """Yield each stretch of speech with the second at which it begins; an empty one says how far it has heard."""
@@ -98,8 +100,12 @@ class SpeechCutter:
         yield count / SAMPLE_RATE, self._held[:0]
 
     def _take(self, samples: MonoSound) -> None:
+        begin, likely = self._begin + len(self._held), self._activity.probabilities(samples)
+        speech = np.flatnonzero(likely >= THRESHOLD)
+        if len(speech):
+            self.speech_end_s = (begin + (int(speech[-1]) + 1) * WINDOW) / SAMPLE_RATE
         self._held = np.concatenate([self._held, samples])
-        self._likely = np.concatenate([self._likely, self._activity.probabilities(samples)])
+        self._likely = np.concatenate([self._likely, likely])
 
     def _finished_stretches(self, *, is_end: bool = False) -> Iterator[tuple[float, MonoSound]]:
         while True:

@@ -11938,16 +11938,31 @@ export interface components {
             /** @default 90 */
             readonly days?: number;
         };
-        /** @description About a sentence, from `start` to `end` in seconds of the recording. */
+        /**
+         * @description About a sentence, from `start` to `end` in seconds of the recording.
+         *
+         *     `log_probability` is the mean of its tokens, `silence_probability` how likely it is that nobody spoke, and
+         *     `compression_ratio` grows where it repeats itself: they tell what was said from what the model invents for a noise.
+         */
         readonly DictatedSegment: {
             readonly start: number;
             readonly end: number;
             readonly text: string;
+            readonly log_probability: number;
+            readonly silence_probability: number;
+            readonly compression_ratio: number;
         };
-        /** @description The words so far; `language` is null while nobody has spoken. */
+        /**
+         * @description The words so far; `language` is null while nobody has spoken.
+         *
+         *     `heard_until` is the second up to which there is sound, and `speech_end` that up to which somebody spoke, as voice
+         *     activity detection tells; null if nobody did.
+         */
         readonly Dictation: {
             readonly segments: readonly components["schemas"]["DictatedSegment"][];
             readonly language: string | null;
+            readonly heard_until: number;
+            readonly speech_end: number | null;
         };
         readonly Directory: {
             readonly entries: readonly components["schemas"]["DirectoryItem"][];

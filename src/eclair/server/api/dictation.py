@@ -27,18 +27,31 @@ LikelyLanguage = Annotated[str, Field(max_length=20)]
 
 
 class DictatedSegment(BaseModel):
-    """About a sentence, from `start` to `end` in seconds of the recording."""
+    """About a sentence, from `start` to `end` in seconds of the recording.
+
+    `log_probability` is the mean of its tokens, `silence_probability` how likely it is that nobody spoke, and
+    `compression_ratio` grows where it repeats itself: they tell what was said from what the model invents for a noise.
+    """
 
     start: float
     end: float
     text: str
+    log_probability: float
+    silence_probability: float
+    compression_ratio: float
 
 
 class Dictation(BaseModel):
-    """The words so far; `language` is null while nobody has spoken."""
+    """The words so far; `language` is null while nobody has spoken.
+
+    `heard_until` is the second up to which there is sound, and `speech_end` that up to which somebody spoke, as voice
+    activity detection tells; null if nobody did.
+    """
 
     segments: list[DictatedSegment]
     language: str | None
+    heard_until: float
+    speech_end: float | None
 
 
 def router(app: App) -> APIRouter:
@@ -63,8 +76,22 @@ def router(app: App) -> APIRouter:
                 transcript = await unless_disconnected(request, recognizing)
         if transcript is None:
             return CLIENT_GONE
-        segments = [DictatedSegment(start=each.start, end=each.end, text=each.text) for each in transcript.segments]
-        return Dictation(segments=segments, language=transcript.language)
+        return Dictation(
+            segments=[
+                DictatedSegment(
+                    start=each.start,
+                    end=each.end,
+                    text=each.text,
+                    log_probability=each.log_probability,
+                    silence_probability=each.silence_probability,
+                    compression_ratio=each.compression_ratio,
+                )
+                for each in transcript.segments
+            ],
+            language=transcript.language,
+            heard_until=transcript.duration_s,
+            speech_end=transcript.speech_end_s,
+        )
 
     @api.post("/warm", status_code=202, response_class=Response)
     async def warm(_: Caller, request: Request) -> None:
