@@ -11,11 +11,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Playwright, expect
+from playwright.sync_api import Browser, Playwright, Route, expect
 
 from eclair.settings import Settings
 from tests.browser import axe, chromium
-from tests.browser.conftest import Opening
+from tests.browser.conftest import Opening, Watch
 from tests.browser.served import Served
 from tests.speech.conftest import SOUNDS, installed_listening, lend_listening
 
@@ -84,6 +84,51 @@ def test_speech_becomes_the_draft_while_one_speaks(opening: Opening, listening: 
     )
     expect(field).to_have_value(re.compile("cranes"))
     expect(field).to_be_focused()
+
+
+def test_a_lost_reply_and_typing_meanwhile_lose_nothing(
+    opening: Opening, listening: Served, watches: list[Watch]
+) -> None:
+    page = opening(listening).new_page()
+    watches[-1].forgive("/api/speech/dictation")
+    lost: list[Route] = []
+
+    def lose_first(route: Route) -> None:
+        if lost:
+            route.continue_()
+        else:
+            lost.append(route)
+            route.abort()
+
+    page.route("**/api/speech/dictation?*", lose_first)
+    page.goto("/")
+    field = page.get_by_role("textbox", name="Message")
+    page.get_by_role("button", name="Dictate").click(button="right")
+    expect(page.get_by_text("Listening…")).to_be_hidden()
+    page.get_by_role("button", name="Dictate").click()
+    expect(field).to_have_value(re.compile("harbou?r", re.IGNORECASE), timeout=RECOGNITION_MS)
+    assert lost
+    field.evaluate(
+        "field => { field.setRangeText('Typed: ', 0, 0);"
+        " field.dispatchEvent(new InputEvent('input', {bubbles: true})); }"
+    )
+    expect(page.get_by_role("button", name="Dictate")).to_be_visible(timeout=RECOGNITION_MS)
+    expect(field).to_have_value(re.compile("^Typed: .*cranes"))
+
+
+def test_the_button_ends_what_is_still_opening(opening: Opening, listening: Served) -> None:
+    context = opening(listening)
+    context.add_init_script("if (isSecureContext) navigator.mediaDevices.getUserMedia = () => new Promise(() => null);")
+    page = context.new_page()
+    page.goto("/")
+    button = page.get_by_role("button", name="Dictate")
+    button.hover()
+    page.mouse.down()
+    expect(page.get_by_role("button", name="Stop dictating")).to_be_visible()
+    page.wait_for_timeout(600)
+    page.mouse.up()
+    expect(button).to_be_visible()
+    expect(page.get_by_text("Listening…")).to_be_hidden()
 
 
 def test_escape_takes_the_words_away(opening: Opening, listening: Served) -> None:

@@ -266,3 +266,16 @@ def test_a_conversation_by_voice_goes_on_by_itself_and_can_be_interrupted(openin
     send(page, "Now in writing.")
     finished(page)
     assert [turn.get("spoken", False) for turn in turns] == [True, True, False]
+
+
+def test_a_microphone_that_goes_away_is_said_and_can_come_back(opening: Opening, speaking: Served) -> None:
+    context = opening(speaking)
+    context.add_init_script(microphone(SOUNDS / "english.webm"))
+    page = context.new_page()
+    page.goto("/")
+    page.get_by_role("button", name="Conversation by voice").click()
+    expect(state(page, "Listening…")).to_be_visible(timeout=SPEECH_MS)
+    page.evaluate("track.dispatchEvent(new Event('ended'))")
+    expect(page.get_by_role("alert").get_by_text("The microphone is no longer available.")).to_be_visible()
+    page.get_by_role("button", name="Try again").click()
+    expect(state(page, "Listening…")).to_be_visible(timeout=SPEECH_MS)

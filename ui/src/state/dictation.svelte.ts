@@ -44,6 +44,7 @@ export class Dictation {
         if (this.phase === "listening") this.#pump();
       },
       ontick: (isLoud) => this.#watchSilence(isLoud),
+      onlost: () => void this.#lose(),
     });
   }
 
@@ -60,22 +61,24 @@ export class Dictation {
   async start(): Promise<void> {
     if (this.active) return;
     this.problem = null;
-    this.#abort = new AbortController();
+    const { signal } = (this.#abort = new AbortController());
     this.#words = new RecordingText(this.#options.speech, this.#options.languages());
     this.#sent = 0;
     this.phase = "opening";
     try {
-      const problem = await this.#open();
-      if (problem === null) return;
+      const problem = await this.#open(signal);
+      if (problem === null || signal.aborted) return;
       this.problem = problem;
     } catch (error) {
+      if (signal.aborted) return;
       this.problem = { report: toReport(error) };
     }
     this.#close();
   }
 
-  /** End the recording, and recognize the rest of it. */
+  /** End the recording, and recognize the rest of it; end at once where there is none yet. */
   async stop(): Promise<void> {
+    if (this.phase === "opening") return this.#close();
     if (this.phase !== "listening") return;
     this.phase = "finishing";
     await this.#microphone.finish();
@@ -98,16 +101,24 @@ export class Dictation {
   }
 
   /** Open what a dictation needs; return why there can be none. */
-  async #open(): Promise<DictationProblem | null> {
+  async #open(signal: AbortSignal): Promise<DictationProblem | null> {
     const { listening } = await this.#options.speech.parts();
     if (listening.state !== "ready") return "missing";
     this.#options.speech.warmDictation().catch(() => null); // the first words will tell
-    const problem = await this.#microphone.open(() => this.phase === "opening");
-    if (problem !== null || this.phase !== "opening") return problem;
+    if (signal.aborted) return null;
+    const problem = await this.#microphone.open(() => !signal.aborted);
+    if (problem !== null || signal.aborted) return problem;
     this.#microphone.record();
     this.#loud = performance.now();
     this.phase = "listening";
     return null;
+  }
+
+  /** Keep the words that were said before the microphone went. */
+  async #lose(): Promise<void> {
+    const { signal } = this.#abort;
+    await this.stop();
+    if (signal === this.#abort.signal) this.problem = "lost";
   }
 
   #watchSilence(isLoud: boolean): void {

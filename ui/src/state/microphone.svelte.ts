@@ -2,12 +2,17 @@
 
 const BITS_PER_SECOND = 32_000;
 const FORMATS = ["audio/webm;codecs=opus", "audio/mp4", "audio/ogg;codecs=opus"];
-const TICK_MS = 50;
 /** Levels below this are silence, whatever the room. */
 const QUIET_LEVEL = 0.01;
 
+/** Ticks of which the loudest is a noise that goes on, and how long it counts as the sound of the room. */
+const NOISE_TICKS = 8;
+const ROOM_MS = 60_000;
+/** A microphone that is muted for longer, by a call or a switch, is lost. */
+const MUTED_MS = 3000;
+
 /** Why there is no microphone. */
-export type MicrophoneProblem = "none" | "refused" | "insecure";
+export type MicrophoneProblem = "none" | "refused" | "insecure" | "lost";
 
 interface MicrophoneOptions {
   /** The milliseconds of sound in a slice. */
@@ -16,6 +21,8 @@ interface MicrophoneOptions {
   onslice(): void;
   /** Called many times a second, with whether it is louder than the room. */
   ontick(isLoud: boolean): void;
+  /** Called when the microphone was unplugged, muted or given to another program. */
+  onlost(): void;
 }
 
 export class Microphone {
@@ -25,7 +32,13 @@ export class Microphone {
   #stream: MediaStream | null = null;
   #recorder: MediaRecorder | null = null;
   #audio: AudioContext | null = null;
-  #timer: ReturnType<typeof setInterval> | undefined;
+  #ticks: Worker | null = null;
+  #muted: ReturnType<typeof setTimeout> | undefined;
+  /** The loudness of the last ticks. */
+  #loudness: number[] = [];
+  /** The loudness of the room, and what it is at least for a while. */
+  #floor = QUIET_LEVEL;
+  #room = { level: QUIET_LEVEL, until: 0 };
   #slices: Blob[] = [];
   #began = 0;
 
@@ -45,8 +58,16 @@ export class Microphone {
     }
     this.#stream = stream;
     if (!wanted()) this.close();
-    else this.#measure(stream);
+    else {
+      this.#watchLoss(stream);
+      this.#measure(stream);
+    }
     return null;
+  }
+
+  /** Take what was heard last for the sound of the room. */
+  adapt(): void {
+    this.#room = { level: Math.max(QUIET_LEVEL, ...this.#loudness), until: performance.now() + ROOM_MS };
   }
 
   /** Begin a recording; one that is being made is thrown away. */
@@ -59,6 +80,9 @@ export class Microphone {
     recorder.ondataavailable = ({ data }) => {
       if (data.size > 0) slices.push(data);
       if (recorder === this.#recorder && recorder.state === "recording") this.#options.onslice();
+    };
+    recorder.onerror = () => {
+      if (recorder === this.#recorder) this.#options.onlost();
     };
     recorder.onstart = () => (this.#began = performance.now());
     recorder.start(this.#options.sliceMs);
@@ -105,18 +129,39 @@ export class Microphone {
   }
 
   #measure(stream: MediaStream): void {
-    this.#audio = new AudioContext();
-    const analyser = this.#audio.createAnalyser();
-    this.#audio.createMediaStreamSource(stream).connect(analyser);
+    const audio = new AudioContext();
+    this.#audio = audio;
+    // A browser suspends it while a call or another program has the sound.
+    const wake = () => {
+      if (audio.state !== "closed" && audio.state !== "running") audio.resume().catch(() => null); // it waits for a click
+    };
+    audio.onstatechange = wake;
+    wake();
+    const analyser = audio.createAnalyser();
+    audio.createMediaStreamSource(stream).connect(analyser);
     const samples = new Float32Array(analyser.fftSize);
-    let floor = QUIET_LEVEL;
-    this.#timer = setInterval(() => {
+    this.#floor = QUIET_LEVEL;
+    this.#room = { level: QUIET_LEVEL, until: 0 };
+    this.#ticks = new Worker(new URL("./ticks.worker.ts", import.meta.url), { type: "module" });
+    this.#ticks.onerror = () => this.#options.onlost();
+    this.#ticks.onmessage = () => {
+      if (this.#stream !== stream) return;
       analyser.getFloatTimeDomainData(samples);
       const loudness = Math.sqrt(samples.reduce((sum, sample) => sum + sample * sample, 0) / samples.length);
-      floor = Math.max(QUIET_LEVEL, Math.min(loudness * 1.5, floor * 1.005));
+      this.#loudness = [...this.#loudness, loudness].slice(-NOISE_TICKS);
+      const least = performance.now() < this.#room.until ? this.#room.level : QUIET_LEVEL;
+      this.#floor = Math.max(least, Math.min(loudness * 1.5, this.#floor * 1.005));
       this.level = Math.min(1, loudness * 6);
-      this.#options.ontick(loudness > floor * 1.5);
-    }, TICK_MS);
+      this.#options.ontick(loudness > this.#floor * 1.5);
+    };
+  }
+
+  #watchLoss(stream: MediaStream): void {
+    for (const track of stream.getAudioTracks()) {
+      track.onended = () => this.#options.onlost();
+      track.onmute = () => (this.#muted = setTimeout(() => this.#options.onlost(), MUTED_MS));
+      track.onunmute = () => clearTimeout(this.#muted);
+    }
   }
 
   #drop(): void {
@@ -127,11 +172,14 @@ export class Microphone {
   }
 
   #release(): void {
-    clearInterval(this.#timer);
-    for (const track of this.#stream?.getTracks() ?? []) track.stop();
+    this.#ticks?.terminate();
+    clearTimeout(this.#muted);
+    for (const track of this.#stream?.getTracks() ?? []) {
+      track.onended = track.onmute = track.onunmute = null;
+      track.stop();
+    }
     void this.#audio?.close();
-    this.#stream = null;
-    this.#audio = null;
+    this.#stream = this.#audio = this.#ticks = null;
     this.level = 0;
   }
 }

@@ -1,15 +1,30 @@
 // The words of a recording that is still being made. Words that have settled aren't recognized again.
 
-import type { Speech, SpokenLanguages } from "../api/speech.ts";
+import { ApiError } from "../api/client.ts";
+import type { DictatedText, Speech, SpokenLanguages } from "../api/speech.ts";
 
 /** Words older than this, in seconds, aren't recognized again. */
 const SETTLED_S = 12;
+/** The sound is still there when a request for its words fails, which is then sent once more. */
+const RETRY_MS = 500;
+/** Words with a lower probability are mostly others than were said; where nobody may have spoken, sooner. A text that
+ * can be compressed more repeats itself. See bench/LOG.md. */
+const MIN_LOG_PROBABILITY = -0.9;
+const MIN_LOG_PROBABILITY_IN_SILENCE = -0.6;
+const MAX_SILENCE_PROBABILITY = 0.6;
+const MAX_COMPRESSION_RATIO = 2.4;
 
 export class RecordingText {
   text = "";
   /** The language of the words (ISO 639-1); empty before there are any. */
   language = "";
   languages: SpokenLanguages;
+  /** Somebody has spoken, as voice activity detection tells. */
+  hasSpeech = false;
+  /** The milliseconds at the end of the recording in which nobody spoke. */
+  silenceMs = 0;
+  /** The model may have made the words up, as it does for noises. */
+  isUnsure = false;
   readonly #speech: Speech;
   #settled = "";
   #after: number;
@@ -23,8 +38,11 @@ export class RecordingText {
 
   /** Recognize a recording that has grown. Its language is detected each time, since the first syllables may mislead. */
   async update(recording: File, signal: AbortSignal): Promise<void> {
-    const said = await this.#speech.dictate(recording, this.languages, this.#after, signal);
+    const said = await this.#dictate(recording, signal);
     if (signal.aborted) return;
+    this.hasSpeech ||= said.speech_end !== null;
+    this.silenceMs = Math.max(0, said.heard_until - (said.speech_end ?? this.#after)) * 1000;
+    this.isUnsure = this.#settled === "" && said.segments.length > 0 && said.segments.every(isUnsure);
     if (said.language !== null) this.language = said.language;
     const last = said.segments.at(-1);
     this.text = join([this.#settled, ...said.segments.map(({ text }) => text)]);
@@ -33,6 +51,23 @@ export class RecordingText {
       this.#after = last.start;
     }
   }
+
+  async #dictate(recording: File, signal: AbortSignal): Promise<DictatedText> {
+    const request = () => this.#speech.dictate(recording, this.languages, this.#after, signal);
+    try {
+      return await request();
+    } catch (error) {
+      const mayPass = error instanceof ApiError && (error.status === 0 || error.status >= 500);
+      if (signal.aborted || !mayPass) throw error;
+      await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+      return request();
+    }
+  }
+}
+
+function isUnsure({ log_probability, silence_probability, compression_ratio }: DictatedText["segments"][number]): boolean {
+  const least = silence_probability > MAX_SILENCE_PROBABILITY ? MIN_LOG_PROBABILITY_IN_SILENCE : MIN_LOG_PROBABILITY;
+  return log_probability < least || compression_ratio > MAX_COMPRESSION_RATIO;
 }
 
 function join(texts: readonly string[]): string {

@@ -10,6 +10,7 @@ import { Microphone, type MicrophoneProblem } from "./microphone.svelte.ts";
 import type { Preferences } from "./preferences.svelte.ts";
 import type { ReadAloud } from "./readAloud.svelte.ts";
 import { RecordingText } from "./recordingText.ts";
+import { keepScreenOn } from "./screenLock.ts";
 
 const SLICE_MS = 250;
 /** Sound that lasts this long is speech, while it listens and while it speaks. */
@@ -72,7 +73,12 @@ export class VoiceConversation {
 
   constructor(options: VoiceOptions) {
     this.#options = options;
-    this.#microphone = new Microphone({ sliceMs: SLICE_MS, onslice: () => this.#pump(), ontick: (isLoud) => this.#watch(isLoud) });
+    this.#microphone = new Microphone({
+      sliceMs: SLICE_MS,
+      onslice: () => this.#pump(),
+      ontick: (isLoud) => this.#watch(isLoud),
+      onlost: () => this.#fail("lost"),
+    });
   }
 
   get active(): boolean {
@@ -94,6 +100,7 @@ export class VoiceConversation {
     readAloud.stop();
     this.#before = conversation.draft;
     conversation.spoken = true;
+    keepScreenOn(active.signal);
     try {
       const problem = await this.#open(active.signal);
       if (active.signal.aborted) return;

@@ -904,6 +904,7 @@ export interface Placeholders {
   readonly dictateNone: never;
   readonly dictateRefused: never;
   readonly dictateInsecure: never;
+  readonly dictateLost: never;
   readonly dictateNothing: never;
   readonly dictateAgain: never;
   readonly speechMissing: never;

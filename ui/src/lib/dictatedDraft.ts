@@ -1,0 +1,43 @@
+// Where dictated words stand in a text that the person may go on editing meanwhile.
+
+export class DictatedDraft {
+  #before: string;
+  #behind: string;
+  /** The words as they stand in the text. */
+  #shown = "";
+  /** All words that were recognized. */
+  #words = "";
+  /** How many of them, at the beginning, the person has changed; they aren't written again. */
+  #kept = 0;
+
+  /** The words will stand at a place of the text. */
+  constructor(draft: string, at = draft.length) {
+    this.#before = draft.slice(0, at);
+    this.#behind = draft.slice(at);
+  }
+
+  /** The text with the words so far, in place of the `draft` that the person sees; without words, what they typed. */
+  write(draft: string, words: string): string {
+    this.#follow(draft);
+    const written = words.split(" ").slice(this.#kept).join(" ");
+    const space = written !== "" && this.#before !== "" && !/\s$/.test(this.#before) ? " " : "";
+    this.#shown = space + written;
+    this.#words = words;
+    return this.#before + this.#shown + this.#behind;
+  }
+
+  /** Keep what the person has typed since the words were written. */
+  #follow(draft: string): void {
+    if (draft === this.#before + this.#shown + this.#behind) return;
+    const at = this.#shown === "" ? -1 : draft.lastIndexOf(this.#shown);
+    if (at >= 0) {
+      this.#before = draft.slice(0, at);
+      this.#behind = draft.slice(at + this.#shown.length);
+    } else {
+      this.#kept = this.#words === "" ? 0 : this.#words.split(" ").length;
+      this.#before = draft;
+      this.#behind = "";
+      this.#shown = "";
+    }
+  }
+}
