@@ -198,7 +198,10 @@ def test_without_the_voices_they_are_offered(opening: Opening, shared: Served) -
 
 
 def microphone(sound: Path) -> str:
-    """A microphone that is silent until `say()` plays a sound into it; `track` is what the page holds of it."""
+    """A microphone that is silent until `say()` plays a sound into it; `track` is what the page holds of it.
+
+    `rattle(seconds)` makes a noise three times a second, as loud as speech from afar.
+    """
     return f"""(() => {{
       if (!isSecureContext) return;
       const text = atob("{base64.b64encode(sound.read_bytes()).decode()}");
@@ -211,6 +214,16 @@ def microphone(sound: Path) -> str:
         window.say = () => {{
           const source = audio.createBufferSource();
           source.buffer = sound;
+          source.connect(target);
+          source.start();
+        }};
+        window.rattle = seconds => {{
+          const noise = audio.createBuffer(1, audio.sampleRate * seconds, audio.sampleRate);
+          const samples = noise.getChannelData(0);
+          for (let at = 0; at < samples.length; at++)
+            samples[at] = (at / audio.sampleRate * 3) % 1 < 0.7 ? (Math.random() - 0.5) * 0.1 : 0;
+          const source = audio.createBufferSource();
+          source.buffer = noise;
           source.connect(target);
           source.start();
         }};
@@ -266,6 +279,77 @@ def test_a_conversation_by_voice_goes_on_by_itself_and_can_be_interrupted(openin
     send(page, "Now in writing.")
     finished(page)
     assert [turn.get("spoken", False) for turn in turns] == [True, True, False]
+
+
+HIDDEN = """(() => {
+  const every = window.setInterval;
+  window.setInterval = (run, ms, ...rest) => every(run, Math.max(1000, ms), ...rest);
+})()"""
+"""Slows timers as browsers do where a page is hidden."""
+
+SENTENCE = "The harbour master closed the northern gate on Tuesday, because the storm had damaged two of the cranes."
+
+
+def test_a_noise_keeps_no_question_from_being_sent_and_interrupts_no_answer(opening: Opening, speaking: Served) -> None:
+    context = opening(speaking)
+    context.add_init_script(microphone(SOUNDS / "english.webm"))
+    context.add_init_script(HIDDEN)
+    page = context.new_page()
+    listen_in(page)
+    page.goto("/")
+    page.get_by_role("button", name="Conversation by voice").click()
+    expect(state(page, "Listening…")).to_be_visible(timeout=SPEECH_MS)
+    composer(page).fill(f"script: below=1\n{f'{SENTENCE} ' * 4}\n\n")
+    page.evaluate("rattle(600)")
+    page.evaluate("say()")
+    asked = page.get_by_role("article", name="You")
+    expect(asked).to_have_text(re.compile("cranes", re.IGNORECASE), timeout=SPEECH_MS)
+    expect(state(page, "Reading aloud. Speak to interrupt.")).to_be_visible(timeout=SPEECH_MS)
+    page.wait_for_function("() => [...(CSS.highlights.get('spoken') ?? [])].length > 0", timeout=SPEECH_MS)
+    expect(state(page, "Listening…")).to_be_visible(timeout=SPEECH_MS)
+    expect(asked).to_have_count(1)
+    expect(composer(page)).to_have_value("")
+
+
+def test_the_answer_that_the_microphone_hears_is_no_question(opening: Opening, speaking: Served) -> None:
+    context = opening(speaking)
+    context.add_init_script(microphone(SOUNDS / "english.webm"))
+    page = context.new_page()
+    listen_in(page)
+    page.goto("/")
+    page.get_by_role("button", name="Conversation by voice").click()
+    expect(state(page, "Listening…")).to_be_visible(timeout=SPEECH_MS)
+    composer(page).fill(f"script: below=1\n{SENTENCE}\n\n")
+    page.evaluate("say()")
+    asked = page.get_by_role("article", name="You")
+    expect(asked).to_have_count(1, timeout=SPEECH_MS)
+    page.wait_for_function(
+        "() => [...(CSS.highlights.get('spoken') ?? [])].join('').includes('cranes')", timeout=SPEECH_MS
+    )
+    page.evaluate("say()")
+    expect(state(page, "Listening…")).to_be_visible(timeout=SPEECH_MS)
+    assert is_silent(page)
+    expect(state(page, "Reading aloud. Speak to interrupt.")).to_be_visible(timeout=SPEECH_MS)
+    expect(asked).to_have_count(1)
+    expect(composer(page)).to_have_value("")
+
+
+def test_what_was_not_understood_is_asked_for_again(opening: Opening, speaking: Served) -> None:
+    context = opening(speaking)
+    context.add_init_script(microphone(SOUNDS / "english.webm"))
+    page = context.new_page()
+    invented = {"start": 0, "end": 2, "text": "Thank you.", "log_probability": -1.2}
+    heard = {"segments": [{**invented, "silence_probability": 0.7, "compression_ratio": 0.6}], "language": "en"}
+    page.route(
+        "**/api/speech/dictation?*", lambda route: route.fulfill(json={**heard, "heard_until": 9, "speech_end": 7})
+    )
+    page.goto("/")
+    page.get_by_role("button", name="Conversation by voice").click()
+    expect(state(page, "Listening…")).to_be_visible(timeout=SPEECH_MS)
+    page.evaluate("say()")
+    expect(state(page, "That wasn’t clear. Please say it again. Listening…")).to_be_visible(timeout=SPEECH_MS)
+    expect(page.get_by_role("article", name="You")).to_have_count(0)
+    expect(composer(page)).to_have_value("")
 
 
 def test_a_microphone_that_goes_away_is_said_and_can_come_back(opening: Opening, speaking: Served) -> None:

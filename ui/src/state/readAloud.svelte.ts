@@ -33,6 +33,8 @@ export class ReadAloud {
   /** The sentence that is heard. */
   sentence = $state.raw<SpokenSentence | null>(null);
   problem = $state.raw<ReadAloudProblem | null>(null);
+  /** What was heard last: the sentence, or the part of a long one, and the one before. */
+  recent = "";
   /** The voice whose sample is heard. */
   sample = $state<string | null>(null);
   readonly #speech: Speech;
@@ -54,6 +56,7 @@ export class ReadAloud {
   /** The speed at which the sound that is heard was made. */
   #heard: number | null = null;
   #isPaused = false;
+  #last = "";
   #wake: () => void = () => {};
   readonly #read = new Set<string>();
 
@@ -93,6 +96,7 @@ export class ReadAloud {
     this.#waiting = [];
     this.#at = this.#asked = 0;
     this.#unspoken = null;
+    this.recent = this.#last = "";
     this.#usesSystem = usesSystem;
     this.#language = language ?? this.#preferences.now.speech_language ?? this.#preferences.language;
     const reading = new AbortController();
@@ -256,6 +260,8 @@ export class ReadAloud {
       });
     }
     if (signal.aborted) return;
+    this.recent = `${this.#last} ${sentence.text}`;
+    this.#last = sentence.text;
     this.sentence = sentence;
     this.phase = "speaking";
     if ("blob" in sound) {

@@ -4,6 +4,9 @@
 import { untrack } from "svelte";
 import type { Speech, SpokenLanguages } from "../api/speech.ts";
 import { answerEnding } from "../lib/answer.ts";
+import { DictatedDraft } from "../lib/dictatedDraft.ts";
+import { isEcho } from "../lib/echo.ts";
+import { silenceThatEnds } from "../lib/endOfSpeech.ts";
 import { type ErrorReport, toReport } from "../lib/errors.ts";
 import type { Conversation } from "./conversation.svelte.ts";
 import { Microphone, type MicrophoneProblem } from "./microphone.svelte.ts";
@@ -18,9 +21,10 @@ const ONSET_MS = 100;
 const INTERRUPTION_MS = 250;
 /** A gap in sound that is shorter doesn't end it. */
 const GAP_MS = 150;
-/** After this silence the words are recognized once more, and after that one they are sent. */
+/** After this silence the words are recognized once more; how long the silence is after which they are sent, they tell. */
 const PAUSE_MS = 300;
-const END_MS = 700;
+/** Sound without speech that lasts this long is a noise. */
+const NOISE_MS = 800;
 /** Silence that ends the conversation. */
 const NOTHING_MS = 60_000;
 /** Seconds of sound kept from before speech begins: a busy machine records a little late. */
@@ -45,6 +49,8 @@ export class VoiceConversation {
   problem = $state.raw<VoiceProblem | null>(null);
   /** It ended because nobody spoke. */
   wasSilent = $state(false);
+  /** The last words could not be understood, and it listens again. */
+  isUnsure = $state(false);
   readonly #options: VoiceOptions;
   readonly #microphone: Microphone;
   /** Ends all that belongs to one conversation by voice. */
@@ -55,9 +61,14 @@ export class VoiceConversation {
   #busy: Promise<void> | null = null;
   /** The answer is paused for somebody who speaks. */
   #isInterrupting = false;
-  /** Text that was in the composer. */
-  #before = "";
+  /** The words among what the person types meanwhile. */
+  #draft = new DictatedDraft("");
+  /** What was being read when somebody began to speak. */
+  #interrupted = "";
   #since = 0;
+  #begun = 0;
+  /** Voice activity detection says that nobody speaks, whatever the loudness. */
+  #isNoise = false;
   #onset = 0;
   #loud = 0;
   /** When the sound was taken that was recognized last. */
@@ -98,7 +109,6 @@ export class VoiceConversation {
     this.#active = active;
     const { readAloud, conversation } = this.#options;
     readAloud.stop();
-    this.#before = conversation.draft;
     conversation.spoken = true;
     keepScreenOn(active.signal);
     try {
@@ -124,16 +134,15 @@ export class VoiceConversation {
   /** End it, and throw away what was not sent. */
   stop(): void {
     if (!this.active) return;
-    const { conversation, readAloud } = this.#options;
-    if (this.#words !== null) conversation.write(this.#before);
-    readAloud.stop();
+    this.#discard();
+    this.#options.readAloud.stop();
     this.#close();
   }
 
   /** Forget why it ended. */
   dismiss(): void {
     this.problem = null;
-    this.wasSilent = false;
+    this.wasSilent = this.isUnsure = false;
   }
 
   async #open(signal: AbortSignal): Promise<VoiceProblem | null> {
@@ -154,7 +163,6 @@ export class VoiceConversation {
     this.#since = performance.now();
     this.#microphone.record();
     const { conversation } = this.#options;
-    this.#before = conversation.draft;
     if (!conversation.running) void conversation.prefill();
   }
 
@@ -166,11 +174,12 @@ export class VoiceConversation {
       this.#loud = now;
     }
     if (this.#words !== null) {
-      if (this.phase === "recognizing" && isLoud && now - this.#onset >= ONSET_MS) this.phase = "listening"; // it goes on
+      if (this.phase === "recognizing" && !this.#isNoise && isLoud && now - this.#onset >= ONSET_MS) this.phase = "listening"; // it goes on
       if (this.phase !== "listening") return;
       const silence = now - this.#loud;
-      if (silence > PAUSE_MS && this.#heardUntil < this.#loud + PAUSE_MS / 2) this.#hearPause();
-      if (silence > END_MS) void this.#finish();
+      const isHeard = this.#heardUntil >= this.#loud + PAUSE_MS / 2;
+      if (silence > PAUSE_MS && !isHeard) this.#hearPause();
+      if (silence > (isHeard ? this.#endMs : silenceThatEnds("", ""))) void this.#finish();
     } else if (this.phase === "listening" || this.phase === "thinking" || this.phase === "speaking") {
       const lasted = isLoud ? now - this.#onset : 0;
       if (lasted >= (this.phase === "listening" ? ONSET_MS : INTERRUPTION_MS)) this.#begin(now - this.#onset);
@@ -183,6 +192,7 @@ export class VoiceConversation {
     const { speech, readAloud } = this.#options;
     if (this.phase !== "listening") {
       this.#isInterrupting = true;
+      this.#interrupted = readAloud.recent;
       readAloud.pause();
     }
     const before = Math.max(0, this.#microphone.seconds - forMs / 1000 - LEAD_S);
@@ -190,7 +200,9 @@ export class VoiceConversation {
     this.#hearing = new AbortController();
     this.#words = new RecordingText(speech, this.#languages, after);
     this.#heardUntil = this.#restUntil = 0;
-    this.#before = this.#options.conversation.draft;
+    this.#begun = performance.now();
+    this.#isNoise = this.isUnsure = false;
+    this.#draft = new DictatedDraft(this.#options.conversation.draft);
     this.phase = "listening";
   }
 
@@ -221,14 +233,34 @@ export class VoiceConversation {
       this.#heardUntil = until;
       this.#restUntil = performance.now() + (performance.now() - until);
       this.#write(words.text);
+      this.#judge(words, until);
     } catch (error) {
       if (!signal.aborted) this.#fail({ report: toReport(error) });
     }
   }
 
+  /** A noise that goes on must not keep the words from being sent, nor an answer from being read. */
+  #judge(words: RecordingText, until: number): void {
+    if (this.phase !== "listening") return;
+    const isOver = words.hasSpeech ? words.silenceMs >= this.#endMs : until - this.#begun >= NOISE_MS && words.silenceMs >= NOISE_MS;
+    if (!isOver) return;
+    this.#isNoise = true;
+    void this.#finish();
+  }
+
+  /** The silence that ends the words so far. */
+  get #endMs(): number {
+    return silenceThatEnds(this.#words?.text ?? "", this.#words?.language ?? "");
+  }
+
   #write(text: string): void {
-    const space = text !== "" && this.#before !== "" && !/\s$/.test(this.#before) ? " " : "";
-    this.#options.conversation.write(this.#before + space + text);
+    const { conversation } = this.#options;
+    conversation.write(this.#draft.write(conversation.draft, text));
+  }
+
+  /** Take the words that were not sent out of the composer again. */
+  #discard(): void {
+    if (this.#words !== null) this.#write("");
   }
 
   /** The person has ended: send the words, or go on with the answer where there were none. */
@@ -240,10 +272,19 @@ export class VoiceConversation {
     await this.#busy;
     if (!signal.aborted && this.#heardUntil < end + PAUSE_MS / 2) await this.#recognize();
     if (signal.aborted || words === null || this.phase !== "recognizing") return;
+    if (this.#isNoise && words.hasSpeech && words.silenceMs < this.#endMs / 2) {
+      this.#isNoise = false; // somebody went on speaking in the noise
+      this.phase = "listening";
+      return;
+    }
+    if (this.#isNoise) this.#microphone.adapt();
     const { readAloud, conversation } = this.#options;
     const interrupted = this.#isInterrupting;
+    const isAnswer = words.text !== "" && !words.isUnsure && !(interrupted && isEcho(words.text, this.#interrupted));
+    this.isUnsure = words.text !== "" && words.isUnsure;
+    if (!isAnswer) this.#discard();
     this.#forget();
-    if (words.text === "") {
+    if (!isAnswer) {
       if (!interrupted) return this.#listen();
       this.phase = "thinking";
       readAloud.resume();

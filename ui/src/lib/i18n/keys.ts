@@ -928,6 +928,7 @@ export interface Placeholders {
   readonly voiceThinking: never;
   readonly voiceSpeaking: never;
   readonly voiceSilent: never;
+  readonly voiceUnsure: never;
   readonly voiceMachine: never;
   readonly voiceHear: never;
   readonly speechByItself: never;
