@@ -29,6 +29,7 @@ WHOLE: dict[str, Any] = {
     "follow_ups": True,
     "memory": False,
     "read_aloud": True,
+    "voice_cues": False,
     "speech_speed": 1.5,
     "speech_voices": ["bf_emma", "ff_siwis"],
     "speech_language": "fr",

@@ -27,6 +27,7 @@ class Preferences:
     `follow_ups` has the web app suggest questions below an answer, and `memory` lets answers use and keep memories.
     `read_aloud` has it read new answers aloud, `speech_speed` times as fast as usual and by the first of
     `speech_voices` that speaks a sentence's language; `speech_language` (ISO 639-1) is the one that the person speaks.
+    `voice_cues` are tones that say when a conversation by voice listens, and when it has heard.
     `shortcuts` maps actions to keys that differ from the default; an empty string means no key.
     """
 
@@ -47,6 +48,7 @@ class Preferences:
     speech_speed: float = 1
     speech_voices: tuple[str, ...] = ()
     speech_language: str | None = None
+    voice_cues: bool = True
     shortcuts: dict[str, str] = field(default_factory=dict[str, str])
 
 

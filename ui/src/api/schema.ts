@@ -13779,6 +13779,8 @@ export interface components {
             readonly speech_speed?: number;
             readonly speech_voices?: readonly string[];
             readonly speech_language?: string | null;
+            /** @default true */
+            readonly voice_cues?: boolean;
             readonly prompts?: readonly unknown[];
             /** @default false */
             readonly temporary_only?: boolean;
@@ -13835,6 +13837,8 @@ export interface components {
             /** @default [] */
             readonly speech_voices: readonly string[];
             readonly speech_language: string | null;
+            /** @default true */
+            readonly voice_cues: boolean;
             readonly shortcuts: {
                 readonly [key: string]: string;
             };

@@ -35,6 +35,7 @@ const DEFAULTS: StoredPreferences = {
   speech_speed: 1,
   speech_voices: [],
   speech_language: null,
+  voice_cues: true,
   shortcuts: {},
 };
 

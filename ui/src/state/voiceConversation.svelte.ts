@@ -4,6 +4,7 @@
 import { untrack } from "svelte";
 import type { Speech, SpokenLanguages } from "../api/speech.ts";
 import { answerEnding } from "../lib/answer.ts";
+import { CUE_MS, playCue, type Cue } from "../lib/cues.ts";
 import { DictatedDraft } from "../lib/dictatedDraft.ts";
 import { isEcho } from "../lib/echo.ts";
 import { silenceThatEnds } from "../lib/endOfSpeech.ts";
@@ -67,6 +68,8 @@ export class VoiceConversation {
   #interrupted = "";
   #since = 0;
   #begun = 0;
+  /** Sound up to now is a cue. */
+  #cueUntil = 0;
   /** Voice activity detection says that nobody speaks, whatever the loudness. */
   #isNoise = false;
   #onset = 0;
@@ -161,14 +164,22 @@ export class VoiceConversation {
     this.#forget();
     this.phase = "listening";
     this.#since = performance.now();
+    this.#cue("listening");
     this.#microphone.record();
     const { conversation } = this.#options;
     if (!conversation.running) void conversation.prefill();
   }
 
+  #cue(cue: Cue): void {
+    if (!this.#options.preferences.now.voice_cues) return;
+    playCue(cue);
+    this.#cueUntil = performance.now() + CUE_MS + GAP_MS;
+  }
+
   /** Called many times a second: notice who begins or ends to speak. */
-  #watch(isLoud: boolean): void {
+  #watch(sounds: boolean): void {
     const now = performance.now();
+    const isLoud = sounds && now > this.#cueUntil;
     if (isLoud) {
       if (now - this.#loud > GAP_MS) this.#onset = now;
       this.#loud = now;
@@ -291,6 +302,7 @@ export class VoiceConversation {
       return this.#follow(conversation.requested, readAloud.phase === "speaking", this.#hasEnded);
     }
     readAloud.stop();
+    this.#cue("heard");
     await this.#send(words.language);
   }
 

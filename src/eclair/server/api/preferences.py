@@ -78,6 +78,7 @@ class PreferencesBody(RequestBody):
         list[Annotated[str, Field(min_length=1, max_length=100)]], Field(max_length=MAX_SPEECH_VOICES)
     ] = Field(default_factory=list)
     speech_language: Annotated[str | None, Field(pattern="^[a-z]{2,3}$")] = None
+    voice_cues: bool = True
     prompts: Annotated[list[Any], Field(max_length=1000)] = Field(default_factory=list)
     temporary_only: bool = False
     shortcuts: Annotated[

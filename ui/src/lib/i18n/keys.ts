@@ -932,6 +932,7 @@ export interface Placeholders {
   readonly voiceMachine: never;
   readonly voiceHear: never;
   readonly speechByItself: never;
+  readonly voiceCues: never;
   readonly choicesTitle: never;
   readonly choiceFast: never;
   readonly choiceBalanced: never;
