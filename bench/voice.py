@@ -38,8 +38,9 @@ from eclair.speech.synthesis_worker import PICO_PACKAGE, PICO_RATE
 from eclair.speech.voices import VOICES
 
 LISTEN_PAUSE_S = 0.3
-END_OF_SPEECH_S = 0.7
-"""The pause in which the page has the words recognized once more, and the one after which it sends them."""
+SENTENCE_END_S, OPEN_END_S = 0.45, 1.2
+"""The pause in which the page has the words recognized once more, and those after which it sends them: behind a whole
+sentence, and behind other words."""
 NOISE_DB = -15.0
 LOCALES = {"en": "en-GB", "de": "de-DE", "fr": "fr-FR", "es": "es-ES", "it": "it-IT"}
 SENTENCES = {
@@ -199,7 +200,8 @@ async def answer_aloud(server: Process, question: bytes) -> tuple[float, float]:
     await asyncio.sleep(LISTEN_PAUSE_S)
     text = await hear(server, question, "en")
     recognized = time.perf_counter() - ended
-    await asyncio.sleep(max(0.0, END_OF_SPEECH_S - recognized))
+    end_s = SENTENCE_END_S if text.endswith((".", "?", "!")) else OPEN_END_S
+    await asyncio.sleep(max(0.0, end_s - recognized))
     body = {"text": text, "spoken": True}
     exchange = await begin(server.port, "POST", f"/api/conversations/{conversation}/turns", body, accept=SSE)
     reply = asyncio.ensure_future(exchange.reply())
