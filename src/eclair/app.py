@@ -32,6 +32,7 @@ from eclair.chat.conversations import ConversationService
 from eclair.chat.follow_ups import FollowUpGenerator
 from eclair.chat.preferences import PreferenceService
 from eclair.chat.prefill import Prefill
+from eclair.chat.presence import PresenceService
 from eclair.chat.projects import ProjectService
 from eclair.chat.responses import ResponseService
 from eclair.chat.retention import RetentionService
@@ -168,6 +169,7 @@ class App:
     projects: ProjectService
     chat_search: ChatSearch
     shown_conversations: ShownConversations
+    presence: PresenceService
     mcp: McpService
     mcp_sign_ins: McpSignIns
     mcp_resources: ResourceKeeper
@@ -392,6 +394,11 @@ class App:
         self.chat_search = ChatSearch(storage, self.projects)
         showing = (storage, self.projects, self.changes, self.absent.find_person)
         self.shown_conversations = ShownConversations(*showing, rights)
+        self.presence = PresenceService(
+            *(storage.presence, storage.processes, self.changes, self.shown_conversations, self.preferences),
+            *(self.absent.find_person, self.live_settings),
+        )
+        stack.push_async_callback(self.presence.close)
         self.assistants = AssistantService(storage.assistants, self.changes, rights)
         self.skills = SkillService(storage.skills, self.changes)
         self.tool_permissions = ToolPermissions(storage.tool_permissions, rights)

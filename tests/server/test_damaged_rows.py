@@ -31,7 +31,7 @@ ROUTES = (
     *("audit", "audit/verify"),
 )
 
-KEYS = {"chunk": "last", "job": "subject", "spent": "model", "worker": "process"}
+KEYS = {"chunk": "last", "job": "subject", "presence": "person", "spent": "model", "worker": "process"}
 """Columns that identify the rows of tables without rowids."""
 
 

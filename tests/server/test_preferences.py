@@ -27,6 +27,7 @@ WHOLE: dict[str, Any] = {
     "instructions": "Be brief.",
     "draws": False,
     "follow_ups": True,
+    "show_presence": False,
     "memory": False,
     "read_aloud": True,
     "voice_cues": False,

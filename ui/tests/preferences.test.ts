@@ -18,7 +18,7 @@ beforeEach(() => {
   useFakeTime();
   localStorage.clear();
   puts = [];
-  stored = { version: 1, language: null, theme: "system", contrast: "normal", text_size: 1, motion: "system", send_key: "enter", model: null, pinned_models: [], instructions: "", draws: true, follow_ups: false, memory: true, read_aloud: false, speech_speed: 1, speech_voices: [], speech_language: null, voice_cues: true, shortcuts: {} };
+  stored = { version: 1, language: null, theme: "system", contrast: "normal", text_size: 1, motion: "system", send_key: "enter", model: null, pinned_models: [], instructions: "", draws: true, follow_ups: false, show_presence: true, memory: true, read_aloud: false, speech_speed: 1, speech_voices: [], speech_language: null, voice_cues: true, shortcuts: {} };
   vi.spyOn(document.documentElement, "setAttribute").mockImplementation(worn);
   wire(server);
 });

@@ -27,8 +27,9 @@ class Preferences:
     `follow_ups` has the web app suggest questions below an answer, and `memory` lets answers use and keep memories.
     `read_aloud` has it read new answers aloud, `speech_speed` times as fast as usual and by the first of
     `speech_voices` that speaks a sentence's language; `speech_language` (ISO 639-1) is the one that the person speaks.
-    `voice_cues` are tones that say when a conversation by voice listens, and when it has heard.
-    `shortcuts` maps actions to keys that differ from the default; an empty string means no key.
+    `voice_cues` are tones that say when a conversation by voice listens, and when it has heard. `show_presence` tells
+    others who may read a conversation that the person has it open. `shortcuts` maps actions to keys that differ from
+    the default; an empty string means no key.
     """
 
     version: int = 0
@@ -43,6 +44,7 @@ class Preferences:
     instructions: str = ""
     draws: bool = True
     follow_ups: bool = False
+    show_presence: bool = True
     memory: bool = True
     read_aloud: bool = False
     speech_speed: float = 1

@@ -56,12 +56,17 @@ class ShownConversations:
 
     async def read(self, principal: Principal, id: str) -> tuple[ShownConversation, Conversation, list[Message]]:
         """Return a conversation that is shown to somebody, and the messages of its thread. Raises NotFound."""
+        shown = await self.find(principal, id)
+        conversation, tree = await self._storage.conversations.get_tree(Principal(shown.owner), id)
+        return shown, conversation, branch({message.id: message for message in tree}, conversation.leaf)
+
+    async def find(self, principal: Principal, id: str) -> ShownConversation:
+        """Return a conversation that is shown to somebody, its author or another member. Raises NotFound."""
         shown = await self._storage.projects.find_shown_conversation(principal, id)
         project = await self._projects.find(principal, shown.project)
         if project is None or not await self._is_member(shown.owner, shown.project):
             raise NotFound(f"There is no conversation {id!r} that is shown to you.")
-        conversation, tree = await self._storage.conversations.get_tree(Principal(shown.owner), id)
-        return shown, conversation, branch({message.id: message for message in tree}, conversation.leaf)
+        return shown
 
     async def _is_member(self, owner: str, project_id: str) -> bool:
         author = await self._find_person(owner)

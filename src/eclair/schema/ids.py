@@ -16,6 +16,9 @@ Clock = Callable[[], float]
 NewId = Callable[[str], str]
 """A prefix to a fresh identifier."""
 
+ID_PATTERN = r"[0-9a-hjkmnp-tv-z]{26}$"
+"""The characters after the prefix and its underscore, as a regular expression."""
+
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 
 

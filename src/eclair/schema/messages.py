@@ -105,6 +105,7 @@ ChangeKind = Literal[
     "schedules",
     "assistants",
     "skills",
+    "presence",
 ]
 EnergyKind = Literal["measured", "estimated"]
 RatingValue = Literal["up", "down"]
@@ -552,7 +553,7 @@ class Change:
     """A change of a conversation: it was changed or removed, or an answer in it began or ended.
 
     Without `conversation`, any may have changed: read everything again. Changes of models, files and feeds belong to no
-    conversation.
+    conversation. `presence` is told to those who have the conversation open: who else has was changed.
     """
 
     conversation: str | None

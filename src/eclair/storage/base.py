@@ -50,6 +50,7 @@ from eclair.storage.people import PeopleStore
 from eclair.storage.personal_data import PersonalDataStore
 from eclair.storage.policy import PolicyStore
 from eclair.storage.preferences import PreferenceStore
+from eclair.storage.presence import PresenceStore
 from eclair.storage.processes import ProcessStore
 from eclair.storage.projects import ProjectStore
 from eclair.storage.prompts import PromptStore
@@ -118,6 +119,7 @@ class Storage:
     personal_data: PersonalDataStore
     policy: PolicyStore
     preferences: PreferenceStore
+    presence: PresenceStore
     processes: ProcessStore
     prompts: PromptStore
     ratings: RatingStore

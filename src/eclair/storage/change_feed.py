@@ -26,12 +26,19 @@ log = logging.getLogger(__name__)
 class _Follower:
     """Changes that one follower has not read yet; equal ones are kept once, however slowly it reads."""
 
-    def __init__(self, principal: Principal) -> None:
+    def __init__(self, principal: Principal, conversation: str | None) -> None:
         self.principal = principal
+        self.conversation = conversation
         self.pending: dict[Change, None] = {EVERYTHING: None}
         self.ended = False
         self.woken = asyncio.Event()
         self.woken.set()
+
+    def concerns(self, notice: ChangeNotice) -> bool:
+        """Tell whether the follower is to hear of a change; who has a conversation open concerns those who have."""
+        if notice.change.kind == "presence":
+            return notice.change.conversation == self.conversation
+        return notice.owner in (None, self.principal.id)
 
     def add(self, change: Change) -> None:
         self.pending.pop(change, None)  # it comes last again, after what came between
@@ -55,9 +62,16 @@ class ChangeFeed:
         """Publish a change that concerns everybody, or somebody who isn't known; it names nothing."""
         self._publish(ChangeNotice(None, Change(None, kind)))
 
-    async def follow(self, principal: Principal) -> AsyncGenerator[list[Change], None]:
-        """The principal's changes from now on, those that came together in one list. The first is EVERYTHING."""
-        follower = _Follower(principal)
+    def publish_presence(self, conversation: str) -> None:
+        """Tell those who have a conversation open that somebody has come or gone."""
+        self._publish(ChangeNotice(None, Change(conversation, "presence")))
+
+    async def follow(self, principal: Principal, conversation: str | None = None) -> AsyncGenerator[list[Change], None]:
+        """The principal's changes from now on, those that came together in one list. The first is EVERYTHING.
+
+        `conversation` is the one that they have open; whoever hands `presence` of it on asks if it is shown to them.
+        """
+        follower = _Follower(principal, conversation)
         self._followers.add(follower)
         if self._watcher is None:
             self._watcher = asyncio.create_task(self._watch(), name="watch for other processes")
@@ -85,7 +99,7 @@ class ChangeFeed:
 
     def _hand_on(self, notice: ChangeNotice) -> None:
         for follower in self._followers:
-            if notice.owner in (None, follower.principal.id):
+            if follower.concerns(notice):
                 follower.add(notice.change)
 
     async def _watch(self) -> None:

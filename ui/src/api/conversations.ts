@@ -220,9 +220,10 @@ export class ConversationCalls extends Resource {
     return this.client.call("PUT", `/api/conversations/${conversation}/comparisons/${question}`, { answer });
   }
 
-  /** Open an event stream of every change from now on. */
-  changes(signal: AbortSignal): Promise<Response> {
-    return this.client.request("GET", "/api/changes", undefined, signal);
+  /** Open an event stream of every change from now on. Others may see that the conversation is open meanwhile. */
+  changes(conversation: string | null, signal: AbortSignal): Promise<Response> {
+    const query = conversation === null ? "" : `?${new URLSearchParams({ conversation })}`;
+    return this.client.request("GET", `/api/changes${query}`, undefined, signal);
   }
 
   /** Open the event stream of an answer that isn't stored; closing it stops the engine. */

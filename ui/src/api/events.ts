@@ -11,7 +11,7 @@ export type CallDecision = "once" | "conversation" | "always" | "declined" | "ne
 export type CallOutcome = "done" | "failed" | "late" | "declined" | "stopped" | "unknown";
 export type CallFaultCode = "unknown_tool" | "bad_arguments" | "call_limit" | "call_closed" | "nobody_asked" | "repeated" | "late" | "page_unread" | "web_unreachable" | "text_not_unique" | "no_picture" | "memory_refused";
 export type NoticeCode = "history_trimmed" | "routed_short" | "routed_long" | "routed_code" | "routed_numbers" | "routed_hard" | "not_saved" | "saved" | "answered_by" | "language" | "partly_read" | "steps_limited" | "time_limited" | "cost_limited" | "calls_repeated" | "skimmed" | "unread" | "nothing_found" | "not_seen" | "picture_offer" | "left_out" | "web_auto" | "web_off" | "web_late" | "web_unreachable" | "web_unread" | "from_memory" | "web_refused" | "stale" | "contradicted" | "superseded" | "prohibited_use" | "high_risk_use" | "budget_low" | "memory_refused" | "memory_not_kept";
-export type ChangeKind = "changed" | "removed" | "running" | "finished" | "models" | "files" | "feeds" | "projects" | "canvases" | "prompts" | "announcements" | "memories" | "schedules" | "assistants" | "skills";
+export type ChangeKind = "changed" | "removed" | "running" | "finished" | "models" | "files" | "feeds" | "projects" | "canvases" | "prompts" | "announcements" | "memories" | "schedules" | "assistants" | "skills" | "presence";
 export type NameKind = "title" | "tag" | "file" | "library";
 export type Mode = "flash" | "auto" | "think";
 export type Web = "off" | "auto" | "on";
@@ -526,7 +526,7 @@ export interface NameHit {
 /** A change of a conversation: it was changed or removed, or an answer in it began or ended.
  *
  * Without `conversation`, any may have changed: read everything again. Changes of models, files and feeds belong to no
- * conversation.
+ * conversation. `presence` is told to those who have the conversation open: who else has was changed.
  */
 export interface Change {
   readonly conversation: string | null;

@@ -12,6 +12,9 @@ export type ProjectChanges = Body<"/api/projects/{id}", "patch">;
 export type ShownConversation = Reply<"/api/project-conversations", "get">["conversations"][number];
 export type ShownThread = Omit<Reply<"/api/project-conversations/{id}", "get">, "messages"> & { readonly messages: readonly Message[] };
 
+/** The others who have a shown conversation open, and the number of further ones. */
+export type PresentPeople = Reply<"/api/project-conversations/{id}/presence", "get">;
+
 export class ProjectCalls extends Resource {
   list(): Promise<readonly Project[]> {
     return this.client.call("GET", "/api/projects");
@@ -55,6 +58,10 @@ export class ProjectCalls extends Resource {
 
   readShown(conversation: string): Promise<ShownThread> {
     return this.client.call("GET", `/api/project-conversations/${conversation}`);
+  }
+
+  present(conversation: string): Promise<PresentPeople> {
+    return this.client.call("GET", `/api/project-conversations/${conversation}/presence`);
   }
 
   async shownPicture(conversation: string, picture: string): Promise<Blob> {

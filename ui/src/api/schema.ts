@@ -2526,7 +2526,9 @@ export interface paths {
         };
         readonly get: {
             readonly parameters: {
-                readonly query?: never;
+                readonly query?: {
+                    readonly conversation?: string | null;
+                };
                 readonly header?: never;
                 readonly path?: never;
                 readonly cookie?: never;
@@ -3435,6 +3437,43 @@ export interface paths {
                 };
             };
         };
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/project-conversations/{id}/presence": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get: {
+            readonly parameters: {
+                readonly query?: never;
+                readonly header?: never;
+                readonly path: {
+                    readonly id: string;
+                };
+                readonly cookie?: never;
+            };
+            readonly requestBody?: never;
+            readonly responses: {
+                /** @description Successful Response */
+                readonly 200: {
+                    headers: {
+                        readonly [name: string]: unknown;
+                    };
+                    content: {
+                        readonly "application/json": components["schemas"]["PresentPeople"];
+                    };
+                };
+            };
+        };
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
         readonly options?: never;
         readonly head?: never;
         readonly patch?: never;
@@ -13772,6 +13811,8 @@ export interface components {
             /** @default false */
             readonly follow_ups?: boolean;
             /** @default true */
+            readonly show_presence?: boolean;
+            /** @default true */
             readonly memory?: boolean;
             /** @default false */
             readonly read_aloud?: boolean;
@@ -13829,6 +13870,8 @@ export interface components {
             /** @default false */
             readonly follow_ups: boolean;
             /** @default true */
+            readonly show_presence: boolean;
+            /** @default true */
             readonly memory: boolean;
             /** @default false */
             readonly read_aloud: boolean;
@@ -13866,6 +13909,11 @@ export interface components {
             readonly text?: string;
             /** @default [] */
             readonly files?: readonly string[];
+        };
+        /** @description Names of the others who have a shown conversation open now, and the number of further ones. */
+        readonly PresentPeople: {
+            readonly people: readonly string[];
+            readonly more: number;
         };
         /**
          * @description All findings, made at `at` (milliseconds since 1970), on `url`, with `model`.

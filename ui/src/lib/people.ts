@@ -32,6 +32,16 @@ const SYSTEMS: readonly (readonly [string, string])[] = [
   ["Linux", "Linux"],
 ];
 
+/** The initials of a name: those of its first and last word. */
+export function initialsOf(name: string): string {
+  const words = name.split(" ").filter(Boolean);
+  const ends = words.length > 1 ? [words[0], words.at(-1)] : words;
+  return ends
+    .map((word) => [...(word ?? "")][0] ?? "")
+    .join("")
+    .toLocaleUpperCase();
+}
+
 /** The device of a session, such as `Firefox · Linux`, from what it calls itself. */
 export function deviceName({ device }: PersonSession): string {
   const find = (names: readonly (readonly [string, string])[]) => names.find(([word]) => device.includes(word))?.[1];

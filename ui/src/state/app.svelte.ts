@@ -33,6 +33,7 @@ import { Toasts } from "./toasts.svelte.ts";
 import { addressOf, isSettingsName, type Place, placeAt, PLACES, SETTINGS, type SettingsName } from "./places.ts";
 import { Offline } from "./offline.svelte.ts";
 import { Preferences } from "./preferences.svelte.ts";
+import { Presence } from "./presence.svelte.ts";
 import type { McpOffer } from "./mcpOffer.ts";
 import { Prompts } from "./prompts.svelte.ts";
 import { ReadAloud } from "./readAloud.svelte.ts";
@@ -80,7 +81,11 @@ export class App {
     askKey: (wrong) => (this.account.person === null ? this.apiKeyPrompt.ask(wrong) : this.account.ask()),
     explain,
   });
-  readonly changes = new ServerChanges((signal) => this.api.conversations.changes(signal), (change) => this.#apply(change));
+  readonly changes = new ServerChanges(
+    (signal) => this.api.conversations.changes(this.presence.conversation, signal),
+    (change) => this.#apply(change),
+  );
+  readonly presence = new Presence(this.api, () => this.changes.restart());
   readonly offline = new Offline();
   readonly storage = new StorageProblem(this.api);
   readonly conversations = new Conversations(this.api, () => {
@@ -443,7 +448,8 @@ export class App {
     const { conversation, kind } = change;
     const { current } = this;
     for (const follow of this.followers) follow(change);
-    if (kind === "canvases" || kind === "assistants" || kind === "skills") return;
+    if (kind === "presence" || (kind === "changed" && conversation === null)) this.presence.refresh();
+    if (kind === "presence" || kind === "canvases" || kind === "assistants" || kind === "skills") return;
     if (kind === "models") {
       void this.installedModels.refresh();
       void this.imageModels.read();

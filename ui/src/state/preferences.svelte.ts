@@ -30,6 +30,7 @@ const DEFAULTS: StoredPreferences = {
   instructions: "",
   draws: true,
   follow_ups: false,
+  show_presence: true,
   memory: true,
   read_aloud: false,
   speech_speed: 1,

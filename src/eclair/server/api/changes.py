@@ -2,30 +2,54 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from contextlib import aclosing, nullcontext
+from typing import Annotated
 
 import orjson
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 
 from eclair.app import App
+from eclair.errors import StoreError
+from eclair.schema.ids import ID_PATTERN
+from eclair.schema.messages import Change
 from eclair.schema.principal import Principal
 from eclair.server.principal import Caller
 from eclair.server.sse import EventStream
-from eclair.storage.change_feed import ChangeFeed
+
+log = logging.getLogger(__name__)
 
 
 def router(app: App) -> APIRouter:
     api = APIRouter(prefix="/api", tags=["changes"])
 
     @api.get("/changes", response_class=EventStream)
-    async def follow_changes(principal: Caller) -> EventStream:
-        return EventStream(_events(app.changes, principal))
+    async def follow_changes(
+        principal: Caller, conversation: Annotated[str | None, Query(pattern="^conv_" + ID_PATTERN)] = None
+    ) -> EventStream:
+        """Follow changes. `conversation` is the one that is open meanwhile; others to whom it is shown may see that."""
+        shows = conversation is not None and await app.presence.may_show(principal)
+        return EventStream(_events(app, principal, conversation, shows))
 
     return api
 
 
-async def _events(changes: ChangeFeed, principal: Principal) -> AsyncGenerator[bytes, None]:
-    async with aclosing(changes.follow(principal)) as followed:
-        async for batch in followed:
-            yield b"".join(b"data: %s\n\n" % orjson.dumps(change) for change in batch)
+async def _events(app: App, principal: Principal, conversation: str | None, shows: bool) -> AsyncGenerator[bytes, None]:
+    here = app.presence.here(principal, conversation) if shows and conversation is not None else nullcontext()
+    with here:
+        async with aclosing(app.changes.follow(principal, conversation)) as followed:
+            async for batch in followed:
+                try:
+                    told = [change for change in batch if await _concerns(app, principal, change)]
+                except StoreError as error:
+                    log.warning("a stream of changes ends: %s", error.message)
+                    return  # whoever connects again reads everything
+                if told:
+                    yield b"".join(b"data: %s\n\n" % orjson.dumps(change) for change in told)
+
+
+async def _concerns(app: App, principal: Principal, change: Change) -> bool:
+    if change.kind != "presence" or change.conversation is None:
+        return True
+    return await app.presence.may_see(principal, change.conversation)

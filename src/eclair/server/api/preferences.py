@@ -71,6 +71,7 @@ class PreferencesBody(RequestBody):
     instructions: Annotated[PreferenceText, Field(max_length=MAX_INSTRUCTIONS_CHARS)] = ""
     draws: bool = True
     follow_ups: bool = False
+    show_presence: bool = True
     memory: bool = True
     read_aloud: bool = False
     speech_speed: Annotated[float, Field(ge=MIN_SPEECH_SPEED, le=MAX_SPEECH_SPEED)] = 1
@@ -110,6 +111,8 @@ def router(app: App) -> APIRouter:
 
     @api.put("")
     async def put_preferences(principal: Caller, body: PreferencesBody) -> PreferencesReply:
-        return await with_prompts(principal, await app.preferences.replace(principal, body.value()))
+        kept = await app.preferences.replace(principal, body.value())
+        await app.presence.tell_of(principal)
+        return await with_prompts(principal, kept)
 
     return api

@@ -48,6 +48,13 @@ class ShownThread(BaseModel):
     messages: list[Message]
 
 
+class PresentPeople(BaseModel):
+    """Names of the others who have a shown conversation open now, and the number of further ones."""
+
+    people: list[str]
+    more: int
+
+
 def router(app: App) -> APIRouter:
     api = APIRouter(prefix="/api/project-conversations", tags=["projects"])
 
@@ -87,6 +94,14 @@ def router(app: App) -> APIRouter:
             author=await author_of(SubjectNames(app.storage), principal, shown.owner),
             messages=[without_ids(shown_message(message)) for message in messages if not message.is_open],
         )
+
+    @api.get("/{id}/presence")
+    async def list_present(principal: Caller, id: str, response: Response) -> PresentPeople:
+        """List who else has a shown conversation open. Nobody is listed in works-council mode."""
+        others, names = await app.presence.find_others(principal, id), SubjectNames(app.storage)
+        response.headers["Cache-Control"] = "no-store"
+        people = [await names.find(f"person:{each}") for each in others.people]
+        return PresentPeople(people=sorted(people, key=str.casefold), more=others.more)
 
     @api.get("/{id}/pictures/{picture:path}", response_class=Response)
     async def read_shown_picture(principal: Caller, id: str, picture: str) -> Response:

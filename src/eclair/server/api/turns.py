@@ -17,6 +17,7 @@ from eclair.errors import InvalidInput
 from eclair.llm.registry import Registry
 from eclair.research.plan import MAX_QUESTION_CHARS, MAX_QUESTIONS
 from eclair.schema.assistants import AssistantProfile
+from eclair.schema.ids import ID_PATTERN
 from eclair.schema.messages import (
     MAX_ANSWER_TOKENS,
     MAX_SYSTEM_PROMPT_CHARS,
@@ -34,7 +35,6 @@ from eclair.server.principal import Caller
 from eclair.server.request_body import RequestBody
 from eclair.server.sse import EventStream
 
-ID_PATTERN = r"[0-9a-hjkmnp-tv-z]{26}$"
 ModelName = Annotated[str, Field(min_length=1, max_length=200)]
 Title = Annotated[str, Field(max_length=200)]
 Temperature = Annotated[float, Field(ge=0, le=MAX_TEMPERATURE)]

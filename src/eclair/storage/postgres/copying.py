@@ -35,7 +35,7 @@ MAX_BATCH_ROWS = 1000
 MAX_BATCH_BYTES = 8 << 20
 LAST = "retention_rule"
 """Copied after all others, since a rule may let no message in."""
-NOT_COPIED = frozenset({"vector", "index_merge_due", "health_check"})
+NOT_COPIED = frozenset({"vector", "index_merge_due", "health_check", "presence"})
 MARK = "copying"
 """A table that is there while a copy isn't finished; it names the folder that is copied."""
 

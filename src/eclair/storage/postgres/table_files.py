@@ -41,7 +41,7 @@ MIN_PIECE_BYTES = 4 << 20
 MAX_PIECE_BYTES = 32 << 20
 CUT_MASK = 0x3F
 """A row ends a file that is large enough where these bits of its checksum are 0."""
-NOT_COPIED = frozenset({"format", "process", "worker"})
+NOT_COPIED = frozenset({"format", "presence", "process", "worker"})
 """Tables of the format, and of processes that are alive."""
 
 AddFile = Callable[[Path, str], None]

@@ -201,6 +201,7 @@ PERSONAL_TABLES = (
     _table("one_time_code", "one-time codes", "secret", "cascade", mine=_ACCOUNT),
     _table("identity", "identities", "rows", "cascade", "issuer, subject", _ACCOUNT),
     _table("session", "sessions", "rows", "cascade", "id, created, seen, expires, device, address, issuer", _ACCOUNT),
+    _table("presence", "open conversations", "derived", "rows", mine=_ACCOUNT),
     _table("sign_in_state", "sign-ins under way", "secret", "rows", mine=_ACCOUNT),
     _table(
         *("group_member", "groups", "rows", "cascade"),

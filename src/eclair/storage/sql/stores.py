@@ -45,6 +45,7 @@ from eclair.storage.sql.people import SQLPeopleStore
 from eclair.storage.sql.personal_data import SQLPersonalDataStore
 from eclair.storage.sql.policy import SQLPolicyStore
 from eclair.storage.sql.preferences import SQLPreferenceStore
+from eclair.storage.sql.presence import SQLPresenceStore
 from eclair.storage.sql.projects import SQLProjectStore
 from eclair.storage.sql.prompts import SQLPromptStore
 from eclair.storage.sql.ratings import SQLRatingStore
@@ -115,6 +116,7 @@ def build_storage(
         personal_data=SQLPersonalDataStore(database),
         policy=SQLPolicyStore(database),
         preferences=SQLPreferenceStore(database),
+        presence=SQLPresenceStore(database, processes.current),
         processes=processes,
         prompts=SQLPromptStore(database),
         ratings=SQLRatingStore(database),

@@ -176,9 +176,16 @@ def copy_closed_database(folder: Path, target: Path) -> None:
 
 
 def copy_database(folder: Path, target: Path) -> None:
-    """Copy the database to a new file, as it is at one moment, while others write. Raises StoreError."""
+    """Copy the database to a new file, as it is at one moment, while others write.
+
+    Who has what open is left out. Raises StoreError.
+    """
     with open_readonly(folder / DATABASE_FILE) as db:
         db.execute("VACUUM INTO ?", (str(target),))
+    with contextlib.closing(apsw.Connection(str(target))) as copy, translated(target):
+        if copy.table_exists("main", "presence"):
+            copy.pragma("secure_delete", True)
+            copy.execute("DELETE FROM presence")
 
 
 def list_named_blobs(folder: Path) -> set[str]:

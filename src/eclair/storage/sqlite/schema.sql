@@ -1107,4 +1107,11 @@ CREATE TABLE installation_key (
     name  TEXT PRIMARY KEY,
     value BLOB NOT NULL
 ) STRICT;
-PRAGMA user_version = 65;
+CREATE TABLE presence (
+    process      TEXT NOT NULL,
+    conversation TEXT NOT NULL,
+    person       TEXT NOT NULL,
+    PRIMARY KEY (process, conversation, person)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX presence_in_conversation ON presence (conversation);
+PRAGMA user_version = 66;

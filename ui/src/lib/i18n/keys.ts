@@ -1212,6 +1212,10 @@ export interface Placeholders {
   readonly projectMovePrivate: never;
   readonly projectShown: never;
   readonly projectHide: "title";
+  readonly presenceHere: never;
+  readonly presenceNow: "names";
+  readonly presenceShow: never;
+  readonly presenceShowHint: never;
   readonly projectFilesHint: never;
   readonly projectLibraries: never;
   readonly projectMemoryOnly: never;
