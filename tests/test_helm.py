@@ -128,6 +128,14 @@ def test_volumes_and_an_identity_of_ones_own_are_those_of_all_pods() -> None:
         assert "serviceAccountName" not in plain[name]["spec"]["template"]["spec"]
 
 
+def test_a_server_goes_on_until_no_proxy_sends_it_anything() -> None:
+    pod = render(ALL)["Deployment"]["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    program, seconds = container["lifecycle"]["preStop"]["exec"]["command"]
+    drain = next(each["value"] for each in container["env"] if each["name"] == "ECLAIR_DRAIN_SECONDS")
+    assert (program, int(seconds) + int(drain) < pod["terminationGracePeriodSeconds"]) == ("sleep", True)
+
+
 def test_it_is_linted() -> None:
     import helm_python
 
