@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from pathlib import Path
 
 import pytest
 
-from eclair.storage.blob_stores.blob_encryption import MAGIC
+from eclair.storage.blob_stores.blob_encryption import MAGIC, BlobKeys
 from eclair.storage.blobs import Blobs
 from eclair.storage.open import open_storage
+from eclair.storage.secrets import create_secret
 from tests.cli.test_cli import Eclair
 from tests.s3_server import S3Server
 
@@ -84,6 +86,34 @@ def test_files_are_encrypted_and_their_key_rotated(run: Eclair, tmp_path: Path) 
     assert len(keys.read_bytes().split()) == 2
     assert run("blobs", "--check", **env).stdout == "All 3 files are whole.\n"
     assert "encrypted with a key that isn't here" in run("blobs", "--check", ECLAIR_DATA_DIR=str(data)).stderr
+
+
+def test_a_key_of_several_servers_is_not_changed_at_one_alone(run: Eclair, tmp_path: Path) -> None:
+    keys = tmp_path / "blobs.keys"
+    env = {"ECLAIR_DATABASE_URL": "postgresql://eclair@127.0.0.1:9/eclair", "ECLAIR_BLOBS_KEY_FILE": str(keys)}
+    refused = run("blobs", "--rotate-key", **env)
+    assert refused.returncode != 0
+    assert "those without a new key could not read what it encrypts" in refused.stderr
+    assert not keys.exists()
+
+
+async def test_several_servers_can_read_all_while_they_get_a_new_key(tmp_path: Path) -> None:
+    old, new = create_secret(), create_secret()
+    files = [tmp_path / name for name in ("a.keys", "b.keys")]
+    for file in files:
+        file.write_bytes(old)
+    servers = [Blobs(tmp_path / "files", keys=BlobKeys(file)) for file in files]
+    stored = [await servers[0].put(b"0")]
+    for keys in ([old, new], [new, old]):
+        for file in files:
+            file.with_suffix(".part").write_bytes(b"\n".join(keys))
+            file.with_suffix(".part").replace(file)
+            stored += [await server.put(f"{server} {len(stored)}".encode()) for server in servers]
+            for server in servers:
+                for name in stored:
+                    async with server.open_path(name) as path:
+                        assert hashlib.sha256(path.read_bytes()).hexdigest() == name
+    assert [await servers[0].reencrypt(name) for name in stored].count(False) == 3, "those of the new key"
 
 
 def test_a_place_that_cannot_be_used_is_named(run: Eclair, s3: S3Server, tmp_path: Path) -> None:

@@ -348,7 +348,7 @@ def _add_blobs_options(parser: argparse.ArgumentParser) -> None:
         "--copy-to", metavar="PLACE", help="copy all into a bucket, s3://BUCKET/PREFIX, or into the data folder: folder"
     )
     what.add_argument("--encrypt", action="store_true", help="encrypt all with the newest key of blobs_key_file")
-    what.add_argument("--rotate-key", action="store_true", help="make a new key, and encrypt all with it")
+    what.add_argument("--rotate-key", action="store_true", help="make a new key, and encrypt all with it (one server)")
     parser.set_defaults(module="blobs")
 
 

@@ -77,6 +77,11 @@ async def _encrypt(settings: Settings, terminal: Terminal, *, rotate: bool) -> i
     if keys is None:
         raise SettingsError("No file for keys is set; name one with `blobs_key_file`.")
     if rotate:
+        if settings.database_url is not None:
+            raise SettingsError(
+                "Several servers may use this database, and those without a new key could not read what it encrypts. "
+                "Give it to all first, then run `eclair blobs --encrypt`; docs/blobs.md says how."
+            )
         await asyncio.to_thread(keys.rotate)
         terminal.line(f"A new key is the first in {keys.file}; keep a copy where the files are not.")
     async with open_gate(settings) as gate:
