@@ -10,6 +10,7 @@ import urllib.request
 from collections.abc import AsyncGenerator, Generator
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from eclair.storage.blob_stores.blob_bucket import BlobBucket, BucketPlace, CallLimits
 from eclair.util import file_lock
@@ -89,3 +90,48 @@ async def misbehaving(answer: bytes | None) -> AsyncGenerator[BlobBucket]:
     finally:
         hanging.set()
         server.close()
+
+
+class StoreRelay:
+    """Passes connections on to a store, as long as it isn't cut; `ignores` is a header that the store is kept from."""
+
+    def __init__(self, store: str, ignores: bytes = b"") -> None:
+        self._target = urlsplit(store).port
+        self._ignores = ignores
+        self._port = 0
+        self._server: asyncio.Server | None = None
+        self._ends: set[asyncio.StreamWriter] = set()
+        self._passing: set[asyncio.Task[None]] = set()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._port}"
+
+    async def connect(self) -> None:
+        """Answer at the same port as before."""
+        self._server = await asyncio.start_server(self._connect, "127.0.0.1", self._port)
+        self._port = self._server.sockets[0].getsockname()[1]
+
+    async def cut(self) -> None:
+        """Break off all connections, and refuse new ones."""
+        if self._server is not None:
+            self._server.close()
+            for end in self._ends:
+                end.transport.abort()
+            await asyncio.gather(*self._passing)
+
+    async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        store, to_store = await asyncio.open_connection("127.0.0.1", self._target)
+        self._ends |= {writer, to_store}
+        passing = [asyncio.create_task(self._pass(*way)) for way in ((reader, to_store), (store, writer))]
+        self._passing.update(passing)
+        await asyncio.wait(passing)
+        self._passing.difference_update(passing)
+        self._ends -= {writer, to_store}
+
+    async def _pass(self, source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(ConnectionError):
+            while data := await source.read(1 << 16):
+                target.write(data.replace(self._ignores, b"x" * len(self._ignores)) if self._ignores else data)
+                await target.drain()
+        target.close()

@@ -1,7 +1,7 @@
 """Environment checks: what is installed, missing, or would leave the machine.
 
 `examine` creates no file and starts no engine. It opens no connection but to the identity providers and the object
-store of the settings, and reads pip's configuration by running pip.
+store of the settings, where it stores a small object and deletes it, and reads pip's configuration by running pip.
 """
 
 from __future__ import annotations
@@ -391,14 +391,22 @@ async def _blobs(settings: Settings) -> list[Check]:
     if settings.blobs_url is None and settings.blobs_key_file is None:
         return []
     from eclair.network.blob_calls import open_blob_keys, open_blob_store
+    from eclair.storage.blob_stores.blob_marks import SharedBlobStore, heeds_versions
 
     try:
         store = open_blob_store(settings, OutboundGate(OutboundPolicy.from_settings(settings)))
         keys = open_blob_keys(settings)
         how = f"encrypted with the first key in {keys.file}" if keys is not None and keys.current else "not encrypted"
         await store.check()
+        is_safe = not isinstance(store, SharedBlobStore) or await heeds_versions(store)
     except (SettingsError, StoreError) as error:
         return [Check("Files", "broken", error.message)]
+    if not is_safe:
+        detail = (
+            f"{store.description} replaces an object whatever If-Match says, so a file that is sent again just as it "
+            "is erased may be lost."
+        )
+        return [Check("Files", "broken", detail, "Use a store with conditional writes; docs/blobs.md says more.")]
     return [Check("Files", "ok", f"in {store.description}, {how}")]
 
 

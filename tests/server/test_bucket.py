@@ -9,13 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from eclair.settings import Settings
+from eclair.doctor import examine
+from eclair.settings import LoadedSettings, Settings
 from eclair.storage.blob_stores.blob_bucket import BlobBucket, BucketPlace
 from eclair.storage.blob_stores.blob_encryption import MAGIC, BlobKeys
 from eclair.storage.blob_stores.blob_store import StoredObject
 from tests.documents.files import pdf
 from tests.images.support import SMALL, content
-from tests.s3_server import S3Server
+from tests.s3_server import S3Server, StoreRelay
 from tests.server.test_documents import add, ready
 from tests.support import Server, serving
 
@@ -103,6 +104,21 @@ async def test_changed_bytes_break_off_a_download(settings: Settings, s3: S3Serv
         reply = await server.get(f"/api/files/{file['id']}/content")
         assert reply.status >= 500
         assert "was changed in s3://" in reply.error["message"]
+
+
+@pytest.mark.parametrize("ignores", [b"", b"if-match"])
+async def test_the_doctor_says_if_files_could_be_lost_as_they_are_erased(
+    settings: Settings, s3: S3Server, ignores: bytes
+) -> None:
+    place, relay = s3.new_place(), StoreRelay(s3.url, ignores)
+    await relay.connect()
+    inside = in_bucket(settings, replace(place, endpoint=relay.url))
+    report = await examine(LoadedSettings(inside, {}, settings.data_dir / "eclair.toml"))
+    await relay.cut()
+    (check,) = [check for check in report.checks if check.name == "Files"]
+    assert check.state == ("broken" if ignores else "ok")
+    assert ("replaces an object whatever If-Match says" in check.detail) == bool(ignores)
+    assert [each async for each in BlobBucket(place).list_objects("probe")] == []
 
 
 async def test_a_store_that_is_down_is_said(settings: Settings) -> None:

@@ -37,6 +37,23 @@ class SharedBlobStore(BlobStore, Protocol):
         ...
 
 
+async def heeds_versions(store: SharedBlobStore) -> bool:
+    """Tell whether the store refuses to replace an object that has changed, on which marks rest.
+
+    It is tried with an object of its own. Raises StoreError.
+    """
+    key = f"probe/{secrets.token_hex(8)}"
+    try:
+        await store.mark(key, _content(GOING))
+        stale = await store.open(key)
+        await store.mark(key, _content(KEPT))
+        if await store.swap(stale, _content(ERASING)):
+            return False
+        return await store.swap(await store.open(key), _content(ERASING))
+    finally:
+        await store.delete([key])
+
+
 class ErasureMarks:
     """The marks of the blobs of one folder in a store."""
 
