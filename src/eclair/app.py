@@ -523,13 +523,18 @@ class App:
                 for line in batch.lines:
                     yield decode(line)
 
+    @property
+    def is_busy(self) -> bool:
+        """True while answers or images are being made."""
+        return self.runs.is_busy or self.pipeline.statistics.running > 0 or self.images.is_busy
+
     async def drain(self, seconds: float) -> None:
-        """Begin no further answers, and wait until those under way have ended, so long at most."""
+        """Begin no further answers, and wait until those and the images under way have ended, so long at most."""
         self.runs.drain()
         await self.schedule_runner.close()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                while self.runs.is_busy or self.pipeline.statistics.running:  # noqa: ASYNC110 (no event tells)
+                while self.is_busy:  # noqa: ASYNC110 (no event tells)
                     await asyncio.sleep(DRAIN_POLL_S)
 
     async def end_streams(self) -> None:

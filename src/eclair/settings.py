@@ -480,8 +480,8 @@ class Settings:
     )
     drain_seconds: int = _setting(
         0,
-        "Seconds after SIGTERM in which answers may still end, while no new ones begin; what isn't done then is "
-        "interrupted, and can be continued.",
+        "Seconds after SIGTERM in which answers and images may still end, while no new ones begin; what isn't done "
+        "then is interrupted, and answers can be continued.",
         ge=0,
         le=3600,
     )

@@ -17,7 +17,7 @@ from eclair.images.backends.scripted_backend import MODELS, ScriptedImageBackend
 from eclair.images.job import ImageJob
 from eclair.provenance.provenance_report import ProvenanceReport
 from eclair.schema.principal import LOCAL_PRINCIPAL
-from tests.support import JSON, Server
+from tests.support import JSON, Door, Server
 
 SMALL: JSON = {"width": 64, "height": 64}
 
@@ -49,7 +49,7 @@ async def picture(server: Server, prompt: str = "a blue apple", **wish: Any) -> 
     return made
 
 
-async def events(server: Server, prompt: str, **wish: Any) -> AsyncGenerator[tuple[str, JSON], None]:
+async def events(server: Door, prompt: str, **wish: Any) -> AsyncGenerator[tuple[str, JSON], None]:
     """The studio's events as they come; closing what comes back closes the connection."""
     body = orjson.dumps({"prompt": prompt, **SMALL, **wish})
     headers = {"Content-Type": "application/json"}

@@ -11,6 +11,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from tests.images.support import SMALL, events
 from tests.support import Process, parse, text_of
 
 
@@ -63,6 +64,21 @@ async def test_answers_end_and_none_begins(tmp_path: Path, http: aiohttp.ClientS
         assert (await server.post("/v1/responses/resp_none/cancel", {})).status == 404
         events = [event for _, event in parse(await following)]
         assert type(events[-1]).__name__ == "RunFinished"
+        await asyncio.to_thread(server.process.join)
+        assert server.process.exitcode == 0
+    finally:
+        await server.close()
+
+
+async def test_images_are_finished(tmp_path: Path, http: aiohttp.ClientSession) -> None:
+    server = await Process.start(tmp_path, http, ECLAIR_DRAIN_SECONDS="60")
+    try:
+        drawing = events(server, "script: pause=0.4")
+        await anext(drawing)
+        terminate(server)
+        await unready(server)
+        assert (await server.post("/api/pictures", {"prompt": "a red apple", **SMALL})).status == 503
+        assert [name async for name, _ in drawing][-1] == "picture"
         await asyncio.to_thread(server.process.join)
         assert server.process.exitcode == 0
     finally:

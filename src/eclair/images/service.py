@@ -218,6 +218,11 @@ class ImageService:
             self._tasks.discard(task)
 
     @property
+    def is_busy(self) -> bool:
+        """True while somebody waits for images."""
+        return bool(self._tasks)
+
+    @property
     def running(self) -> int:
         """Images that are being generated."""
         return sum(queue.running for queue in self._queues.values())

@@ -195,10 +195,10 @@ class _Server(uvicorn.Server):
                 loop.remove_signal_handler(number)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Stop; a first SIGTERM lets answers end before."""
+        """Stop; a first SIGTERM lets answers and images end before."""
         seconds = self._app.settings.drain_seconds
-        if sig == signal.SIGTERM and self._draining is None and seconds and self._app.pipeline.statistics.running:
-            log.info("Éclair ends once its answers have, within %d seconds.", seconds)
+        if sig == signal.SIGTERM and self._draining is None and seconds and self._app.is_busy:
+            log.info("Éclair ends once its answers and images are made, within %d seconds.", seconds)
             self._draining = asyncio.get_running_loop().create_task(self._drain(seconds), name="drain")
             return
         super().handle_exit(sig, frame)
