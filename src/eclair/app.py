@@ -525,12 +525,14 @@ class App:
 
     @property
     def is_busy(self) -> bool:
-        """True while answers or images are being made."""
-        return self.runs.is_busy or self.pipeline.statistics.running > 0 or self.images.is_busy
+        """True while answers or images are being made, or batches are at work."""
+        is_answering = self.runs.is_busy or self.pipeline.statistics.running > 0
+        return is_answering or self.images.is_busy or self.batches.is_busy
 
     async def drain(self, seconds: float) -> None:
-        """Begin no further answers, and wait until those and the images under way have ended, so long at most."""
+        """Begin no further answers and requests of batches; wait for what is under way, so long at most."""
         self.runs.drain()
+        self.batches.drain()
         await self.schedule_runner.close()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):

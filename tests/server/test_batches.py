@@ -247,6 +247,45 @@ async def test_an_answer_does_not_interrupt_a_server_elsewhere(
         assert rack.count == 1, "it is paid once"
 
 
+async def test_a_server_that_is_about_to_end_sends_no_further_line(settings: Settings) -> None:
+    bodies = [chat("script: words=30 rate=30"), *(chat("script: words=3") for _ in range(3))]
+    async with serving(settings) as server, client_of(server) as client:
+        batch = await begin(client, jsonl(CHAT, *bodies))
+        while not server.engine.made:  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+        await server.app.drain(60)
+        at_work = await client.batches.retrieve(batch.id)
+        assert at_work.request_counts is not None
+        assert (at_work.status, at_work.request_counts.completed) == ("in_progress", 1), "what was begun is not lost"
+    async with serving(settings) as server, client_of(server) as client:
+        done = await ended(client, batch.id)
+        assert len(await rows(client, done.output_file_id)) == len(bodies)
+        assert server.engine.made == 9, "none is sent twice"
+
+
+async def test_a_line_that_waits_for_its_turn_keeps_no_server_from_ending(
+    spoken: tuple[Server, openai.AsyncOpenAI],
+) -> None:
+    server, client = spoken
+    refused = asyncio.Event()
+
+    async def refuse(call: Call) -> None:
+        await reply(call, {"error": {"message": "Later."}}, 429)
+        refused.set()
+
+    async with standing_in() as standin:
+        rack = Speaking(standin)
+        standin.routes["/v1/chat/completions"] = refuse
+        assert (await server.post("/api/engines", {"name": "rack", "url": rack.url})).status == 201
+        batch = await begin(client, jsonl(CHAT, {**chat("Hello?"), "model": "muse"}))
+        async with asyncio.timeout(30):
+            await refused.wait()
+            await server.app.drain(300)
+        left = await client.batches.retrieve(batch.id)
+        assert left.request_counts is not None
+        assert (left.status, left.request_counts.failed) == ("in_progress", 0)
+
+
 async def test_a_busy_engine_is_asked_again(
     spoken: tuple[Server, openai.AsyncOpenAI], monkeypatch: pytest.MonkeyPatch
 ) -> None:

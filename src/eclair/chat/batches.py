@@ -78,12 +78,28 @@ class BatchService:
         self._idle = idle
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
-        self._current: dict[str, asyncio.Task[SentReply]] = {}
+        self._current: dict[str, asyncio.Task[SentReply | None]] = {}
+        self._attempts: set[str] = set()
+        self._claimed = 0
+        self._is_draining = False
 
     def start(self, send: SendRequest) -> None:
         """Run what is unfinished, and each new batch."""
         self._wake.set()
         self._task = asyncio.create_task(self._run_forever(send), name="batches")
+
+    @property
+    def is_busy(self) -> bool:
+        """True while batches are at work."""
+        return self._claimed > 0
+
+    def drain(self) -> None:
+        """Send no further request. Those that wait for their turn are left to other processes, or the next start."""
+        self._is_draining = True
+        for batch, sending in self._current.items():
+            if batch not in self._attempts:
+                sending.cancel()
+        self._wake.set()
 
     async def close(self) -> None:
         if self._task is not None:
@@ -105,7 +121,7 @@ class BatchService:
 
     async def _run_forever(self, send: SendRequest) -> None:
         IN_BACKGROUND.set(True)
-        while True:
+        while not self._is_draining:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(CHECK_INTERVAL_S):
                     await self._wake.wait()
@@ -124,7 +140,7 @@ class BatchService:
         try:
             while True:
                 self._wake.clear()
-                while len(running) < MAX_CONCURRENT_BATCHES:
+                while len(running) < MAX_CONCURRENT_BATCHES and not self._is_draining:
                     batch = await self._store.find_next_batch(tuple(running))
                     if batch is None:
                         break
@@ -153,10 +169,14 @@ class BatchService:
 
     async def _run_claimed(self, batch: StoredBatch, send: SendRequest) -> None:
         """Run a batch unless another process runs one of that person."""
-        async with self._jobs.hold("batches", batch.owner) as ours:
-            status = await self._store.get_status(batch.id) if ours else None
-            if status in UNFINISHED_STATUSES:  # no other process has just ended it
-                await self._run(replace(batch, status=status), send)
+        self._claimed += 1
+        try:
+            async with self._jobs.hold("batches", batch.owner) as ours:
+                status = await self._store.get_status(batch.id) if ours else None
+                if status in UNFINISHED_STATUSES:  # no other process has just ended it
+                    await self._run(replace(batch, status=status), send)
+        finally:
+            self._claimed -= 1
 
     async def _run(self, batch: StoredBatch, send: SendRequest) -> None:
         """Run a batch to its end; it fails without its input file, and without whoever began it."""
@@ -185,12 +205,17 @@ class BatchService:
     async def _send_lines(
         self, batch: StoredBatch, requests: BatchInput, principal: Principal, send: SendRequest
     ) -> BatchStatus | None:
-        """Send the requests that have no reply; return the status to end with, None for a batch that was erased."""
+        """Send the requests that have no reply; return the status to end with.
+
+        None stands for a batch that was erased, or is left to other processes.
+        """
         answered = await self._store.list_answered_lines(batch.id)
         is_expired = False
         async with contextlib.aclosing(requests.lines()) as lines:
             async for line in lines:
                 while line.number not in answered:
+                    if self._is_draining:
+                        return None
                     status = await self._store.get_status(batch.id)
                     if status in (None, "cancelling"):
                         return "cancelled" if status else None
@@ -207,11 +232,18 @@ class BatchService:
     async def _send(
         self, batch: StoredBatch, line: BatchLine, principal: Principal, send: SendRequest, left_s: float
     ) -> SentReply | None:
-        """Send a request while nobody waits for an answer; None if the batch was cancelled or expired, or is gone."""
+        """Send a request while nobody waits for an answer.
+
+        Returns None if the batch was cancelled or expired, or is gone, or if this process is about to end.
+        """
         body = orjson.dumps(line.body)
 
         async def attempt() -> SentReply:
-            return await send(principal, batch.details.endpoint, body)
+            self._attempts.add(batch.id)
+            try:
+                return await send(principal, batch.details.endpoint, body)
+            finally:
+                self._attempts.discard(batch.id)
 
         task = asyncio.create_task(self._send_patiently(attempt, line), name=f"line {line.number} of {batch.id}")
         self._current[batch.id] = task
@@ -227,30 +259,36 @@ class BatchService:
             await asyncio.wait([task])
         return None if task.cancelled() else task.result()
 
-    async def _send_patiently(self, attempt: Callable[[], Awaitable[SentReply]], line: BatchLine) -> SentReply:
-        """Send a request, and again after a pause while its engine is busy or away, or the budget used up."""
-        can_interrupt = await self._runs_here(line)
-        for pause_s in (*BUSY_PAUSES_S, None):
-            reply = await self._send_when_idle(attempt, can_interrupt=can_interrupt)
-            while _is_over_budget(reply):
-                await asyncio.sleep(BUDGET_PAUSE_S)
-                reply = await self._send_when_idle(attempt, can_interrupt=can_interrupt)
-            if pause_s is None or reply.status not in BUSY_STATUSES:
-                return reply
-            await asyncio.sleep(pause_s)
-        raise AssertionError("the last attempt returns")
+    async def _send_patiently(self, attempt: Callable[[], Awaitable[SentReply]], line: BatchLine) -> SentReply | None:
+        """Send a request, and again after a pause while its engine is busy or away, or the budget used up.
 
-    async def _send_when_idle(self, attempt: Callable[[], Awaitable[SentReply]], *, can_interrupt: bool) -> SentReply:
+        Returns None if it isn't to be sent again because this process is about to end.
+        """
+        can_interrupt = await self._runs_here(line)
+        pauses = [*BUSY_PAUSES_S]
+        while not self._is_draining:
+            reply = await self._send_when_idle(attempt, can_interrupt=can_interrupt)
+            if reply is None:  # an answer went first
+                continue
+            is_over_budget = _is_over_budget(reply)
+            if not is_over_budget and (reply.status not in BUSY_STATUSES or not pauses):
+                return reply
+            if not self._is_draining:
+                await asyncio.sleep(BUDGET_PAUSE_S if is_over_budget else pauses.pop(0))
+        return None
+
+    async def _send_when_idle(
+        self, attempt: Callable[[], Awaitable[SentReply]], *, can_interrupt: bool
+    ) -> SentReply | None:
+        """Send a request while nobody waits for an answer; None if it waited in vain or was stopped for one."""
+
         async def nothing() -> bool:
             return True
 
-        if not can_interrupt:  # another machine does the work, and would have to be paid again
-            while await self._idle.run_once(nothing) is None:
-                pass
-            return await attempt()
-        while (reply := await self._idle.run_once(attempt)) is None:
-            pass
-        return reply
+        if can_interrupt:
+            return await self._idle.run_once(attempt)
+        # another machine does the work, and would have to be paid again
+        return None if await self._idle.run_once(nothing) is None else await attempt()
 
     async def _runs_here(self, line: BatchLine) -> bool:
         """Tell whether a request takes this machine's time."""
