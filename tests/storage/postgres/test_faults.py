@@ -154,6 +154,50 @@ async def test_who_is_cut_off_is_dead_to_others_until_heard_of_again(
             await cut_off.close()
 
 
+async def test_a_lease_that_ran_out_is_believed_until_its_process_could_renew_it(
+    url: str, databases: TestDatabases, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever has just started, or lost its connection, can't tell a dead process from one that an outage kept away."""
+    monkeypatch.setattr(processes, "LEASE_S", 1)
+    async with another(url) as connection:
+        await connection.execute("INSERT INTO eclair.process VALUES ('process_late', now() - interval '1 second')")
+    storage = open_postgres(url, time.time)
+
+    async def is_dead_in_time() -> None:
+        async with asyncio.timeout(20):
+            while await storage.processes.is_alive("process_late"):  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
+
+    try:
+        assert await storage.processes.is_alive("process_late")
+        assert not await storage.processes.is_alive("process_that_ended")
+        await is_dead_in_time()
+        cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'eclair'"
+        await asyncio.to_thread(databases.run, cut)
+        async with asyncio.timeout(20):
+            while not await storage.processes.is_alive("process_late"):  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
+        await is_dead_in_time()
+    finally:
+        await storage.close()
+
+
+async def test_a_process_that_renews_late_waits_to_judge_others(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that stood still for a while has kept everybody from renewing, on connections that survive."""
+    monkeypatch.setattr(processes, "LEASE_S", 1)
+    monkeypatch.setattr(processes, "MAX_GAP_S", 0.3)
+    async with another(url) as connection:
+        await connection.execute("INSERT INTO eclair.process VALUES ('process_late', now() - interval '1 second')")
+    storage = open_postgres(url, time.time)  # which renews every second: each renewal is late
+    try:
+        until = time.monotonic() + 1.5
+        while time.monotonic() < until:
+            assert await storage.processes.is_alive("process_late")
+            await asyncio.sleep(0.05)
+    finally:
+        await storage.close()
+
+
 @asynccontextmanager
 async def holding_a_row(network: Network, url: str, *, cuts: bool) -> AsyncGenerator[None]:
     """Have a process hold conv_a in a transaction; with `cuts`, the network is cut meanwhile."""

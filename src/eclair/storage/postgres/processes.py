@@ -3,6 +3,8 @@
 A process that lives renews its lease every second, by the clock of the database, so that no machine's own clock counts.
 One that is gone for LEASE_S, killed or cut off, is dead to the others, who end or take over its runs. A server that
 answers nothing for ANSWER_TIMEOUT_S, as where the network was cut in between, counts as gone: nobody waits for it.
+After an outage everybody's lease may have run out, so a process believes a lease that ran out until it has renewed its
+own for LEASE_S on one connection. One that ended in order has given its lease back, which counts at once.
 
 That something was written is told on one channel, and wakes those who wait for more of an answer. What pages show is
 named on another, so that they read no more than what was changed: most writes are none of theirs.
@@ -13,6 +15,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import math
 import time
 from collections.abc import AsyncGenerator
 from typing import Any, get_args
@@ -30,6 +33,8 @@ from eclair.storage.sql.store import SQLStore, first_row, read
 
 LEASE_S = 5
 RENEWAL_S = 1.0
+MAX_GAP_S = LEASE_S / 2
+"""Between two renewals; after a longer outage, which a lease may not have survived, others are believed again."""
 NOTICE_INTERVAL_S = 0.02
 """Least time between two notices of a process, each of which takes a lock of the whole database for a moment."""
 RETRY_S = 1.0
@@ -95,8 +100,8 @@ class PostgresProcessStore(SQLStore):
         self._foreign_writes = 0
         self._heard = asyncio.Event()
         self._renewed = time.monotonic()
-        self._believes_all_until = 0.0
-        """After an outage everybody's lease has run out; others are given the time to renew theirs."""
+        self._judges_from = math.inf
+        """The moment from which a lease that has run out isn't believed any more."""
         self._tasks: list[asyncio.Task[None]] = []
         self._names_changes = False
         self._untold = _Notices()
@@ -124,11 +129,13 @@ class PostgresProcessStore(SQLStore):
             await self._announce()
 
     async def is_alive(self, process: str) -> bool:
-        return time.monotonic() < self._believes_all_until or await self._has_lease(process)
+        now = time.monotonic()
+        return await self._has_lease(process, believes_all=now < self._judges_from or now - self._renewed > MAX_GAP_S)
 
     @read
-    def _has_lease(self, db: Connection, process: str) -> bool:
-        return first_row(db, "SELECT 1 FROM process WHERE id = ? AND until > now()", (process,)) is not None
+    def _has_lease(self, db: Connection, process: str, *, believes_all: bool) -> bool:
+        row = first_row(db, "SELECT until > now() FROM process WHERE id = ?", (process,))
+        return row is not None and (believes_all or row[0])
 
     async def check(self) -> None:
         written = await self._database.write_here(self._write_check, is_concurrent=True, is_news=False)
@@ -238,12 +245,13 @@ class PostgresProcessStore(SQLStore):
         self._note_write()  # there may have been some before
         self._hand_on(UNNAMED)
         await raw.execute("SET synchronous_commit = off; SET default_transaction_isolation = 'read committed'")
+        is_first = True
         while True:
             await raw.execute(number_parameters(_RENEWAL), self._name, timeout=ANSWER_TIMEOUT_S)
             now = time.monotonic()
-            if now - self._renewed > LEASE_S:
-                self._believes_all_until = now + LEASE_S
-            self._renewed = now
+            if is_first or now - self._renewed > MAX_GAP_S:
+                self._judges_from = now + LEASE_S
+            self._renewed, is_first = now, False
             await asyncio.sleep(RENEWAL_S)
 
     async def _wait_here(self, seconds: float, version: int | None) -> None:
