@@ -359,6 +359,52 @@ async def test_a_connection_is_waited_for(url: str, databases: TestDatabases) ->
         await storage.close()
 
 
+async def test_a_time_limit_of_the_user_ends_no_statement(url: str, databases: TestDatabases) -> None:
+    databases.run("DROP ROLE IF EXISTS hasty")
+    databases.run("CREATE ROLE hasty LOGIN SUPERUSER")
+    databases.run("ALTER ROLE hasty SET statement_timeout = '50ms'")
+    parts = urlsplit(url)
+    address = parts._replace(netloc=f"hasty@{parts.netloc.rpartition('@')[2]}").geturl()
+    storage = await asyncio.to_thread(open_postgres, address, time.time)
+    try:
+        async with another(url) as connection:
+            lock = connection.transaction()
+            await lock.start()
+            await connection.execute("LOCK TABLE eclair.conversation IN ACCESS EXCLUSIVE MODE")
+            writing = asyncio.create_task(conversation(storage))
+            await asyncio.sleep(0.3)
+            await lock.rollback()
+        await writing
+    finally:
+        await storage.close()
+        databases.run("DROP ROLE hasty")
+
+
+async def test_a_lease_outlives_a_fault_that_nobody_foresaw(storage: Storage, url: str) -> None:
+    """As where an administrator cancels its renewal, or the server has no memory left for it."""
+    cancel = (
+        "SELECT pid, pg_cancel_backend(pid) FROM pg_locks WHERE NOT granted"
+        " AND relation IN ('eclair.process'::regclass, 'eclair.conversation'::regclass)"
+    )
+    async with another(url) as connection, asyncio.timeout(30):
+        lock = connection.transaction()
+        await lock.start()
+        await connection.execute("LOCK TABLE eclair.process, eclair.conversation IN ACCESS EXCLUSIVE MODE")
+        writing = asyncio.create_task(conversation(storage))
+        cancelled = set[int]()
+        while len(cancelled) < 2:
+            await asyncio.sleep(0.05)
+            cancelled |= {pid for pid, _ in await connection.fetch(cancel)}
+        with pytest.raises(StoreError, match=r"failed \(canceling statement due to user request\); look into the log"):
+            await writing
+        before = await connection.fetchval("SELECT clock_timestamp() + interval '5 seconds'")
+        await lock.rollback()
+        renewed = "SELECT until > $2 FROM eclair.process WHERE id = $1"
+        while not await connection.fetchval(renewed, storage.processes.current, before):  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+    await conversation(storage)
+
+
 async def test_a_process_has_no_more_connections_than_it_may(url: str, databases: TestDatabases) -> None:
     storage = open_postgres(url, time.time, max_connections=5)
     try:

@@ -342,6 +342,7 @@ async def connect(url: str, *, idle_transaction_s: float = 0, lock_timeout_s: fl
     """Connect to a server; the caller closes the connection. Raises StoreError.
 
     The server ends a transaction that is idle for so long, and a statement that waits so long for a lock; 0 is never.
+    It ends none that takes long, whatever is set for the user: building an index may take an hour.
     """
     import asyncpg  # pyright: ignore[reportMissingTypeStubs]  # 60 ms, which only an installation on PostgreSQL pays
 
@@ -361,6 +362,7 @@ async def connect(url: str, *, idle_transaction_s: float = 0, lock_timeout_s: fl
                 "tcp_user_timeout": str(KEEPALIVE_S * 3000),
                 "idle_in_transaction_session_timeout": str(round(idle_transaction_s * 1000)),
                 "lock_timeout": str(round(lock_timeout_s * 1000)),
+                "statement_timeout": "0",
             },
         )
         await raw.set_type_codec("numeric", schema="pg_catalog", encoder=str, decoder=_number, format="text")
@@ -464,7 +466,10 @@ class _ConnectionLost(StoreError):
 
 @contextlib.contextmanager
 def translated(name: str) -> Any:
-    """Turn errors of PostgreSQL into StoreErrors that say what to do; conflicts and Éclair's own errors pass."""
+    """Turn errors of PostgreSQL into StoreErrors that say what to do.
+
+    Conflicts, violated constraints, faulty statements and Éclair's own errors pass.
+    """
     import asyncpg  # pyright: ignore[reportMissingTypeStubs]
 
     try:
@@ -507,6 +512,22 @@ def translated(name: str) -> Any:
         ) from error
     except (asyncpg.CannotConnectNowError, asyncpg.AdminShutdownError, asyncpg.CrashShutdownError) as error:
         raise _ConnectionLost(f"{name} is starting or stopping; try again in a moment.") from error
+    except (
+        asyncpg.IdleInTransactionSessionTimeoutError,
+        asyncpg.IdleSessionTimeoutError,
+        asyncpg.TransactionTimeoutError,
+    ) as error:
+        raise _ConnectionLost(f"{name} has ended a connection ({error}); try again.") from error
+    except asyncpg.DataError as error:  # whose text has the value
+        raise StoreError(f"{name} does not take a value ({type(error).__name__}).") from error
+    except (
+        asyncpg.IntegrityConstraintViolationError,
+        asyncpg.InvalidCachedStatementError,
+        asyncpg.SyntaxOrAccessError,
+    ):
+        raise
+    except asyncpg.PostgresError as error:
+        raise StoreError(f"{name} failed ({error}); look into the log of its server, and try again.") from error
 
 
 def _number(text: str) -> int | float:

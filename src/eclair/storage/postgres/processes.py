@@ -118,6 +118,8 @@ class PostgresProcessStore(SQLStore):
             asyncio.create_task(self._announce_writes(), name="notices of writes"),
             asyncio.create_task(self._stay_connected(), name="lease and notices of others"),
         ]
+        for task in self._tasks:
+            task.add_done_callback(_report_death)
 
     async def end(self) -> None:
         """Give the lease back, so that others know at once."""
@@ -284,3 +286,9 @@ class PostgresProcessStore(SQLStore):
         if process != self._name:
             is_known = kind in get_args(ChangeKind)  # a newer Éclair may have others
             self._hand_on(ChangeNotice(owner, Change(conversation, kind)) if is_known else UNNAMED)
+
+
+def _report_death(task: asyncio.Task[None]) -> None:
+    """Log that a task, which is to run until the end of the process, was ended by a fault of ours."""
+    if not task.cancelled() and (error := task.exception()) is not None:
+        log.critical("%s ended; restart this process: others take it for dead", task.get_name(), exc_info=error)
