@@ -311,6 +311,25 @@ async def test_a_busy_engine_is_asked_again(
         assert refusals == []
 
 
+async def test_a_batch_that_cannot_be_run_keeps_its_replies_and_holds_up_no_other(
+    spoken: tuple[Server, openai.AsyncOpenAI],
+) -> None:
+    _, client = spoken
+    deep: list[Any] = []
+    for _ in range(300):  # a depth that can be read, and not written
+        deep = [deep]
+    poisoned = await begin(client, jsonl(CHAT, chat("script: words=3"), chat("Hello?", deep=deep)))
+    failed = await ended(client, poisoned.id)
+    assert failed.errors is not None
+    assert failed.errors.data is not None
+    assert (failed.status, failed.errors.data[0].message) == (
+        "failed",
+        "Internal error (TypeError); see the log.",
+    )
+    assert [row["custom_id"] for row in await rows(client, failed.output_file_id)] == ["r0"]
+    assert (await ended(client, (await begin(client, jsonl(CHAT, chat("script: words=3")))).id)).status == "completed"
+
+
 async def test_a_batch_expires_and_says_which_lines_came_too_late(spoken: tuple[Server, openai.AsyncOpenAI]) -> None:
     server, client = spoken
     file = await client.files.create(file=("in.jsonl", jsonl(CHAT, chat("a"), chat("b"))), purpose="batch")

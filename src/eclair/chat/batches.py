@@ -19,7 +19,7 @@ import orjson
 
 from eclair.accounts.absent_principals import AbsentPrincipals
 from eclair.chat.batch_lines import BatchInput, BatchLine
-from eclair.errors import BudgetExceeded, EclairError, NotFound, StoreError
+from eclair.errors import BudgetExceeded, DataDamaged, EclairError, NotFound, StoreError
 from eclair.llm.registry import Registry
 from eclair.network.gate import PRINCIPAL
 from eclair.schema.ids import new_id
@@ -179,14 +179,19 @@ class BatchService:
             self._claimed -= 1
 
     async def _run(self, batch: StoredBatch, send: SendRequest) -> None:
-        """Run a batch to its end; it fails without its input file, and without whoever began it."""
+        """Run a batch to its end; it fails without its input file or whoever began it, and by faults of its own."""
         try:
             principal = await self._principals.find(batch.owner, batch.details.key)
             if principal is None:
                 raise NotFound("Whoever began this batch, or their key, is locked or gone; begin it again.")
             await self._run_for(principal, batch, send)
-        except NotFound as error:
-            await self._store.finish_batch(batch.id, "failed", _now(), faults=[BatchFault(error.message, None)])
+        except (NotFound, DataDamaged) as error:
+            await self._finish(batch, "failed", error.message)
+        except StoreError:
+            raise
+        except Exception as error:  # which those of others need not wait for
+            log.exception("the batch %s failed", batch.id)
+            await self._finish(batch, "failed", f"Internal error ({type(error).__name__}); see the log.")
 
     async def _run_for(self, principal: Principal, batch: StoredBatch, send: SendRequest) -> None:
         details = batch.details
@@ -309,7 +314,7 @@ class BatchService:
         }
         await self._store.add_reply(batch.id, line.number, orjson.dumps(row) + b"\n", failed=is_failed)
 
-    async def _finish(self, batch: StoredBatch, status: BatchStatus) -> None:
+    async def _finish(self, batch: StoredBatch, status: BatchStatus, fault: str | None = None) -> None:
         now, keep_s = _now(), batch.details.keep_output_s
         expires = None if keep_s is None else now + keep_s * 1000
         files = [
@@ -325,7 +330,8 @@ class BatchService:
             )
             for failed in (False, True)
         ]
-        await self._store.finish_batch(batch.id, status, now, files)
+        faults = [] if fault is None else [BatchFault(fault, None)]
+        await self._store.finish_batch(batch.id, status, now, files, faults)
 
 
 def _is_over_budget(reply: SentReply) -> bool:
