@@ -29,6 +29,7 @@ TEXT = (FOLDER / "compose.yaml").read_text("utf-8")
 COMPOSE: dict[str, Any] = yaml.safe_load(TEXT)
 SERVICES: dict[str, Any] = COMPOSE["services"]
 OURS = ("eclair-1", "eclair-2", "worker")
+DATA = "/var/lib/eclair"
 RESERVED_CONNECTIONS = 4
 """For PostgreSQL's administrator, and a backup."""
 
@@ -122,7 +123,7 @@ def test_what_is_named_is_there() -> None:
         assert set(service.get("secrets", ())) <= COMPOSE["secrets"].keys()
         for volume in service.get("volumes", ()):
             source = volume.split(":")[0]
-            assert source == "/var/lib/eclair" or source in COMPOSE["volumes"] or (FOLDER / source).is_file(), volume
+            assert source == DATA or source in COMPOSE["volumes"] or (FOLDER / source).is_file(), volume
     proxy = (FOLDER / "Caddyfile").read_text("utf-8")
     assert "reverse_proxy eclair-1:8642 eclair-2:8642 {" in proxy
     assert "health_uri /api/health/ready?engines=false" in proxy, "without an engine nobody could add one"
@@ -131,6 +132,29 @@ def test_what_is_named_is_there() -> None:
     assert port is not None
     assert endpoint == f"http://garage:{port[1]}"
     assert yaml.safe_load((FOLDER / "searxng.yml").read_text("utf-8"))["search"]["formats"] == ["html", "json"]
+
+
+@pytest.mark.parametrize(("folder", "servers"), [("compose", OURS), ("container", ("eclair",))])
+def test_backups_go_to_a_volume_that_the_image_lets_be_written(folder: str, servers: tuple[str, ...]) -> None:
+    compose = yaml.safe_load((FOLDER.parent / folder / "compose.yaml").read_text("utf-8"))
+    script = (FOLDER.parent / "container" / "build.sh").read_text("utf-8")
+    owned = re.search(r"install -d -o \$user -g \$user (.*)", script)
+    assert owned is not None
+    for name in servers:
+        place = compose["services"][name]["environment"]["ECLAIR_BACKUP_FOLDER"]
+        mounted = [volume.split(":") for volume in compose["services"][name]["volumes"]]
+        (source,) = [volume[0] for volume in mounted if volume[-1] == place]
+        assert source in compose["volumes"]
+        for path in (place, DATA):
+            assert f'1\\"{path}' in owned[1], "Docker gives a new volume the owner of the folder in the image"
+
+
+def test_images_from_a_hub_have_versions() -> None:
+    images = [filled(service["image"], {}) for service in SERVICES.values()]
+    tags = [image.rpartition(":")[2] for image in images if not image.startswith("localhost/")]
+    assert len(tags) == 3
+    for tag in tags:
+        assert re.match(r"v?\d+\.\d+\.\d+", tag), tag
 
 
 @pytest.mark.parametrize("network", ["10.86.42", "192.168.7"])

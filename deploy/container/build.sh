@@ -76,7 +76,7 @@ INSTALL
 debian ca-certificates,libgomp1,libstdc++6,python3,python3-venv "$work/eclair.tar" \
     --customize-hook="mkdir \"\$1\"/build && cp $work/*.whl $work/requirements*.lock $work/ca.crt $work/install.sh \"\$1\"/build" \
     --customize-hook="chroot \"\$1\" sh /build/install.sh && mv \"\$1\"/build/python.json $work && rm -r \"\$1\"/build" \
-    --customize-hook="mkdir -p \"\$1\"/var/lib/eclair && chown $user:$user \"\$1\"/var/lib/eclair"
+    --customize-hook="install -d -o $user -g $user \"\$1\"/var/lib/eclair \"\$1\"/var/backups/eclair" # of volumes, too
 image eclair "$work/eclair.tar" --user $user:$user --port $port --volume /var/lib/eclair --workingdir /var/lib/eclair \
     --env PATH=/opt/eclair/bin:/usr/bin:/bin --env HOME=/var/lib/eclair --env ECLAIR_DATA_DIR=/var/lib/eclair \
     --env ECLAIR_HOST=0.0.0.0 --env ECLAIR_PORT=$port --entrypoint '["eclair"]' --cmd serve \
