@@ -160,6 +160,15 @@ def test_a_pod_has_no_rights_and_its_settings_are_read() -> None:
     assert container["livenessProbe"]["httpGet"]["httpHeaders"] == [{"name": "Host", "value": "ai.example.org"}]
 
 
+def test_alerts_find_servers_and_workers_of_any_release() -> None:
+    rendered = render({**OUTSIDE, "serviceMonitor": {"enabled": True}}, name="house")
+    named = set(re.findall(r'job="([^"]+)"', (ROOT / "deploy" / "alerts.yml").read_text("utf-8")))
+    workers = next(each for kind, each in rendered.items() if kind.startswith("PodMonitor"))
+    for endpoints in (rendered["ServiceMonitor"]["spec"]["endpoints"], workers["spec"]["podMetricsEndpoints"]):
+        (endpoint,) = endpoints
+        assert endpoint["relabelings"] == [{"targetLabel": "job", "replacement": job} for job in named]
+
+
 def test_every_variable_is_a_setting() -> None:
     known = {f"ECLAIR_{field.name.upper()}" for field in dataclasses.fields(Settings)} | {"ECLAIR_CONFIG"}
     texts = [path.read_text("utf-8") for path in [*CHART.rglob("*.yaml"), *(ROOT / "deploy" / "kubernetes").iterdir()]]
