@@ -54,13 +54,15 @@ async def test_a_row_that_was_written_is_read_back(storage: Storage, other: Stor
 
 async def test_a_process_is_alive_as_long_as_it_is_open(storage: Storage, opener: Opener) -> None:
     other = opener()
-    name = other.processes.current
-    assert await storage.processes.is_alive(name)
-    assert await storage.processes.is_alive(storage.processes.current)
-    assert await other.processes.is_alive(storage.processes.current)
+    here, there = storage.processes.current, other.processes.current
+    for each in (storage, other):
+        assert await each.processes.list_dead([here, "process_none", there, "process_never"]) == {
+            "process_none",
+            "process_never",
+        }
+        assert await each.processes.list_dead([]) == set()
     await other.close()
-    assert not await storage.processes.is_alive(name)
-    assert not await storage.processes.is_alive("process_none")
+    assert await storage.processes.list_dead([here, there, there]) == {there}
 
 
 async def test_a_wait_for_a_write_ends_by_itself(storage: Storage) -> None:

@@ -107,8 +107,7 @@ class Budgets:
 
     async def reap(self) -> int:
         """Settle the reservations of dead processes; return how many."""
-        processes = await self._store.list_processes()
-        dead = [each for each in processes if not await self._processes.is_alive(each)]
+        dead = await self._processes.list_dead(await self._store.list_processes())
         return sum([await self._store.settle_dead(process) for process in dead])
 
     async def _reap_periodically(self) -> None:

@@ -155,10 +155,9 @@ class FollowedLogs:
         if time.monotonic() - self._reaped < POLL_INTERVAL_S:
             return
         self._reaped = time.monotonic()
-        for process in {run.process for run in runs if run.status == "running"}:
-            if not await self._storage.processes.is_alive(process):
-                for conversation in {run.conversation for run in runs if run.process == process}:
-                    await self._reap_conversation(conversation, runs)
+        dead = await self._storage.processes.list_dead(run.process for run in runs if run.status == "running")
+        for conversation in {run.conversation for run in runs if run.process in dead}:
+            await self._reap_conversation(conversation, runs)
 
     async def _reap_conversation(self, conversation: str, runs: Sequence[RunRecord]) -> None:
         try:

@@ -93,8 +93,8 @@ class PresenceService:
         if self._settings.current.works_council:
             return Others()
         found = await self._store.list_present(conversation)
-        alive = {process for process in {at for _, at in found} if await self._processes.is_alive(process)}
-        people = sorted({person for person, process in found if process in alive} - {principal.id})
+        dead = await self._processes.list_dead(process for _, process in found)
+        people = sorted({person for person, process in found if process not in dead} - {principal.id})
         named = [each for each in people[:MAX_OTHERS] if await self._is_shown(each, conversation)]
         return Others(tuple(named), len(people[MAX_OTHERS:]))
 
@@ -145,9 +145,8 @@ class PresenceService:
             self._is_failing = True
 
     async def _remove_dead(self) -> None:
-        for process in await self._store.list_presence_processes():
-            if process != self._processes.current and not await self._processes.is_alive(process):
-                self._tell(set(await self._store.remove_presence_of(process)))
+        for process in await self._processes.list_dead(await self._store.list_presence_processes()):
+            self._tell(set(await self._store.remove_presence_of(process)))
 
     def _tell(self, conversations: set[str]) -> None:
         for conversation in conversations:

@@ -281,13 +281,19 @@ class ResponseService:
                 log.warning("responses of processes that died cannot be ended yet: %s", error.message)
 
     async def _reap_all(self) -> None:
-        for response in await self._storage.responses.list_running():
-            await self._reap(response)
+        await self._reap(*await self._storage.responses.list_running())
 
-    async def _reap(self, response: StoredResponse) -> bool:
-        """End a response as failed if its process died; its text so far is kept."""
-        if response.id in self._live or await self._storage.processes.is_alive(response.process):
-            return False
+    async def _reap(self, *responses: StoredResponse) -> bool:
+        """End the responses whose process died; return whether there were any."""
+        others = [each for each in responses if each.id not in self._live]
+        processes = await self._storage.processes.list_dead(each.process for each in others)
+        dead = [each for each in others if each.process in processes]
+        for each in dead:
+            await self._end_dead(each)
+        return bool(dead)
+
+    async def _end_dead(self, response: StoredResponse) -> None:
+        """End a response as failed; its text so far is kept."""
         try:
             lines: list[bytes] = _lines(await self._storage.responses.list_events(response.id, -1), -1)
             body, output, end = fold_cut_log(lines, response.body)
@@ -298,7 +304,6 @@ class ResponseService:
         live.stored_lines = end["sequence_number"]
         ended = replace(response, status="failed", body=body)
         await self._storage.responses.finish_response(ended, output, live.chunk([end]))
-        return True
 
 
 def _lines(chunks: Sequence[ResponseEvents], after: int) -> list[bytes]:

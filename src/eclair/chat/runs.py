@@ -325,12 +325,9 @@ class Runs:
 
         Without `conversation` all conversations are checked.
         """
-        dead = [
-            run
-            for run in await self._storage.runs.list_running(conversation)
-            if run.id not in self._live and not await self._storage.processes.is_alive(run.process)
-        ]
-        return any([await self._stored.interrupt(run) for run in dead])
+        running = [run for run in await self._storage.runs.list_running(conversation) if run.id not in self._live]
+        dead = await self._storage.processes.list_dead(run.process for run in running)
+        return any([await self._stored.interrupt(run) for run in running if run.process in dead])
 
     async def _try_reap(self, conversation: str) -> bool:
         """Reap; return False if that can't be stored, so that reading goes on. `_reap_periodically` logs why."""

@@ -153,10 +153,11 @@ class ScheduleRunner:
         """Ask what is taken, and see what became of what was asked; return the seconds until the next look."""
         opened = await self._storage.schedules.list_open()
         processes = self._storage.processes
+        dead = await processes.list_dead(occurrence.process for _, occurrence in opened)
         asking = set[str]()
         for schedule, occurrence in opened:
             if occurrence.process != processes.current:
-                if await processes.is_alive(occurrence.process):
+                if occurrence.process not in dead:
                     continue
                 if not await self._storage.schedules.take_over(occurrence, processes.current):
                     continue

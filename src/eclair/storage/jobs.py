@@ -99,9 +99,8 @@ class JobStore(Protocol):
 async def free_dead_claims(jobs: JobStore, processes: ProcessStore) -> None:
     """Free the claims of processes that are dead, and give back what this one still has to. Raises StoreError."""
     await jobs.put_left_back()
-    for process in await jobs.list_processes():
-        if not await processes.is_alive(process):
-            await jobs.release_dead(process, RETRY_DELAY_S)
+    for process in await processes.list_dead(await jobs.list_processes()):
+        await jobs.release_dead(process, RETRY_DELAY_S)
 
 
 @asynccontextmanager

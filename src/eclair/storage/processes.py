@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -27,8 +27,8 @@ class ProcessStore(Protocol):
         """The name under which this process writes runs."""
         ...
 
-    async def is_alive(self, process: str) -> bool:
-        """Return True while that process holds its lease."""
+    async def list_dead(self, processes: Iterable[str]) -> set[str]:
+        """Return those of the processes that no longer hold their lease."""
         ...
 
     async def check(self) -> None:

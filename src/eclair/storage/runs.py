@@ -30,7 +30,7 @@ class EventChunk:
 
 @dataclass(frozen=True, slots=True)
 class RunRecord:
-    """A run as it is stored. `process` names the process that writes it; see `ProcessStore.is_alive`."""
+    """A run as it is stored. `process` names the process that writes it; see `ProcessStore.list_dead`."""
 
     id: str
     conversation: str

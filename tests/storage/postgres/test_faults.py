@@ -141,14 +141,14 @@ async def test_who_is_cut_off_is_dead_to_others_until_heard_of_again(
         cut_off = await asyncio.to_thread(open_postgres, address, time.time)
         try:
             name = cut_off.processes.current
-            assert await storage.processes.is_alive(name)
+            assert not await storage.processes.list_dead([name])
             network.cut()
             async with asyncio.timeout(30):
-                while await storage.processes.is_alive(name):  # noqa: ASYNC110
+                while not await storage.processes.list_dead([name]):  # noqa: ASYNC110
                     await asyncio.sleep(0.1)
             network.mend()
             async with asyncio.timeout(30):
-                while not await storage.processes.is_alive(name):  # noqa: ASYNC110
+                while await storage.processes.list_dead([name]):  # noqa: ASYNC110
                     await asyncio.sleep(0.1)
         finally:
             await cut_off.close()
@@ -165,17 +165,17 @@ async def test_a_lease_that_ran_out_is_believed_until_its_process_could_renew_it
 
     async def is_dead_in_time() -> None:
         async with asyncio.timeout(20):
-            while await storage.processes.is_alive("process_late"):  # noqa: ASYNC110
+            while not await storage.processes.list_dead(["process_late"]):  # noqa: ASYNC110
                 await asyncio.sleep(0.02)
 
     try:
-        assert await storage.processes.is_alive("process_late")
-        assert not await storage.processes.is_alive("process_that_ended")
+        assert not await storage.processes.list_dead(["process_late"])
+        assert await storage.processes.list_dead(["process_that_ended"])
         await is_dead_in_time()
         cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'eclair'"
         await asyncio.to_thread(databases.run, cut)
         async with asyncio.timeout(20):
-            while not await storage.processes.is_alive("process_late"):  # noqa: ASYNC110
+            while await storage.processes.list_dead(["process_late"]):  # noqa: ASYNC110
                 await asyncio.sleep(0.02)
         await is_dead_in_time()
     finally:
@@ -192,7 +192,7 @@ async def test_a_process_that_renews_late_waits_to_judge_others(url: str, monkey
     try:
         until = time.monotonic() + 1.5
         while time.monotonic() < until:
-            assert await storage.processes.is_alive("process_late")
+            assert not await storage.processes.list_dead(["process_late"])
             await asyncio.sleep(0.05)
     finally:
         await storage.close()
@@ -255,10 +255,10 @@ async def test_no_clock_but_that_of_the_database_counts(storage: Storage, url: s
     ahead = open_postgres(url, lambda: time.time() + 86_400)
     try:
         for one, other in ((storage, ahead), (ahead, storage)):
-            assert await one.processes.is_alive(other.processes.current)
+            assert not await one.processes.list_dead([other.processes.current])
     finally:
         await ahead.close()
-    assert not await storage.processes.is_alive(ahead.processes.current)
+    assert await storage.processes.list_dead([ahead.processes.current])
 
 
 async def test_what_is_written_while_the_server_restarts_is_there_afterwards(

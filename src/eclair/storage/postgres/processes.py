@@ -17,7 +17,7 @@ import contextlib
 import logging
 import math
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterable
 from typing import Any, get_args
 
 import orjson
@@ -29,7 +29,7 @@ from eclair.storage.postgres.connection import RawConnection, number_parameters
 from eclair.storage.postgres.database import PostgresDatabase, translated
 from eclair.storage.processes import UNNAMED, ChangeNotice
 from eclair.storage.sql.connection import Connection
-from eclair.storage.sql.store import SQLStore, first_row, read
+from eclair.storage.sql.store import SQLStore, first_row, read, read_brief
 
 LEASE_S = 5
 RENEWAL_S = 1.0
@@ -130,14 +130,21 @@ class PostgresProcessStore(SQLStore):
             await self._database.write_here(self._give_back, is_news=False)
             await self._announce()
 
-    async def is_alive(self, process: str) -> bool:
+    async def list_dead(self, processes: Iterable[str]) -> set[str]:
+        others = set(processes) - {self._name}
+        if not others:
+            return others
         now = time.monotonic()
-        return await self._has_lease(process, believes_all=now < self._judges_from or now - self._renewed > MAX_GAP_S)
+        believes_all = now < self._judges_from or now - self._renewed > MAX_GAP_S
+        return others - await self._list_alive(others, believes_all=believes_all)
 
-    @read
-    def _has_lease(self, db: Connection, process: str, *, believes_all: bool) -> bool:
-        row = first_row(db, "SELECT until > now() FROM process WHERE id = ?", (process,))
-        return row is not None and (believes_all or row[0])
+    @read_brief
+    def _list_alive(self, db: Connection, processes: set[str], *, believes_all: bool) -> set[str]:
+        rows = db.execute(
+            "SELECT id FROM process WHERE id IN (SELECT value FROM json_each(?)) AND (? OR until > now())",
+            (orjson.dumps([*processes]).decode(), believes_all),
+        )
+        return {id for (id,) in rows}
 
     async def check(self) -> None:
         written = await self._database.write_here(self._write_check, is_concurrent=True, is_news=False)

@@ -6,7 +6,7 @@ The audit log seals the calls that have ended, so they are erased a seal at a ti
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -47,8 +47,7 @@ class SQLEgressStore(SQLStore):
                 _insert(db, call, None)
 
     async def mark_interrupted(self) -> None:
-        dead = [process for process in await self._list_processes() if not await self._processes.is_alive(process)]
-        if dead:
+        if dead := await self._processes.list_dead(await self._list_processes()):
             await self._interrupt(dead)
 
     @read
@@ -56,7 +55,7 @@ class SQLEgressStore(SQLStore):
         return [name for (name,) in db.execute("SELECT DISTINCT process FROM egress WHERE verdict = 'begun'")]
 
     @write
-    def _interrupt(self, db: Connection, processes: Sequence[str]) -> None:
+    def _interrupt(self, db: Connection, processes: Iterable[str]) -> None:
         db.executemany(
             "UPDATE egress SET verdict = 'interrupted', reason = ? WHERE verdict = 'begun' AND process = ?",
             [(_INTERRUPTED, process) for process in processes],

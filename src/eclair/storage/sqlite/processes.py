@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterable
 from pathlib import Path
 
 from eclair.errors import StoreError
@@ -29,8 +29,8 @@ class SQLiteProcessStore(SQLStore):
     def current(self) -> str:
         return self._lease.name
 
-    async def is_alive(self, process: str) -> bool:
-        return process == self.current or is_held(self._leases, process)
+    async def list_dead(self, processes: Iterable[str]) -> set[str]:
+        return {each for each in set(processes) - {self.current} if not is_held(self._leases, each)}
 
     async def check(self) -> None:
         written = await self._write_check()
