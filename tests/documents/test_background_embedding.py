@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 import eclair.documents.background_embedding as background
 from eclair.documents.background_embedding import BackgroundEmbedder
 from eclair.documents.embeddings import EmbeddingKind, Turn
-from eclair.errors import EmbeddingRefused, EngineUnavailable
+from eclair.errors import EmbeddingRefused, EngineBusy, EngineUnavailable
 from eclair.network.gate import PRINCIPAL
 from eclair.schema.principal import Principal
 from eclair.storage.base import Storage
@@ -29,6 +29,7 @@ class OneByOne:
     def __init__(self, *, fails: bool = False) -> None:
         self.texts: list[str] = []
         self.fails = fails
+        self.busy = 0
         self.poor: set[str] = set()
         self.acted_for: list[Principal] = []
 
@@ -43,6 +44,9 @@ class OneByOne:
                 raise EmbeddingRefused("Your budget is used up.")
             if self.fails:
                 raise EngineUnavailable("It is down.")
+            if self.busy:
+                self.busy -= 1
+                raise EngineBusy("Too many questions wait.", retry_after=0.01)
             self.texts.append(text)
             self.acted_for.append(PRINCIPAL.get())
         return np.ones((len(texts), 1), np.float32)
@@ -121,6 +125,19 @@ async def test_it_says_why_it_fails(storage: Storage) -> None:
         while failing.work.error is None:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
     assert failing.work.error == "It is down."
+
+
+async def test_it_waits_for_an_engine_that_has_no_room(
+    storage: Storage, made: Background, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(background, "RETRY_DELAY_S", 0.0)
+    made.embedder.busy = 3
+    async with made.running(), asyncio.timeout(30):
+        while (await storage.documents.get_state(SHA)).embedded < 2:
+            assert made.work.error is None
+            await asyncio.sleep(0.01)
+    assert made.embedder.busy == 0
+    assert [record for record in caplog.records if record.levelname == "WARNING"] == []
 
 
 async def test_it_acts_for_the_owner_and_waits_for_their_budget_alone(

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from eclair.errors import EngineBroken, EngineBusy, EngineUnavailable
-from eclair.llm.base import PromptMessage, Request, Text
+from eclair.llm.base import PromptMessage, Request, SoundUpload, Text
 from eclair.llm.servers.endpoint_pool import EndpointPool
 from eclair.llm.servers.jurisdiction import farthest, locate
 from eclair.llm.servers.server_api import configured_engine
@@ -208,6 +208,13 @@ async def test_a_full_endpoint_sends_on_and_full_ones_refuse(racks: list[Speakin
             EngineBusy, match=r"Too many questions wait for the engine rack already \(\d+\); try again in a moment"
         ):
             await say(engine)
+        with pytest.raises(EngineBusy):
+            await engine.embed("muse", ["a"], None)
+        with pytest.raises(EngineBusy):
+            await engine.rerank("muse", "a", ["a", "b"])
+        with pytest.raises(EngineBusy):
+            await engine.transcribe("muse", SoundUpload("talk.webm", b"sound"))
+    assert [call.path for rack in (full, free) for call in rack.standin.calls if "embed" in call.path] == []
 
 
 async def test_embeddings_have_endpoints_too(racks: list[SpeakingVllm]) -> None:

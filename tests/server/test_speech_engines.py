@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 import pytest
 
+from eclair.documents import background_reading
 from eclair.settings import EndpointSettings, EngineSettings, Settings
 from tests.llm.servers import Speaking
 from tests.llm.standin import Call, standing_in
@@ -112,6 +113,21 @@ async def test_the_chosen_model_hears_documents_and_openais_names(settings: Sett
             }  # fmt: skip
             listed = {model.id: model async for model in client.models.list()}
             assert {"whisper-large", "tts-voice"} <= listed.keys()
+
+
+async def test_a_recording_waits_for_an_engine_that_is_busy(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(background_reading, "RETRY_DELAY_S", 0.01)
+    async with hearing(settings, transcriber="whisper-large") as (server, ears):
+        refusals = [b"Later.", b"Later."]
+
+        async def refuse_for_now(call: Call) -> None:
+            await (call.reply(429, refusals.pop()) if refusals else ears.transcribe(call))
+
+        ears.standin.routes["/v1/audio/transcriptions"] = refuse_for_now
+        file = await ready(server, await add(server, (SOUNDS / "english.webm").read_bytes(), "english.webm"))
+    assert (file["state"], refusals) == ("ready", [])
 
 
 async def test_what_is_installed_is_listed(settings: Settings) -> None:

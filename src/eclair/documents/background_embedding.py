@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Callable
 
 from eclair.documents.e5 import lane_count
 from eclair.documents.embeddings import Embedder
-from eclair.errors import EclairError, EmbeddingRefused, StoreError, UpstreamError
+from eclair.errors import EclairError, EmbeddingRefused, EngineBusy, StoreError, UpstreamError
 from eclair.network.gate import PRINCIPAL
 from eclair.schema.documents import Chunk
 from eclair.schema.jobs import Job
@@ -121,6 +121,9 @@ class BackgroundEmbedder:
                 self._chunks.clear()
                 try:
                     await self._embed_pending(self._embedder)
+                except EngineBusy as error:
+                    log.info("embedding waits: %s", error.message)
+                    asyncio.get_running_loop().call_later(error.retry_after or RETRY_DELAY_S, self._chunks.set)
                 except EclairError as error:
                     self.error = error.message
                     log.warning("documents are searched by words alone for now: %s", error.message)

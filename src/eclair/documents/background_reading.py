@@ -19,7 +19,16 @@ from eclair.documents.background_embedding import BackgroundEmbedder
 from eclair.documents.chunking import Chunker
 from eclair.documents.document_parser import Parser
 from eclair.documents.readers.file_type import SOUND_TYPES
-from eclair.errors import Conflict, NotFound, SpeechPartMissing, StoreError, UnreadableFile, UpstreamError, UserError
+from eclair.errors import (
+    Conflict,
+    EngineBusy,
+    NotFound,
+    SpeechPartMissing,
+    StoreError,
+    UnreadableFile,
+    UpstreamError,
+    UserError,
+)
 from eclair.schema.documents import Chunk, Opened, Page, UnreadPart
 from eclair.schema.jobs import Job
 from eclair.schema.messages import Fault
@@ -199,8 +208,9 @@ class BackgroundReader:
         log.warning("documents wait to be read: %s", error.message)
 
     async def _read_document(self, job: Job, turn: _Turn) -> float:
-        """Read the remaining pages of a document; return the seconds after which the turn of a recording comes, or 0.
+        """Read the remaining pages of a document; return 0, or the seconds after which it is tried again.
 
+        That is when the turn of a recording comes, or what hears it may have room.
         Raises NotFound, Conflict and StoreError.
         """
         documents, sha256 = self._storage.documents, job.subject
@@ -215,6 +225,9 @@ class BackgroundReader:
                 return await self._read_pages(job, state, turn)
         except (NotFound, Conflict):
             raise
+        except EngineBusy as error:
+            log.info("a recording waits: %s", error.message)
+            return max(RETRY_DELAY_S, error.retry_after or 0.0)
         except (UserError, SpeechPartMissing, UpstreamError) as error:
             message = without_name(error.message, await self._storage.files.get_name(sha256))
             await documents.mark_failed(sha256, Fault(error.code, message), job)

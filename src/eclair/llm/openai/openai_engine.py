@@ -110,6 +110,7 @@ class OpenAIEngine(ServerEngine):
 
     async def embed(self, model: str, texts: Sequence[str], dimensions: int | None) -> Embeddings:
         """Call the server's `/embeddings`; see `Engine.embed`."""
+        await self._admit()
         vectors: list[list[float]] = []
         tokens = 0
         for start in range(0, len(texts), MAX_TEXTS_PER_REQUEST):
@@ -124,11 +125,13 @@ class OpenAIEngine(ServerEngine):
 
     async def rerank(self, model: str, query: str, texts: Sequence[str]) -> list[float]:
         """Call the server's `/rerank`; see `Engine.rerank`."""
+        await self._admit()
         wanted: JSON = {"model": model, "query": query, "documents": list(texts), "top_n": len(texts)}
         return parse_ranking(self.name, await self.fetch(f"{self.url}/rerank", wanted), len(texts))
 
     async def transcribe(self, model: str, sound: SoundUpload) -> HeardSpeech:
         """Call the server's `/audio/transcriptions` or `/audio/translations`; see `HearingEngine`."""
+        await self._admit()
         fields = {"model": model, **({"prompt": sound.prompt} if sound.prompt else {})}
         if sound.language is not None and not sound.translate:
             fields["language"] = sound.language
@@ -145,6 +148,7 @@ class OpenAIEngine(ServerEngine):
 
     async def speak(self, model: str, wanted: JSON) -> AsyncGenerator[bytes, None]:
         """Call the server's `/audio/speech`; see `SpeakingEngine`."""
+        await self._admit()
         async with self.fetch_bytes(f"{self.url}/audio/speech", {**wanted, "model": model}) as sounds:
             async for sound in sounds:
                 yield sound

@@ -228,7 +228,7 @@ class ServerEngine(ABC):
         self.vision_models = models
 
     async def _admit(self) -> None:
-        """Let a question in. Raises EngineBusy if too many wait at the server."""
+        """Let a question, or other work, in. Raises EngineBusy if too many wait at the server."""
         waiting = None if self.max_waiting is None else await self._count_waiting()
         if waiting is not None and self.max_waiting is not None and waiting > self.max_waiting:
             raise queue_full(self.name, waiting)
