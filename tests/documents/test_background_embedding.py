@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,15 +11,20 @@ from numpy import float32
 from numpy.typing import NDArray
 
 import eclair.documents.background_embedding as background
+from eclair.app import open_app
 from eclair.documents.background_embedding import BackgroundEmbedder
 from eclair.documents.embeddings import EmbeddingKind, Turn
 from eclair.errors import EmbeddingRefused, EngineBusy, EngineUnavailable
 from eclair.network.gate import PRINCIPAL
 from eclair.schema.principal import Principal
+from eclair.settings import EngineSettings, Settings
 from eclair.storage.base import Storage
 from eclair.storage.chunks import SearchScope
 from eclair.util.background import IdleScheduler
+from tests.llm.servers import Speaking, reply
+from tests.llm.standin import Call, standing_in
 from tests.storage.helpers import ME, OTHER, SHA, cut, file, paged, read
+from tests.support import lay_database
 
 
 class OneByOne:
@@ -162,3 +168,26 @@ async def test_it_acts_for_the_owner_and_waits_for_their_budget_alone(
         ("me", frozenset({"readers"})),
     ]
     assert made.work.error is None
+
+
+async def test_an_engine_embeds_as_many_documents_at_once_as_are_read(settings: Settings) -> None:
+    together = asyncio.Barrier(3)
+
+    async def embeddings(call: Call) -> None:
+        await together.wait()
+        rows = [{"index": place, "embedding": [0.1, 0.2]} for place, _ in enumerate(call.json["input"])]
+        await reply(call, {"data": rows, "usage": {"prompt_tokens": 1}})
+
+    async def text(content: str) -> AsyncGenerator[bytes]:
+        yield content.encode()
+
+    lay_database(settings.data_dir)
+    async with standing_in() as standin:
+        rack = Speaking(standin)
+        standin.routes["/v1/embeddings"] = embeddings
+        given = replace(settings, engines={"rack": EngineSettings(rack.url)}, embedder="muse")
+        async with open_app(given, at_once=3) as app, asyncio.timeout(30):
+            for name in ("one", "two", "three"):
+                added = await app.ingestor.ingest(ME, f"{name}.txt", "text/plain", text(f"This is {name}."))
+            while not (await app.storage.documents.get_state(added.file.sha256)).embedded:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)

@@ -14,7 +14,7 @@ import time
 from collections.abc import Awaitable, Callable
 
 from eclair.documents.e5 import lane_count
-from eclair.documents.embeddings import Embedder
+from eclair.documents.embeddings import Embedder, EngineEmbedder
 from eclair.errors import EclairError, EmbeddingRefused, EngineBusy, StoreError, UpstreamError
 from eclair.network.gate import PRINCIPAL
 from eclair.schema.documents import Chunk
@@ -88,6 +88,11 @@ class BackgroundEmbedder:
     def is_enabled(self) -> bool:
         """True if documents can be searched by meaning once they are embedded."""
         return self._embedder is not None
+
+    @property
+    def uses_engine(self) -> bool:
+        """True if an engine embeds, which has room for several documents at once."""
+        return isinstance(self._embedder, EngineEmbedder)
 
     def resume(self) -> None:
         """Look for chunks without a vector."""

@@ -65,7 +65,7 @@ log = logging.getLogger(__name__)
 class Ingestor:
     """Ingests files. `start` begins the kinds of background work that are left to this process; `close` ends it.
 
-    `at_once` documents are read at once, and one more that somebody waits for.
+    `at_once` documents are read at once, and one more that somebody waits for; an engine embeds as many.
     """
 
     def __init__(
@@ -120,7 +120,7 @@ class Ingestor:
             self._readings = [asyncio.create_task(reading, name="read documents") for reading in readings]
         if "embed" in self._work and self.embedding.is_enabled:
             self.embedding.resume()
-            works.append(self.embedding.run())
+            works += [self.embedding.run() for _ in range(self._at_once if self.embedding.uses_engine else 1)]
         if "erase" in self._work:
             works.append(self._sweep_forever())
             if self._blobs.is_shared:
