@@ -99,6 +99,7 @@ from eclair.services import (
     open_feeds,
     open_identity,
     open_image_generation,
+    open_imports,
     open_network,
     open_oversight,
     open_policy,
@@ -466,14 +467,17 @@ class App:
     async def _open_upkeep(self, stack: AsyncExitStack) -> None:
         live, storage = self.live_settings, self.storage
         data = (self.conversations, self.responses, self.ingestor, self.gallery)
+        archives = ArchiveImporter(storage, self.ingestor, self.gallery, self.preferences, self.servers, self.skills)
+        is_left_to_others = "erase" not in self.work
+        self.imports = await stack.enter_async_context(
+            open_imports(self.settings, storage, archives, self.changes, self.gate, is_left_to_others=is_left_to_others)
+        )
         self.retention, self.person_erasure = await stack.enter_async_context(
             open_erasure(
-                *(live, storage, data, self.preferences, self.accounts), is_left_to_others="erase" not in self.work
+                *(live, storage, data, self.imports, self.preferences, self.accounts),
+                is_left_to_others=is_left_to_others,
             )
         )
-        archives = ArchiveImporter(storage, self.ingestor, self.gallery, self.preferences, self.servers, self.skills)
-        self.imports = ImportService(storage, archives, self.settings.data_dir / "imports", self.changes)
-        stack.callback(self.imports.close)
         following = (self.web, self.rights, self.budgets, self.compliance_settings, self.recognizers, self.changes)
         self.web_settings, self.policy = await stack.enter_async_context(
             open_policy(live, storage, self.vault, *following)

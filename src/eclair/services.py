@@ -48,7 +48,7 @@ from eclair.models.catalog import load_entries
 from eclair.models.download_targets import TextModelCatalog
 from eclair.models.downloads import ModelDownloads
 from eclair.models.weights_check import WeightsCheck
-from eclair.network.blob_calls import FILES, open_blobs
+from eclair.network.blob_calls import FILES, IMPORTS, open_blobs
 from eclair.network.client import OutboundGate, WebClient
 from eclair.network.egress_log import EgressLog
 from eclair.network.gate import CLOSED_GATE
@@ -75,6 +75,8 @@ from eclair.storage.integrity_watch import IntegrityWatch
 from eclair.storage.secrets import Vault
 from eclair.storage.signing_key import SigningKey
 from eclair.storage.speech_settings import SpeechSettingsStore
+from eclair.transfer.archive_importer import ArchiveImporter
+from eclair.transfer.import_service import ImportService
 from eclair.transfer.person_erasure import PersonErasure
 from eclair.util.background import IdleScheduler
 from eclair.web.feeds.service import FeedService
@@ -273,10 +275,32 @@ async def open_policy(
 
 
 @asynccontextmanager
+async def open_imports(
+    settings: Settings,
+    storage: Storage,
+    archives: ArchiveImporter,
+    changes: ChangeFeed,
+    gate: OutboundGate,
+    *,
+    is_left_to_others: bool,
+) -> AsyncGenerator[ImportService]:
+    """Open the imports, which delete what has expired unless that `is_left_to_others`. Raises SettingsError."""
+    blobs = open_blobs(settings, IMPORTS, gate)
+    imports = ImportService(storage, archives, blobs, settings.data_dir / IMPORTS, changes)
+    if not is_left_to_others:
+        imports.start()
+    try:
+        yield imports
+    finally:
+        await imports.close()
+
+
+@asynccontextmanager
 async def open_erasure(
     live_settings: LiveSettings,
     storage: Storage,
     data: tuple[ConversationService, ResponseService, Ingestor, Gallery],
+    imports: ImportService,
     preferences: PreferenceService,
     accounts: Accounts,
     *,
@@ -288,7 +312,7 @@ async def open_erasure(
         if not is_left_to_others:
             retention.start()
         stack.push_async_callback(retention.close)
-        person_erasure = PersonErasure(live_settings, storage, *data, preferences, accounts.principals)
+        person_erasure = PersonErasure(live_settings, storage, *data, imports, preferences, accounts.principals)
         if not is_left_to_others:
             person_erasure.start()
         stack.push_async_callback(person_erasure.close)

@@ -18,7 +18,9 @@ from tests.documents.files import pdf
 from tests.images.support import SMALL, content
 from tests.s3_server import S3Server, StoreRelay
 from tests.server.test_documents import add, ready
+from tests.server.test_transfer import carry_out, upload
 from tests.support import Server, serving
+from tests.transfer.support import sample
 
 PAGE = pdf([[(72, 720, 12, "Bees dance.")]])
 
@@ -42,7 +44,12 @@ async def stored(place: BucketPlace, folder: str) -> list[StoredObject]:
 
 
 def local_files(settings: Settings) -> list[Path]:
-    return [path for name in ("files", "pictures") for path in (settings.data_dir / name).rglob("*") if path.is_file()]
+    return [
+        path
+        for name in ("files", "pictures", "imports")
+        for path in (settings.data_dir / name).rglob("*")
+        if path.is_file()
+    ]
 
 
 @pytest.fixture(params=["plain", "encrypted"])
@@ -58,7 +65,7 @@ async def bucket(
         yield server, place, is_encrypted
 
 
-async def test_files_and_images_live_in_the_bucket(bucket: tuple[Server, BucketPlace, bool]) -> None:
+async def test_files_images_and_waiting_imports_live_in_the_bucket(bucket: tuple[Server, BucketPlace, bool]) -> None:
     server, place, is_encrypted = bucket
     assert (await server.get("/api/health/ready")).body["checks"]["files"]["ok"]
     file = await ready(server, await add(server, PAGE, "bees.pdf"))
@@ -88,6 +95,11 @@ async def test_files_and_images_live_in_the_bucket(bucket: tuple[Server, BucketP
     assert (await server.call("DELETE", path)).status == 204
     assert (await server.get(f"{path}/content")).status == 404
     assert [each.head.startswith(b"going") for each in await stored(place, "files.going")] == [True]
+
+    id = (await upload(server, sample("claude"))).body["id"]
+    assert [each.head.startswith(MAGIC) for each in await stored(place, "imports")] == [is_encrypted]
+    assert (await carry_out(server, id))[-1]["finished"]["conversations"] == 2
+    assert [each.head.startswith(b"going") for each in await stored(place, "imports.going")] == [True]
     again = await ready(server, await add(server, PAGE, "bees.pdf"))
     assert (await server.get(f"/api/files/{again['id']}/content")).raw == PAGE
     assert await stored(place, "files.going") == [], "the mark is withdrawn"

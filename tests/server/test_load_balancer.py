@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import orjson
 import pytest
 
 from eclair.identity_settings import SamlSettings
@@ -33,6 +34,7 @@ from tests.server.test_passkeys import Device
 from tests.server.test_receipts import issue, published
 from tests.server.test_second_steps import JSON_BODY, code_of, missing, send, turn_on_there
 from tests.server.test_sign_in import FROM_ELSEWHERE, PASSWORD, SESSION, Browser, openid, refusal, sign_in
+from tests.server.test_transfer import carry_out, many, upload
 from tests.server.test_whole_documents import log_book, noting
 from tests.support import Door, Process, Reply, serving
 
@@ -316,6 +318,49 @@ async def test_an_answer_is_had_at_once_from_another_server(shared: Settings, tm
         message = await server.answered(begun["run"])
         assert (message["status"], message["remarks"][0]["code"]) == ("finished", "partly_read")
         model.release.set()
+
+
+async def test_an_import_goes_on_at_another_server(
+    shared: Settings, tmp_path: Path, http: aiohttp.ClientSession
+) -> None:
+    folders = [tmp_path / "own-1", tmp_path / "own-2"]
+    for name in ("files", "pictures", "imports"):  # which are in one place, as in a bucket
+        (tmp_path / "common" / name).mkdir(parents=True)
+        for folder in folders:
+            folder.mkdir(0o700, exist_ok=True)
+            (folder / name).symlink_to(tmp_path / "common" / name)
+    async with processes(shared, tmp_path, http) as (first, second):
+        conversation = await first.begin(title="Hives")
+        file = await ready(first, await add(first, "Bees dance.", "bees.txt"))
+        begun = await first.ask(conversation, "script: say=Yes.", files=[file["id"]])
+        await first.answered(begun["run"])
+        archive = (await second.get("/api/export")).raw
+        assert (await first.call("DELETE", f"/api/conversations/{conversation}?forever=true")).status == 204
+
+        dropped = (await upload(first, archive, "all.zip")).body["id"]
+        assert (await second.call("DELETE", f"/api/imports/{dropped}")).status == 204
+        assert (await first.post(f"/api/imports/{dropped}")).status == 404
+
+        id = (await upload(first, archive, "all.zip")).body["id"]
+        finished = (await carry_out(second, id))[-1]["finished"]
+        assert (finished["conversations"], finished["problems"]) == (1, [])
+        (message, *_) = (await first.get(f"/api/conversations/{conversation}")).body["messages"]
+        assert [each["name"] for each in message["files"]] == ["bees.txt"]
+        assert (await first.post(f"/api/imports/{id}")).status == 404, "it is done"
+
+        id = (await upload(first, many(300, "Because."))).body["id"]
+        async with first.http.post(f"{first.address}/api/imports/{id}") as response:
+            await response.content.readline()
+            assert (await second.post(f"/api/imports/{id}")).status == 409
+        again = await second.post(f"/api/imports/{id}")
+        async with asyncio.timeout(60):
+            while again.status == 409:
+                again = await second.post(f"/api/imports/{id}")
+        (*_, last) = (block for block in again.raw.decode().split("\n\n") if block.startswith("data:"))
+        finished = orjson.loads(last.removeprefix("data: "))["finished"]
+        assert finished["conversations"] + finished["skipped"] == 300
+        assert finished["skipped"] > 0
+        assert [path for path in (tmp_path / "common" / "imports").rglob("*") if path.is_file()] == []
 
 
 def test_another_secret_signs_other_cookies(shared: Settings, tmp_path: Path) -> None:

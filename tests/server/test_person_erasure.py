@@ -67,6 +67,9 @@ async def fill(server: Server, headers: Headers, person: str, word: str) -> None
     await server.post("/api/memories", {"text": f"I like {word}"}, headers=headers)
     asks = {"question": f"What about {word}?", "cron": "0 7 1 1 *", "zone": "UTC"}
     await server.post("/api/schedules", asks, headers=headers)
+    message = {"uuid": "q", "sender": "human", "text": word, "created_at": "2025-01-01T00:00:00Z"}
+    export = orjson.dumps([{"uuid": word, "name": word, "chat_messages": [message]}])
+    assert (await server.post(f"/api/imports?name={word}.json", data=export, headers=headers)).status == 201
     url = f"https://example.org/{word}"
     feed = StoredFeed(id=new_id("feed"), owner=person, url=url, host="example.org", title=word, created=1, due=10**15)
     await store.feeds.add_feeds(who, [feed])

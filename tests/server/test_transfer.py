@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import os
 import time
 import zipfile
 from collections.abc import Mapping
@@ -18,23 +19,24 @@ import pytest
 
 from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.server import auth
+from eclair.storage.imports import WaitingImport
 from eclair.storage.shares import Share
 from eclair.transfer.exporters import DOCX_MEDIA_TYPE
-from tests.support import JSON, Reply, Server, text_of
+from tests.support import JSON, Door, Reply, Server, text_of
 from tests.transfer.support import sample, zipped
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 async def upload(
-    server: Server, data: bytes, name: str = "export.json", headers: Mapping[str, str] = MappingProxyType({})
+    server: Door, data: bytes, name: str = "export.json", headers: Mapping[str, str] = MappingProxyType({})
 ) -> Reply:
     return await server.call(
         "POST", f"/api/imports?name={name}", data=data, headers={"Content-Type": "application/json", **headers}
     )
 
 
-async def carry_out(server: Server, id: str, headers: Mapping[str, str] | None = None) -> list[JSON]:
+async def carry_out(server: Door, id: str, headers: Mapping[str, str] | None = None) -> list[JSON]:
     reply = await server.call("POST", f"/api/imports/{id}", headers=headers)
     assert reply.status == 200, reply
     assert reply.headers["Content-Type"].startswith("text/event-stream")
@@ -237,6 +239,39 @@ async def test_only_a_few_imports_wait(server: Server) -> None:
     ids = [(await upload(server, sample("librechat"))).body["id"] for _ in range(5)]
     statuses = [(await server.call("DELETE", f"/api/imports/{id}")).status for id in ids]
     assert statuses == [404, 204, 204, 204, 204]
+
+
+def kept(server: Server) -> list[str]:
+    """The names of the bytes that wait."""
+    return [path.name for path in (server.app.settings.data_dir / "imports").glob("??/*")]
+
+
+async def test_the_bytes_of_an_import_are_kept_for_as_long_as_one_waits(fresh: Server) -> None:
+    first, second = [(await upload(fresh, sample("claude"))).body["id"] for _ in range(2)]
+    assert len(kept(fresh)) == 1, "the same bytes are kept once"
+    await carry_out(fresh, first)
+    assert len(kept(fresh)) == 1
+    assert (await fresh.call("DELETE", f"/api/imports/{second}")).status == 204
+    assert kept(fresh) == []
+    assert (await upload(fresh, b"[{]")).status == 400
+    assert kept(fresh) == [], "what can't be read doesn't wait"
+
+
+async def test_an_import_that_has_expired_is_deleted_with_its_bytes(fresh: Server) -> None:
+    waiting = (await upload(fresh, sample("claude"))).body["id"]
+    blob = kept(fresh)[0]
+    old = WaitingImport(id="imp_old", owner=LOCAL_PRINCIPAL.id, name="old.json", blob=blob, created=1, expires=2)
+    storage = fresh.app.storage.imports
+    await storage.add_import(LOCAL_PRINCIPAL, old)
+    assert (await fresh.post("/api/imports/imp_old")).status == 404
+    stray = fresh.app.settings.data_dir / "imports" / "ab" / ("ab" * 32)
+    stray.parent.mkdir(exist_ok=True)
+    stray.write_bytes(b"of an upload whose server died")
+    os.utime(stray, (1, 1))
+    await fresh.app.imports.sweep()
+    assert [each.id for each in await storage.list_imports(LOCAL_PRINCIPAL)] == [waiting]
+    assert kept(fresh) == [blob]
+    assert (await carry_out(fresh, waiting))[-1]["finished"]["conversations"] == 2
 
 
 def many(count: int, text: str) -> bytes:

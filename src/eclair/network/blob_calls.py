@@ -17,8 +17,8 @@ from eclair.storage.blob_stores.blob_folder import BlobFolder
 from eclair.storage.blob_stores.blob_store import BlobStore
 from eclair.storage.blobs import Blobs
 
-FILES, PICTURES = "files", "pictures"
-"""The folders of blobs: of documents, and of images."""
+FILES, PICTURES, IMPORTS = "files", "pictures", "imports"
+"""The folders of blobs: of documents, of images, and of exports that wait to be imported."""
 
 
 class StoreCalls:

@@ -11,8 +11,11 @@ WorkKind = Literal["read", "embed", "feeds", "schedules", "batches", "erase"]
 Reading documents, embedding them, fetching feeds, running schedules and batches, and erasing what is due.
 """
 
-ClaimKind = Literal[WorkKind, "sign-in", "python"]
-"""Kinds of work that one process does at a time: background work, changes of a sign-in at an MCP server, and code."""
+ClaimKind = Literal[WorkKind, "sign-in", "python", "import"]
+"""Kinds of work that one process does at a time.
+
+Background work, changes of a sign-in at an MCP server, code, and imports.
+"""
 
 WORK_KINDS: tuple[WorkKind, ...] = get_args(WorkKind)
 ALL_WORK = frozenset(WORK_KINDS)

@@ -36,6 +36,7 @@ from eclair.storage.files import FileStore
 from eclair.storage.grants import GrantStore
 from eclair.storage.groups import GroupStore
 from eclair.storage.images import ImageStore
+from eclair.storage.imports import ImportStore
 from eclair.storage.installation_keys import InstallationKeyStore
 from eclair.storage.integrity import IntegrityStore
 from eclair.storage.jobs import JobStore
@@ -104,6 +105,7 @@ class Storage:
     grants: GrantStore
     groups: GroupStore
     images: ImageStore
+    imports: ImportStore
     installation_keys: InstallationKeyStore
     integrity: IntegrityStore
     jobs: JobStore

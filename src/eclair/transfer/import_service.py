@@ -1,30 +1,43 @@
-"""Imports: an export is staged, then stored conversation by conversation."""
+"""Imports: an export is uploaded, then stored conversation by conversation, at whichever server that is asked for.
+
+Its bytes are a blob and what is known of it is a row, so that any server goes on with it: it reads the export again.
+The claim of background work sees to it that one does so at a time, and ends with the server.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import logging
 import time
-from collections.abc import AsyncGenerator, Iterator
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, AsyncIterable, Iterator
+from contextlib import aclosing, asynccontextmanager, closing
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 from eclair.errors import Conflict, NotFound, StoreError
 from eclair.schema.ids import Clock, new_id
 from eclair.schema.principal import Principal
 from eclair.storage.base import Storage
+from eclair.storage.blobs import Blobs
 from eclair.storage.change_feed import ChangeFeed
+from eclair.storage.imports import WaitingImport
 from eclair.transfer.archive_importer import ArchiveImporter, ImportChoices, ImportItems, ImportStep
 from eclair.transfer.normalize import ImportedConversation
+from eclair.util.tasks import finish
 
 if TYPE_CHECKING:
     from eclair.transfer.import_protocol import ImportPreview
     from eclair.transfer.staging import StagedImport
 
 MAX_WAITING_IMPORTS = 4
-"""The oldest is dropped for a new one."""
+"""Of a person; the oldest is dropped for a new one."""
 WAITING_TTL_S = 3600.0
+SWEEP_INTERVAL_S = 300.0
+SHARED_SWEEP_INTERVAL_S = 30.0
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,91 +61,194 @@ class ImportProgress:
         return self.done == self.total
 
 
-@dataclass(slots=True)
-class _Waiting:
-    principal: Principal
-    staged: StagedImport
-    since: float
-    is_busy: bool = False
+@dataclass(frozen=True, slots=True)
+class UploadedImport:
+    """An export that waits: the id it waits under, what it holds, and by kind how much of that is here already."""
+
+    id: str
+    preview: ImportPreview
+    items: tuple[ImportItems, ...]
 
 
 class ImportService:
-    """Keeps staged exports until they are imported, dropped or expired, in unnamed files in `folder`."""
+    """Keeps uploaded exports until they are imported, dropped or expired. `folder` is for temporary files.
+
+    `start` begins to delete what has expired, `close` ends that.
+    """
 
     def __init__(
-        self, storage: Storage, archives: ArchiveImporter, folder: Path, changes: ChangeFeed, clock: Clock = time.time
+        self,
+        storage: Storage,
+        archives: ArchiveImporter,
+        blobs: Blobs,
+        folder: Path,
+        changes: ChangeFeed,
+        clock: Clock = time.time,
     ) -> None:
         self._storage = storage
         self._archives = archives
+        self._blobs = blobs
         self._folder = folder
         self._changes = changes
         self._clock = clock
-        self._waiting: dict[str, _Waiting] = {}
+        self._changing = asyncio.Lock()
+        self._sweeping: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        self._sweeping = asyncio.create_task(self._sweep_forever(), name="delete expired imports")
+
+    async def close(self) -> None:
+        if self._sweeping is not None:
+            self._sweeping.cancel()
+            await asyncio.wait([self._sweeping])
 
     def open_folder(self) -> Path:
-        """Return the staging folder, creating it if needed. Raises StoreError."""
+        """Return the folder for temporary files, creating it if needed. Raises StoreError."""
         return open_staging_folder(self._folder)
 
-    async def stage(self, principal: Principal, file: BinaryIO, name: str) -> tuple[str, ImportPreview]:
-        """Read an export in a sandbox; returns the id it waits under. Raises UserError and StoreError."""
-        from eclair.transfer.staging import stage  # slow to import, and rarely needed
+    async def upload(self, principal: Principal, source: AsyncIterable[bytes], name: str) -> UploadedImport:
+        """Keep an export and read it in a sandbox. Raises UserError, StoreError and what `source` raises."""
+        await self._make_room(principal)
+        blob = (await self._blobs.put_stream(source)).name
+        now = self._clock()
+        waiting = WaitingImport(
+            id=new_id("imp", self._clock),
+            owner=principal.id,
+            name=name,
+            blob=blob,
+            created=int(now * 1000),
+            expires=int((now + WAITING_TTL_S) * 1000),
+        )
+        async with self._exclusive():
+            if not await self._blobs.exists(blob):
+                raise Conflict(f"{name} was being deleted while it was sent; send it again.")
+            await self._storage.imports.add_import(principal, waiting)
+        try:
+            async with self._open(waiting) as staged:
+                items = await compare_import(self._storage, self._archives, principal, staged)
+                return UploadedImport(waiting.id, staged.preview, items)
+        except BaseException:
+            await finish(self._delete(waiting))
+            raise
 
-        self._forget_old()
-        staged = await stage(file, name, self.open_folder(), int(self._clock() * 1000))
-        idle = [id for id, waiting in self._waiting.items() if not waiting.is_busy]
-        for id in idle[: max(0, len(self._waiting) - MAX_WAITING_IMPORTS + 1)]:
-            self._close(id)
-        id = new_id("imp", self._clock)
-        self._waiting[id] = _Waiting(principal, staged, self._clock())
-        return id, staged.preview
-
-    def check(self, principal: Principal, id: str) -> None:
+    async def check(self, principal: Principal, id: str) -> None:
         """Check that an export of the principal's waits. Raises NotFound, or Conflict while it is being imported."""
-        self._forget_old()
-        if id not in self._waiting or self._waiting[id].principal != principal:
-            raise NotFound(f"There is no import {id!r} (any more); send the file again.")
-        if self._waiting[id].is_busy:
-            raise Conflict("This import is already running; wait until it has finished.")
-
-    async def compare(self, principal: Principal, id: str) -> tuple[ImportItems, ...]:
-        """Count what a staged export holds, by kind, and how much of it is here already. Raises as `check` does."""
-        self.check(principal, id)
-        return await compare_import(self._storage, self._archives, principal, self._waiting[id].staged)
+        async with self._claim(principal, id):
+            pass
 
     async def run(self, principal: Principal, id: str, choices: ImportChoices) -> AsyncGenerator[ImportProgress, None]:
-        """Import a staged export. If closed early it stops between two things and can be resumed."""
-        self.check(principal, id)
-        waiting = self._waiting[id]
-        waiting.is_busy = True
-        try:
-            steps = store_import(self._storage, self._archives, principal, waiting.staged, choices)
-            async with aclosing(steps):
-                async for progress in steps:
-                    yield progress
-        except BaseException:
-            waiting.is_busy = False
-            raise
-        finally:
-            self._changes.publish(principal, None, "changed")
-        self._close(id)
+        """Import an export that waits. If closed early it stops between two things and can be resumed.
 
-    def drop(self, principal: Principal, id: str) -> None:
-        """Discard a staged export; none of it was stored. Raises as `check` does."""
-        self.check(principal, id)
-        self._close(id)
+        Raises as `check` does.
+        """
+        async with self._claim(principal, id) as waiting:
+            async with self._open(waiting) as staged:
+                staged.added_libraries |= waiting.libraries
+                steps = store_import(self._storage, self._archives, principal, staged, choices)
+                try:
+                    async with aclosing(steps):
+                        async for progress in steps:
+                            yield progress
+                except BaseException:
+                    await finish(self._storage.imports.note_libraries(principal, id, staged.added_libraries))
+                    raise
+                finally:
+                    self._changes.publish(principal, None, "changed")
+            await self._delete(waiting)
 
-    def close(self) -> None:
-        for id in list(self._waiting):
-            self._close(id)
+    async def drop(self, principal: Principal, id: str) -> None:
+        """Discard an export that waits; none of it was stored. Raises as `check` does."""
+        async with self._claim(principal, id) as waiting:
+            await self._delete(waiting)
 
-    def _close(self, id: str) -> None:
-        if (waiting := self._waiting.pop(id, None)) is not None:
-            waiting.staged.close()
+    async def delete_all(self, principal: Principal) -> None:
+        """Discard all of a principal's exports. Raises StoreError."""
+        for waiting in await self._storage.imports.list_imports(principal):
+            await self._delete(waiting)
 
-    def _forget_old(self) -> None:
-        for id, waiting in list(self._waiting.items()):
-            if not waiting.is_busy and waiting.since + WAITING_TTL_S < self._clock():
-                self._close(id)
+    async def sweep(self) -> None:
+        """Delete exports that have expired, and bytes that none has. Raises StoreError."""
+        for waiting in await self._storage.imports.list_expired_imports(self._now()):
+            async with self._storage.jobs.hold("import", waiting.id) as ours:
+                if ours:
+                    await self._delete(waiting)
+        named = await self._storage.imports.list_import_blobs()
+        for blob in await self._blobs.list_blobs():
+            if blob.name not in named and blob.age_s > WAITING_TTL_S:
+                await self._delete_blob(blob.name)
+
+    @asynccontextmanager
+    async def _claim(self, principal: Principal, id: str) -> AsyncGenerator[WaitingImport]:
+        """Have an export that no other request changes within the block. Raises as `check` does."""
+        await self._storage.imports.get_import(principal, id)
+        async with self._storage.jobs.hold("import", id) as ours:
+            if not ours:
+                raise Conflict("This import is already running; wait until it has finished.")
+            waiting = await self._storage.imports.get_import(principal, id)
+            if waiting.expires <= self._now() or not await self._blobs.exists(waiting.blob):
+                raise NotFound(f"There is no import {id!r} (any more); send the file again.")
+            yield waiting
+
+    @asynccontextmanager
+    async def _open(self, waiting: WaitingImport) -> AsyncGenerator[StagedImport]:
+        """Read an export within the block. Raises UserError and StoreError."""
+        from eclair.transfer.staging import stage  # slow to import, and rarely needed
+
+        folder = await asyncio.to_thread(self.open_folder)
+        async with self._blobs.open_path(waiting.blob) as path:
+            file = await asyncio.to_thread(path.open, "rb")
+            with file:
+                staged = await stage(file, waiting.name, folder, waiting.created)
+            with closing(staged):
+                yield staged
+
+    @asynccontextmanager
+    async def _exclusive(self) -> AsyncGenerator[None]:
+        """Keep this and other processes from adding and deleting exports."""
+        async with self._changing, self._blobs.lock():
+            yield
+
+    async def _make_room(self, principal: Principal) -> None:
+        """Discard the oldest exports of a principal's that nobody imports, so that one more may wait."""
+        found = await self._storage.imports.list_imports(principal)
+        surplus = len(found) - MAX_WAITING_IMPORTS + 1
+        for waiting in found:
+            if surplus > 0:
+                async with self._storage.jobs.hold("import", waiting.id) as ours:
+                    if ours:
+                        await self._delete(waiting)
+                        surplus -= 1
+
+    async def _delete(self, waiting: WaitingImport) -> None:
+        """Delete an export; one that is gone is no error."""
+        with contextlib.suppress(NotFound):
+            await self._storage.imports.delete_import(Principal(waiting.owner), waiting.id)
+        await self._delete_blob(waiting.blob)
+
+    async def _delete_blob(self, name: str) -> None:
+        """Delete the bytes of an export unless another has the same."""
+        async with self._exclusive():
+            if name not in await self._storage.imports.list_import_blobs():
+                await self._blobs.delete(name)
+
+    async def _sweep_forever(self) -> None:
+        async def is_needed(name: str) -> bool:
+            return name in await self._storage.imports.list_import_blobs()
+
+        swept = -SWEEP_INTERVAL_S
+        while True:
+            try:
+                if time.monotonic() - swept >= SWEEP_INTERVAL_S:
+                    await asyncio.to_thread(self._blobs.remove_partial)
+                    await self.sweep()
+                    swept = time.monotonic()
+                await self._blobs.sweep(is_needed)
+            except StoreError as error:
+                log.warning("expired imports were not deleted: %s", error.message)
+            await asyncio.sleep(SHARED_SWEEP_INTERVAL_S if self._blobs.is_shared else SWEEP_INTERVAL_S)
+
+    def _now(self) -> int:
+        return int(self._clock() * 1000)
 
 
 def open_staging_folder(folder: Path) -> Path:

@@ -31,6 +31,7 @@ from eclair.storage.backup.schedule import moment_of
 from eclair.storage.base import Storage
 from eclair.storage.personal_data import ErasureRequest
 from eclair.storage.signing_key import SigningKey, decode_key, encode_key, is_signed_by
+from eclair.transfer.import_service import ImportService
 from eclair.util.log_context import log_admin_act
 
 START_DELAY_S = 30.0
@@ -65,6 +66,7 @@ class PersonErasure:
         responses: ResponseService,
         ingestor: Ingestor,
         gallery: Gallery,
+        imports: ImportService,
         preferences: PreferenceService,
         principals: Principals,
         clock: Clock = time.time,
@@ -75,6 +77,7 @@ class PersonErasure:
         self._responses = responses
         self._ingestor = ingestor
         self._gallery = gallery
+        self._imports = imports
         self._preferences = preferences
         self._principals = principals
         self._clock = clock
@@ -168,6 +171,7 @@ class PersonErasure:
             await self._erase_files(person)
             await self._responses.delete_all(person)
             await self._storage.batches.delete_all(person)
+            await self._imports.delete_all(person)
             await store.erase_rows(person)
             self._preferences.forget(person)
             self._principals.forget()

@@ -27,6 +27,7 @@ DROP TRIGGER file_held; DROP TRIGGER picture_held; DROP TRIGGER project_held; DR
 DROP TRIGGER response_held; DROP TRIGGER api_conversation_held; DROP TRIGGER batch_held; DROP TRIGGER batch_file_held;
 DROP TRIGGER message_held; DROP TRIGGER conversation_temporary; DROP TRIGGER message_temporary;
 DROP TABLE speech_settings; DROP TABLE sign_in_state; DROP TABLE installation_key; DROP TABLE presence;
+DROP TABLE waiting_import;
 DROP TABLE compliance_settings; DROP TABLE mcp_server; DROP TABLE mcp_listing; DROP TABLE mcp_switch;
 DROP TABLE mcp_sign_in;
 DROP TRIGGER prompt_held; DROP TRIGGER person_prompts_gone; DROP TRIGGER group_prompts_gone;

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
-import tempfile
 import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from typing import Annotated, Any, BinaryIO
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel
 from starlette.requests import ClientDisconnect
 
 from eclair.app import App
-from eclair.errors import EclairError, InvalidInput, StoreError
+from eclair.errors import EclairError, InvalidInput
 from eclair.server.principal import Caller
 from eclair.server.sse import EventStream, StreamError, StreamFault, encode_frame
 from eclair.transfer.archive_importer import ImportChoices, ImportItems, ItemKind
 from eclair.transfer.import_service import ImportProgress
 from eclair.transfer.normalize import ImportKind
 
-WRITE_CHUNK_BYTES = 1 << 20
 PROGRESS_INTERVAL_S = 0.1
 
 _BODY: dict[str, Any] = {
@@ -91,52 +88,41 @@ def router(app: App) -> APIRouter:
     async def read_export(
         principal: Caller, request: Request, name: Annotated[str, Query(min_length=1, max_length=200)] = "The file"
     ) -> ImportPreviewBody:
-        folder = await asyncio.to_thread(app.imports.open_folder)
-        with tempfile.TemporaryFile(dir=folder) as file:
-            try:
-                await _receive(request, file)
-            except OSError as error:
-                raise StoreError(f"{name} cannot be stored in {folder}: {error.strerror}.") from error
-            id, preview = await app.imports.stage(principal, file, name)
-        items = await app.imports.compare(principal, id)
+        uploaded = await app.imports.upload(principal, _receive(request), name)
+        preview = uploaded.preview
         return ImportPreviewBody(
-            id=id,
+            id=uploaded.id,
             kind=preview.kind,
             conversations=preview.conversations,
             messages=preview.messages,
             titles=list(preview.titles),
             problems=list(preview.problems),
-            items=[ImportItemsBody.from_items(each) for each in items],
+            items=[ImportItemsBody.from_items(each) for each in uploaded.items],
         )
 
     @api.post("/{id}", response_class=EventStream, responses={200: {"model": ImportFrame}})
     async def carry_out_import(
         principal: Caller, id: str, replace_settings: bool = False, switch_skills_on: bool = False
     ) -> EventStream:
-        app.imports.check(principal, id)
+        await app.imports.check(principal, id)
         await app.storage.audit.add_act(principal, "conversations.imported", id)
         choices = ImportChoices(replace_settings=replace_settings, switch_skills_on=switch_skills_on)
         return EventStream(_progress_events(app.imports.run(principal, id, choices)))
 
     @api.delete("/{id}", status_code=204)
     async def drop_import(principal: Caller, id: str) -> None:
-        app.imports.drop(principal, id)
+        await app.imports.drop(principal, id)
 
     return api
 
 
-async def _receive(request: Request, file: BinaryIO) -> None:
-    """Write the body to the file as it arrives."""
-    buffer = bytearray()
+async def _receive(request: Request) -> AsyncGenerator[bytes, None]:
+    """Yield the body as it arrives."""
     try:
         async for chunk in request.stream():
-            buffer += chunk
-            if len(buffer) >= WRITE_CHUNK_BYTES:
-                await asyncio.to_thread(file.write, bytes(buffer))
-                buffer.clear()
+            yield chunk
     except ClientDisconnect:
         raise InvalidInput("The file did not arrive whole; send it again.") from None
-    await asyncio.to_thread(file.write, bytes(buffer))
 
 
 async def _progress_events(steps: AsyncGenerator[ImportProgress, None]) -> AsyncGenerator[bytes, None]:

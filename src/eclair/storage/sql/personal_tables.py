@@ -114,6 +114,7 @@ PERSONAL_TABLES = (
     ),
     _table("conversation", "conversations", "archive", "service"),
     _table("picture", "images", "archive", "service"),
+    _table("waiting_import", "uploads", "rows", "service", "id, name, created, expires"),
     _table("upload", "uploads", "rows", "cascade", "file, purpose, expires", _under("file", "file")),
     _table("page", "texts of files", "derived", "service", mine=_OF_DOCUMENT.format(column="page.id >> 24")),
     _table("piece", "texts of files", "derived", "service", mine=_OF_DOCUMENT.format(column="piece.id >> 24")),

@@ -32,6 +32,7 @@ from eclair.storage.sql.files import SQLFileStore
 from eclair.storage.sql.grants import SQLGrantStore
 from eclair.storage.sql.groups import SQLGroupStore
 from eclair.storage.sql.images import SQLImageStore
+from eclair.storage.sql.imports import SQLImportStore
 from eclair.storage.sql.installation_keys import SQLInstallationKeyStore
 from eclair.storage.sql.jobs import SQLJobStore
 from eclair.storage.sql.libraries import SQLLibraryStore
@@ -98,6 +99,7 @@ def build_storage(
         feeds=SQLFeedStore(database),
         files=SQLFileStore(database, documents),
         images=SQLImageStore(database),
+        imports=SQLImportStore(database),
         installation_keys=SQLInstallationKeyStore(database),
         integrity=integrity,
         jobs=SQLJobStore(database, processes.current),

@@ -1114,4 +1114,14 @@ CREATE TABLE presence (
     PRIMARY KEY (process, conversation, person)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX presence_in_conversation ON presence (conversation);
-PRAGMA user_version = 66;
+CREATE TABLE waiting_import (
+    id        TEXT PRIMARY KEY,
+    owner     TEXT NOT NULL,
+    name      TEXT NOT NULL,
+    blob      TEXT NOT NULL,
+    created   INTEGER NOT NULL,
+    expires   INTEGER NOT NULL,
+    libraries TEXT NOT NULL
+) STRICT;
+CREATE INDEX waiting_import_of_owner ON waiting_import (owner, created);
+PRAGMA user_version = 67;
