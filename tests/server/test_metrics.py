@@ -6,15 +6,19 @@ import asyncio
 import json
 import math
 import re
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
+import apsw
 import pytest
 import yaml
 
+from eclair.schema.events import encode
 from eclair.settings import Settings
+from eclair.storage.runs import EventChunk
 from tests.postgres import TestDatabases, databases
-from tests.support import Server, serving
+from tests.support import Ids, Server, new_turn, serving
 
 __all__ = ["databases"]
 
@@ -59,16 +63,44 @@ async def test_a_database_that_is_away_is_a_sample_and_no_fault(settings: Settin
         found = await sample(server)
         assert (found['eclair_check_ok{check="database"}'], found['eclair_check_ok{check="disk"}']) == (1, 1)
         assert 'eclair_workers{kind="read"}' in found
+        await server.begin()
+        async with asyncio.timeout(60):
+            while not (found := await sample(server))["eclair_notice_seconds_count"]:
+                pass
+        assert (found["eclair_lease_age_seconds"] < 5, found["eclair_lease_renewal_failures_total"]) == (True, 0)
         await asyncio.to_thread(databases.stop)
         try:
-            found = await sample(server)
+            async with asyncio.timeout(60):
+                while not (found := await sample(server))["eclair_lease_renewal_failures_total"]:
+                    pass
         finally:
             await asyncio.to_thread(databases.start)
+        assert found["eclair_lease_age_seconds"] > 0
         assert (found['eclair_check_ok{check="database"}'], found['eclair_check_ok{check="disk"}']) == (0, 1)
         assert 'eclair_workers{kind="read"}' not in found
         async with asyncio.timeout(60):
             while not (await sample(server))['eclair_check_ok{check="database"}']:
                 pass
+
+
+async def test_what_was_taken_over_from_a_dead_process_is_counted(settings: Settings) -> None:
+    async with serving(settings) as server:
+        kinds = [f'eclair_taken_over_total{{kind="{kind}"}}' for kind in ("answers", "jobs", "schedules")]
+        assert [(await sample(server))[kind] for kind in kinds] == [0, 0, 0]
+        added, started = new_turn(server.app.storage, Ids(), await server.begin(), "Why?")
+        first = EventChunk(started.run, 1, encode(replace(started, seq=1)))
+        run = replace(added.run, process="process_dead")
+        await server.app.storage.runs.open_turn(replace(added, run=run, first=first))
+        with closing(apsw.Connection(str(settings.data_dir / "eclair.db"))) as db:
+            db.set_busy_timeout(10_000)
+            db.execute(
+                "INSERT INTO job (kind, subject, process, claimed, attempts)"
+                " VALUES ('import', 'imp_left', 'process_dead', 1, 1)"
+            )
+        async with asyncio.timeout(60):
+            while [(await sample(server))[kind] for kind in kinds] != [1, 1, 0]:
+                pass
+        assert "eclair_lease_age_seconds" not in await sample(server), "nobody renews it"
 
 
 async def test_the_age_of_backups_is_shown_where_some_are_to_be_made(settings: Settings, tmp_path: Path) -> None:

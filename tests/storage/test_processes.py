@@ -29,6 +29,22 @@ async def test_only_what_another_process_writes_is_a_new_version(storage: Storag
             now = await storage.processes.get_foreign_version()
 
 
+async def test_a_lease_is_renewed_where_it_has_to_be_and_notices_are_timed(storage: Storage) -> None:
+    before = storage.processes.lease
+    assert before.failed_renewals == 0
+    if before.age_s is None:  # it is a lock, and others look for writes themselves
+        return
+    async with asyncio.timeout(30):
+        while storage.processes.lease.notice_s.buckets()[-1][1] == 0:
+            await conversation(storage, new_id("conv"))
+            await asyncio.sleep(0.05)
+        first = age_s = storage.processes.lease.age_s
+        while first is not None and age_s is not None and age_s >= first:  # until it is renewed
+            await asyncio.sleep(0.01)
+            age_s, first = storage.processes.lease.age_s, age_s
+    assert storage.processes.lease.notice_s.sum < 30
+
+
 async def test_what_one_tells_the_other_hears(storage: Storage, other: Storage) -> None:
     storage.processes.name_changes()
     notice = ChangeNotice(LOCAL_PRINCIPAL.id, Change("conv_a", "changed"))

@@ -110,6 +110,8 @@ class Runs:
         """Has a run of this process, or a sub-agent of it, rest on what was read so far."""
         self._is_draining = False
         self._losses = storage.processes.losses
+        self.interrupted = 0
+        """Answers of dead processes that this one has ended."""
         self.unsaved = 0
         """Answers whose end could not be stored when this was closed."""
 
@@ -327,7 +329,9 @@ class Runs:
         """
         running = [run for run in await self._storage.runs.list_running(conversation) if run.id not in self._live]
         dead = await self._storage.processes.list_dead(run.process for run in running)
-        return any([await self._stored.interrupt(run) for run in running if run.process in dead])
+        interrupted = sum([await self._stored.interrupt(run) for run in running if run.process in dead])
+        self.interrupted += interrupted
+        return interrupted > 0
 
     async def _try_reap(self, conversation: str) -> bool:
         """Reap; return False if that can't be stored, so that reading goes on. `_reap_periodically` logs why."""

@@ -97,6 +97,8 @@ class ScheduleRunner:
         self._not_before: dict[str, float] = {}
         self.ended: dict[OccurrenceStatus, int] = {"done": 0, "failed": 0, "stopped": 0, "skipped": 0}
         """Occurrences that this process ended, by how."""
+        self.taken_over = 0
+        """Occurrences of dead processes that this one goes on with."""
         service.on_change = self._wake.set
 
     def start(self) -> None:
@@ -161,6 +163,7 @@ class ScheduleRunner:
                     continue
                 if not await self._storage.schedules.take_over(occurrence, processes.current):
                     continue
+                self.taken_over += 1
             if occurrence.status == "due":
                 if len(asking) < MAX_CONCURRENT and schedule.owner not in asking:
                     self._begin(schedule, occurrence)

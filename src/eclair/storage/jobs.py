@@ -75,6 +75,11 @@ class JobStore(Protocol):
         """
         ...
 
+    @property
+    def freed(self) -> int:
+        """Count the claims of dead processes that this one has freed."""
+        ...
+
     async def list_processes(self) -> list[str]:
         """List the processes that have claims, or are workers."""
         ...

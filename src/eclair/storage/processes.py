@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from eclair.schema.messages import Change
+from eclair.util.histogram import Histogram
+
+NOTICE_BOUNDS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +22,19 @@ class ChangeNotice:
 
 UNNAMED = ChangeNotice(None, Change(None, "changed"))
 """A notice that something was changed, nobody knows what."""
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseReport:
+    """State of the lease of this process and of its notices, since the start.
+
+    `age_s` is the time since the lease was renewed; None where it is held without that. `notice_s` are the seconds
+    that notices of writes and changes took, measured by one clock: this process hears them as the others do.
+    """
+
+    age_s: float | None = None
+    failed_renewals: int = 0
+    notice_s: Histogram = field(default_factory=lambda: Histogram(NOTICE_BOUNDS_S))
 
 
 class ProcessStore(Protocol):
@@ -50,6 +66,11 @@ class ProcessStore(Protocol):
     @property
     def losses(self) -> int:
         """Count how often the storage may have lost what was written last, as where a standby took over."""
+        ...
+
+    @property
+    def lease(self) -> LeaseReport:
+        """Report on the lease of this process."""
         ...
 
     def name_changes(self) -> None:

@@ -66,7 +66,7 @@ def router(app: App) -> APIRouter:
     async def metrics(request: Request) -> Response:
         requests: RequestCounts = request.scope["state"][COUNTS_KEY]
         checks = await readiness.check_parts()
-        families = [*_states(app), *_endpoints(app), *_backups(await app.backups.status())]
+        families = [*_states(app), *_processes(app), *_endpoints(app), *_backups(await app.backups.status())]
         if checks["database"].is_ok or checks["database"].allows_reading:
             try:
                 families += await _stored(app, requests)
@@ -134,6 +134,24 @@ def _states(app: App) -> Iterator[MetricFamily]:
         ("", {"engine": engine, "model": model}, count) for (engine, model), count in app.ledger.waiting().items()
     ]
     yield MetricFamily("eclair_engine_queue_length", "Questions that wait for an engine.", "gauge", waiting)
+
+
+def _processes(app: App) -> Iterator[MetricFamily]:
+    """Yield the lease of this process, how soon others hear of what it writes, and what it took over from dead ones."""
+    lease = app.storage.processes.lease
+    age: list[Sample] = [] if lease.age_s is None else [("", {}, lease.age_s)]
+    yield MetricFamily("eclair_lease_age_seconds", "Time since the lease was renewed.", "gauge", age)
+    failed = {"": float(lease.failed_renewals)}
+    yield MetricFamily.counter("eclair_lease_renewal_failures", "Renewals of the lease that failed.", failed)
+    sentence = "Seconds until other processes hear of a write or a change."
+    yield MetricFamily.histogram("eclair_notice_seconds", sentence, lease.notice_s)
+    kinds = {
+        "answers": app.runs.interrupted,
+        "jobs": app.storage.jobs.freed,
+        "schedules": app.schedule_runner.taken_over,
+    }
+    sentence = "Work of dead processes that this one ended, freed or took over, by kind."
+    yield MetricFamily.counter("eclair_taken_over", sentence, kinds, "kind")
 
 
 async def _work(app: App) -> list[MetricFamily]:

@@ -27,9 +27,10 @@ from eclair.schema.ids import new_id
 from eclair.schema.messages import Change, ChangeKind
 from eclair.storage.postgres.connection import RawConnection, number_parameters
 from eclair.storage.postgres.database import PostgresDatabase, translated
-from eclair.storage.processes import UNNAMED, ChangeNotice
+from eclair.storage.processes import NOTICE_BOUNDS_S, UNNAMED, ChangeNotice, LeaseReport
 from eclair.storage.sql.connection import Connection
 from eclair.storage.sql.store import SQLStore, first_row, read, read_brief
+from eclair.util.histogram import Histogram
 
 LEASE_S = 5
 RENEWAL_S = 1.0
@@ -46,7 +47,6 @@ NAMES_CHANGES = " names"
 """Ends the notice of a write by a process that tells of its changes by name."""
 MAX_NOTICES = 100
 """Changes that are named, in one notice or to one follower who hasn't read them; more become one without a name."""
-
 _RENEWAL = (
     f"INSERT INTO process (id, until) VALUES (?, clock_timestamp() + interval '{LEASE_S} seconds')"
     " ON CONFLICT (id) DO UPDATE SET until = excluded.until"
@@ -106,6 +106,10 @@ class PostgresProcessStore(SQLStore):
         self._names_changes = False
         self._untold = _Notices()
         self._followers = set[_Follower]()
+        self._failed_renewals = 0
+        self._untold_since: float | None = None
+        """When there was something to tell that this process hasn't heard itself yet."""
+        self._notice_s = Histogram(NOTICE_BOUNDS_S)
 
     @property
     def current(self) -> str:
@@ -162,6 +166,10 @@ class PostgresProcessStore(SQLStore):
     def losses(self) -> int:
         return self._database.losses
 
+    @property
+    def lease(self) -> LeaseReport:
+        return LeaseReport(time.monotonic() - self._renewed, self._failed_renewals, self._notice_s)
+
     def name_changes(self) -> None:
         self._names_changes = True
 
@@ -202,6 +210,8 @@ class PostgresProcessStore(SQLStore):
     async def _announce_writes(self) -> None:
         while True:
             await self._database.written.wait()
+            if self._untold_since is None:
+                self._untold_since = time.monotonic()
             try:
                 await self._announce()
             except StoreError as error:
@@ -243,6 +253,7 @@ class PostgresProcessStore(SQLStore):
                     raw.terminate()
             except StoreError as error:
                 self._database.losses += 1
+                self._failed_renewals += 1
                 log.warning("the lease of this process cannot be renewed: %s", error.message)
                 if time.monotonic() - self._renewed > ANSWER_TIMEOUT_S:
                     self._database.drop_connections()
@@ -251,6 +262,7 @@ class PostgresProcessStore(SQLStore):
     async def _renew_and_listen(self, raw: RawConnection) -> None:
         await raw.add_listener(CHANNEL, self._hear_of_write)
         await raw.add_listener(CHANGES_CHANNEL, self._hear_of_change)
+        self._untold_since = None  # what was told meanwhile isn't heard any more
         self._note_write()  # there may have been some before
         self._hand_on(UNNAMED)
         await raw.execute("SET synchronous_commit = off; SET default_transaction_isolation = 'read committed'")
@@ -283,6 +295,9 @@ class PostgresProcessStore(SQLStore):
     def _hear_of_write(self, _connection: Any, _pid: int, _channel: str, payload: str) -> None:
         process = payload.removesuffix(NAMES_CHANGES)
         if process == self._name:
+            if self._untold_since is not None:
+                self._notice_s.observe(time.monotonic() - self._untold_since)
+                self._untold_since = None
             return
         self._note_write()
         if process == payload:

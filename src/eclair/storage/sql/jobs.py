@@ -38,6 +38,7 @@ class SQLJobStore(SQLStore):
         super().__init__(database)
         self._process = process
         self._left: list[Job] = []
+        self._freed = 0
 
     @write_brief
     def _claim(self, db: Connection, kind: ClaimKind, subject: str) -> Job | None:
@@ -113,8 +114,17 @@ class SQLJobStore(SQLStore):
             (fault, int(delay_s * 1000), job.kind, job.subject, self._process),
         )
 
+    async def release_dead(self, process: str, delay_s: float) -> int:
+        freed = await self._release_dead(process, delay_s)
+        self._freed += freed
+        return freed
+
+    @property
+    def freed(self) -> int:
+        return self._freed
+
     @write
-    def release_dead(self, db: Connection, process: str, delay_s: float) -> int:
+    def _release_dead(self, db: Connection, process: str, delay_s: float) -> int:
         db.execute("DELETE FROM worker WHERE process = ?", (process,))
         db.execute(
             f"UPDATE job SET process = NULL, due = {NOW} + (attempts - 1) * ? WHERE process = ?",

@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Iterable
 from pathlib import Path
 
 from eclair.errors import StoreError
-from eclair.storage.processes import UNNAMED, ChangeNotice
+from eclair.storage.processes import UNNAMED, ChangeNotice, LeaseReport
 from eclair.storage.sql.connection import Connection
 from eclair.storage.sql.store import SQLStore, first_row, read, write
 from eclair.storage.sqlite.database import SQLiteDatabase
@@ -64,6 +64,10 @@ class SQLiteProcessStore(SQLStore):
     @property
     def losses(self) -> int:
         return 0
+
+    @property
+    def lease(self) -> LeaseReport:
+        return LeaseReport()
 
     def name_changes(self) -> None:
         pass  # others poll the change count
