@@ -10,10 +10,12 @@ from pathlib import Path
 import pytest
 
 from eclair.doctor import examine
+from eclair.documents import ingest
 from eclair.settings import LoadedSettings, Settings
 from eclair.storage.blob_stores.blob_bucket import BlobBucket, BucketPlace
 from eclair.storage.blob_stores.blob_encryption import MAGIC, BlobKeys
 from eclair.storage.blob_stores.blob_store import StoredObject
+from eclair.storage.blobs import Blobs
 from tests.documents.files import pdf
 from tests.images.support import SMALL, content
 from tests.s3_server import S3Server, StoreRelay
@@ -103,6 +105,38 @@ async def test_files_images_and_waiting_imports_live_in_the_bucket(bucket: tuple
     again = await ready(server, await add(server, PAGE, "bees.pdf"))
     assert (await server.get(f"/api/files/{again['id']}/content")).raw == PAGE
     assert await stored(place, "files.going") == [], "the mark is withdrawn"
+
+
+async def test_uploads_do_not_wait_for_each_others_calls_to_the_store(
+    settings: Settings, s3: S3Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, exists = asyncio.Barrier(2), Blobs.exists
+
+    async def wait_for_another(blobs: Blobs, name: str) -> bool:
+        await asked.wait()
+        return await exists(blobs, name)
+
+    async with serving(in_bucket(settings, s3.new_place())) as server:
+        monkeypatch.setattr(Blobs, "exists", wait_for_another)
+        async with asyncio.timeout(30):
+            added = await asyncio.gather(add(server, "The tower is high."), add(server, "The bridge is long."))
+    assert len({file["id"] for file in added}) == 2
+
+
+async def test_bytes_that_went_while_an_upload_waited_are_sent_again(
+    settings: Settings, s3: S3Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = [False, True]
+
+    async def erased(blobs: Blobs, name: str) -> bool:
+        return found.pop()
+
+    async with serving(in_bucket(settings, s3.new_place())) as server:
+        monkeypatch.setattr(ingest, "MAX_UNCHECKED_S", 0.0)
+        monkeypatch.setattr(Blobs, "exists", erased)
+        reply = await server.post("/api/files?name=tower.txt", data=b"The tower is high.")
+        assert (reply.status, found) == (409, [])
+        assert (await server.get("/api/files")).body["files"] == []
 
 
 async def test_changed_bytes_break_off_a_download(settings: Settings, s3: S3Server, tmp_path: Path) -> None:

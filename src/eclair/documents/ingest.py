@@ -34,6 +34,7 @@ from eclair.schema.ids import Clock, new_id
 from eclair.schema.jobs import ALL_WORK, WorkKind
 from eclair.schema.principal import Principal
 from eclair.storage.base import Storage
+from eclair.storage.blob_stores.blob_marks import ERASURE_DELAY_S
 from eclair.storage.blobs import Blobs
 from eclair.storage.change_feed import ChangeFeed
 from eclair.storage.documents import DocumentState
@@ -54,6 +55,8 @@ MIN_POLL_INTERVAL_S = 0.25
 """Between two looks where somebody tells."""
 RELEASE_INTERVAL_S = 1.0
 """Between two looks for processes that have died."""
+MAX_UNCHECKED_S = ERASURE_DELAY_S / 2
+"""For so long shared bytes stay once they were seen: what is marked after they were stored goes later."""
 URGENT = 1
 """Priority of documents that somebody may wait for: attached to messages, or to be tried again."""
 
@@ -165,6 +168,8 @@ class Ingestor:
         if library is not None:
             self._rights.require(principal, "uploads", NO_UPLOADS)
         kept = await self._blobs.put_stream(source)
+        stored = time.monotonic()
+        is_there = self._blobs.is_shared and await self._blobs.exists(kept.name)  # a call that no lock need wait for
         file = StoredFile(
             id=id or self._ids("file"),
             owner=principal.id,
@@ -178,7 +183,9 @@ class Ingestor:
             mtime_ns=mtime_ns,
         )
         async with self._exclusive():
-            if not await self._blobs.exists(kept.name):
+            if not is_there or time.monotonic() - stored > MAX_UNCHECKED_S:
+                is_there = await self._blobs.exists(kept.name)
+            if not is_there:
                 raise Conflict(f"{name} was being deleted while it was sent; send it again.")
             try:
                 if replaces is None:
