@@ -93,11 +93,16 @@ async def misbehaving(answer: bytes | None) -> AsyncGenerator[BlobBucket]:
 
 
 class StoreRelay:
-    """Passes connections on to a store, as long as it isn't cut; `ignores` is a header that the store is kept from."""
+    """Passes connections on to a store, as long as it isn't cut.
+
+    `ignores` is a header that the store is kept from. Once `cut_at` is sent to the store, the relay is cut.
+    """
 
     def __init__(self, store: str, ignores: bytes = b"") -> None:
         self._target = urlsplit(store).port
         self._ignores = ignores
+        self.cut_at: bytes | None = None
+        self.was_cut = asyncio.Event()
         self._port = 0
         self._server: asyncio.Server | None = None
         self._ends: set[asyncio.StreamWriter] = set()
@@ -112,13 +117,17 @@ class StoreRelay:
         self._server = await asyncio.start_server(self._connect, "127.0.0.1", self._port)
         self._port = self._server.sockets[0].getsockname()[1]
 
-    async def cut(self) -> None:
+    async def close(self) -> None:
+        self.cut()
+        await asyncio.gather(*self._passing)
+
+    def cut(self) -> None:
         """Break off all connections, and refuse new ones."""
         if self._server is not None:
             self._server.close()
-            for end in self._ends:
-                end.transport.abort()
-            await asyncio.gather(*self._passing)
+        for end in self._ends:
+            end.transport.abort()
+        self.was_cut.set()
 
     async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         store, to_store = await asyncio.open_connection("127.0.0.1", self._target)
@@ -132,6 +141,10 @@ class StoreRelay:
     async def _pass(self, source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
         with contextlib.suppress(ConnectionError):
             while data := await source.read(1 << 16):
+                if self.cut_at is not None and self.cut_at in data:
+                    self.cut_at = None
+                    self.cut()
+                    return
                 target.write(data.replace(self._ignores, b"x" * len(self._ignores)) if self._ignores else data)
                 await target.drain()
         target.close()

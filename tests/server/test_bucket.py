@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from eclair.doctor import examine
-from eclair.documents import ingest
+from eclair.documents import background_reading, ingest
+from eclair.network import blob_calls
 from eclair.settings import LoadedSettings, Settings
-from eclair.storage.blob_stores.blob_bucket import BlobBucket, BucketPlace
+from eclair.storage.blob_stores.blob_bucket import BlobBucket, BucketPlace, CallLimits
 from eclair.storage.blob_stores.blob_encryption import MAGIC, BlobKeys
 from eclair.storage.blob_stores.blob_store import StoredObject
 from eclair.storage.blobs import Blobs
@@ -160,7 +162,7 @@ async def test_the_doctor_says_if_files_could_be_lost_as_they_are_erased(
     await relay.connect()
     inside = in_bucket(settings, replace(place, endpoint=relay.url))
     report = await examine(LoadedSettings(inside, {}, settings.data_dir / "eclair.toml"))
-    await relay.cut()
+    await relay.close()
     (check,) = [check for check in report.checks if check.name == "Files"]
     assert check.state == ("note" if ignores else "ok")
     assert ("replaces an object whatever If-Match says" in check.detail) == bool(ignores)
@@ -181,3 +183,65 @@ async def test_a_store_that_is_down_is_said(settings: Settings) -> None:
         assert (await server.get("/api/health/ready?engines=false")).status == 200, "people can still read"
         config = await server.get("/api/settings")
         assert "very-secret" not in config.raw.decode()
+
+
+@pytest.fixture
+async def relayed(
+    settings: Settings, s3: S3Server, monkeypatch: pytest.MonkeyPatch
+) -> AsyncGenerator[tuple[Server, BucketPlace, StoreRelay]]:
+    """A server whose store can be taken away; its calls are made again within a third of a second."""
+    monkeypatch.setattr(blob_calls, "BlobBucket", partial(BlobBucket, limits=CallLimits(backoff_s=0.02)))
+    place, relay = s3.new_place(), StoreRelay(s3.url)
+    await relay.connect()
+    async with serving(in_bucket(settings, replace(place, endpoint=relay.url))) as server:
+        yield server, place, relay
+    await relay.close()
+
+
+async def test_a_store_that_goes_in_mid_upload_and_comes_back_is_not_noticed(
+    relayed: tuple[Server, BucketPlace, StoreRelay],
+) -> None:
+    server, place, relay = relayed
+    data = b"a" * 3_000_000 + b"middle" + b"z" * 3_000_000
+    relay.cut_at = b"middle"
+    adding = asyncio.create_task(add(server, data, "letters.txt"))
+    await relay.was_cut.wait()
+    await relay.connect()
+    file = await adding
+    assert (await server.get(f"/api/files/{file['id']}/content")).raw == data
+    assert len(await stored(place, "files")) == 1
+
+
+async def test_an_upload_whose_store_stays_away_leaves_nothing_and_can_be_sent_again(
+    relayed: tuple[Server, BucketPlace, StoreRelay],
+) -> None:
+    server, place, relay = relayed
+    data = b"a" * 3_000_000 + b"middle" + b"z" * 3_000_000
+    relay.cut_at = b"middle"
+    reply = await server.post("/api/files?name=letters.txt", data=data)
+    assert reply.status >= 500
+    assert "does not answer as it should" in reply.error["message"]
+    assert (await server.get("/api/files")).body["files"] == []
+    assert await stored(place, "files") == []
+    assert local_files(server.app.settings) == []
+    await relay.connect()
+    file = await add(server, data, "letters.txt")
+    assert (await server.get(f"/api/files/{file['id']}/content")).raw == data
+
+
+async def test_a_document_whose_store_goes_while_it_is_read_is_read_once_that_is_back(
+    relayed: tuple[Server, BucketPlace, StoreRelay], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server, _, relay = relayed
+    monkeypatch.setattr(background_reading, "RETRY_DELAY_S", 0.05)
+    text = "The tower is high.\n" * 500
+    relay.cut_at = f"bytes=0-{len(text) - 1}".encode()  # its reader asks for all of it
+    file = await add(server, text)
+    async with asyncio.timeout(60):
+        while server.app.ingestor.read_error is None:  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+    assert (await server.get(f"/api/files/{file['id']}")).body["state"] in ("queued", "reading")
+    assert (await server.get(f"/api/files/{file['id']}/content")).status >= 500
+    await relay.connect()
+    assert (await ready(server, file))["state"] == "ready"
+    assert (await server.get(f"/api/files/{file['id']}/content")).raw == text.encode()

@@ -117,6 +117,10 @@ class BucketPlace:
         return self.endpoint or f"https://s3.{self.region}.amazonaws.com"
 
 
+class Unanswered(StoreError):
+    """A call got no answer, or one that makes no sense; whether it was done isn't known."""
+
+
 class BlobBucket:
     """Implements `SharedBlobStore`. Raises SettingsError where the extra is missing."""
 
@@ -140,7 +144,8 @@ class BlobBucket:
     async def write(self, key: str, source: Path, *, replace: bool = False) -> None:
         size = (await asyncio.to_thread(source.stat)).st_size
         if size <= RANGE_BYTES:
-            await self._put(key, await asyncio.to_thread(source.read_bytes), "overwrite" if replace else "create")
+            data = await asyncio.to_thread(source.read_bytes)
+            await (self._put(key, data, "overwrite") if replace else self._create(key, data))
             return
         if not replace:
             with contextlib.suppress(FileNotFoundError):
@@ -241,6 +246,17 @@ class BlobBucket:
             )
         return self._opened
 
+    async def _create(self, key: str, data: bytes) -> None:
+        """Store a small object unless it is there.
+
+        A call that broke off is made once more, as `obstore` doesn't: it can't know that the same bytes do no harm.
+        """
+        try:
+            await self._put(key, data, "create")
+        except Unanswered:
+            await asyncio.sleep(self._limits.backoff_s)
+            await self._put(key, data, "create")
+
     async def _put(self, key: str, data: bytes, mode: Any) -> bool:
         """Store a small object; False where the condition of `mode` doesn't hold."""
         from obstore.exceptions import AlreadyExistsError, PreconditionError
@@ -283,4 +299,4 @@ class BlobBucket:
             )
         if "NoSuchBucket" in text:
             return StoreError(f"There is no bucket {self.place.bucket}; create it, or correct `blobs_url`.")
-        return StoreError(f"{self.description} does not answer as it should; try again, or see that the store runs.")
+        return Unanswered(f"{self.description} does not answer as it should; try again, or see that the store runs.")
