@@ -98,7 +98,7 @@ async def examine(loaded: LoadedSettings) -> DoctorReport:
     if settings.embedded:
         checks += [_engine(), _model(settings.data_dir), _speed(settings)]
     servers = list_servers(settings)
-    checks += [_server(server) for server in servers]
+    checks += [*(_server(server) for server in servers), *_shared_cache(loaded, servers)]
     if not (settings.embedded or servers or settings.scripted):
         checks.append(Check("Engines", "broken", "No engine is configured.", "Set `embedded`, or add a server."))
     return DoctorReport(tuple(checks), tuple(await list_outgoing_data(settings)))
@@ -572,3 +572,19 @@ def _server(server: Server) -> Check:
     if server.note is not None:
         return Check(title, "note", f"{detail}; questions travel unencrypted.", "Use https.")
     return Check(title, "ok", detail)
+
+
+def _shared_cache(loaded: LoadedSettings, servers: Sequence[Server]) -> list[Check]:
+    """Note that all people share what engines of the house have read of prompts, unless somebody chose so."""
+    settings = loaded.settings
+    in_house = [server.name for server in servers if server.location.kind in ("machine", "network")]
+    if settings.accounts == "off" or settings.cache_scope != "everyone" or "cache_scope" in loaded.origins:
+        return []
+    if not in_house:
+        return []
+    detail = (
+        f"as far as {_join(in_house)} can keep what was read of prompts, all people share it: the time to the first "
+        "word tells whether somebody asked the same before."
+    )
+    remedy = "Set cache_scope to groups or person, or to everyone if that is wanted; docs/engines.md has the costs."
+    return [Check("Cache of prompts", "note", detail, remedy)]

@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 
+from eclair.doctor import examine
 from eclair.llm.base import PromptMessage, Request, TokenUsage
 from eclair.llm.remote.request_marks import RequestMarks
 from eclair.llm.servers.endpoint_pool import EndpointPool
 from eclair.llm.servers.server_api import configured_engine
 from eclair.network.client import OutboundGate
-from eclair.settings import EngineSettings, Settings
+from eclair.settings import EngineSettings, LoadedSettings, SettingOrigin, Settings
 from tests.llm.standin import standing_in
 from tests.llm.vllm_standin import SpeakingVllm
 from tests.server.test_accounts import member, set_up
@@ -130,6 +131,20 @@ async def test_people_share_a_cache_as_the_setting_says(settings: Settings, rack
     assert len(set(salts["everyone"])) == 1
     assert salts["groups"][1] == salts["groups"][2] != salts["groups"][0]
     assert len(set(salts["person"])) == 3
+
+
+async def test_the_doctor_notes_a_cache_that_people_share(settings: Settings) -> None:
+    async def notes(given: Settings, origins: Mapping[str, SettingOrigin] = {}) -> list[str]:
+        report = await examine(LoadedSettings(given, origins, settings.data_dir / "eclair.toml"))
+        return [check.detail for check in report.checks if check.name == "Cache of prompts"]
+
+    alone = replace(settings, engines={"rack": EngineSettings("http://10.0.0.7:8000/v1")})
+    house = replace(alone, accounts="on", api_key=None)
+    (said,) = await notes(house)
+    assert said.startswith("as far as rack can keep what was read of prompts, all people share it")
+    assert await notes(house, {"cache_scope": "file"}) == [], "it was chosen"
+    assert await notes(replace(house, cache_scope="person")) == []
+    assert await notes(alone) == [], "one person is there"
 
 
 async def test_what_was_read_under_one_salt_is_read_again_under_another(settings: Settings, rack: SpeakingVllm) -> None:
