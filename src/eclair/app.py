@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import socket
 import time
 from collections.abc import AsyncGenerator
@@ -50,7 +49,6 @@ from eclair.documents.ingest import Ingestor
 from eclair.documents.rerank_service import RerankService
 from eclair.documents.service import DocumentService
 from eclair.documents.vision import VisionService
-from eclair.errors import StoreError
 from eclair.generation.pipeline import AnswerPipeline
 from eclair.generation.usage import UsageLedger
 from eclair.identity.providers import IdentityProviders
@@ -120,6 +118,7 @@ from eclair.storage.backup.schedule import BackupSchedule
 from eclair.storage.base import Storage
 from eclair.storage.blobs import Blobs
 from eclair.storage.change_feed import ChangeFeed
+from eclair.storage.jobs import listed_worker
 from eclair.storage.open import open_storage
 from eclair.storage.secrets import Vault
 from eclair.storage.shared_keys import share_keys
@@ -139,8 +138,6 @@ from eclair.web.web_settings import WebSettingsService, overlay_of
 
 if TYPE_CHECKING:
     from eclair.network.telemetry import Telemetry
-
-log = logging.getLogger(__name__)
 
 
 DRAIN_POLL_S = 0.1
@@ -489,16 +486,8 @@ class App:
             return
         jobs, process = self.storage.jobs, self.storage.processes.current
         kinds: tuple[WorkKind, ...] = tuple(kind for kind in WORK_KINDS if kind in self.work)
-        began = int(time.time() * 1000)
-        await jobs.add_worker(BackgroundWorker(process, socket.gethostname(), kinds, self._at_once, began))
-        stack.push_async_callback(self._end_work, process)
-
-    async def _end_work(self, process: str) -> None:
-        """Tell the others that this process works no more; if that can't be stored, they see it by its lease."""
-        try:
-            await self.storage.jobs.remove_worker(process)
-        except StoreError as error:
-            log.warning("the end of background work here could not be stored: %s", error.message)
+        worker = BackgroundWorker(process, socket.gethostname(), kinds, self._at_once, int(time.time() * 1000))
+        await stack.enter_async_context(listed_worker(jobs, worker))
 
     @property
     def settings(self) -> Settings:

@@ -19,6 +19,7 @@ import asyncpg  # pyright: ignore[reportMissingTypeStubs]
 import pytest
 
 from eclair.settings import Settings
+from eclair.storage import jobs
 from tests import forked
 from tests.postgres import TestDatabases, databases
 from tests.server.test_documents import add
@@ -184,6 +185,21 @@ async def test_a_worker_reads_for_a_server_and_is_shown_while_it_does(settings: 
             assert [each["kinds"] for each in shown["workers"]] == [["read", "erase"]]
             assert await worker.end() == 0
         assert 'eclair_workers{kind="read"} 0.0' in (await server.get("/metrics")).raw.decode()
+
+
+async def test_a_worker_that_others_took_for_dead_is_shown_again(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs, "LISTING_INTERVAL_S", 0.05)
+    async with serving(settings) as server:
+        (before,) = (await server.get("/api/jobs")).body["workers"]
+        await server.app.storage.jobs.release_dead(server.app.storage.processes.current, 5)  # as another process does
+
+        async def is_shown() -> bool:
+            return bool((await server.get("/api/jobs")).body["workers"] == [before])
+
+        await until(is_shown)
+        assert 'eclair_workers{kind="read"} 1.0' in (await server.get("/metrics")).raw.decode()
 
 
 async def test_what_a_killed_worker_was_reading_is_read_on_by_another(

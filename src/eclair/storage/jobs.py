@@ -6,14 +6,19 @@ Times are by the clock of the database, so that the clocks of machines may diffe
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import logging
 import time
 from collections.abc import AsyncGenerator, Collection
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Protocol
 
+from eclair.errors import StoreError
 from eclair.schema.jobs import BackgroundWorker, ClaimKind, Job, JobQueue
 from eclair.storage.chunks import SearchScope
 from eclair.storage.processes import ProcessStore
+from eclair.util.tasks import cancel_and_wait
 
 RETRY_DELAY_S = 5.0
 """By which each attempt after a process's death waits longer."""
@@ -21,6 +26,10 @@ RETRY_DELAY_S = 5.0
 
 HOLD_INTERVAL_S = 0.1
 """Between two attempts to hold what another process has."""
+LISTING_INTERVAL_S = 5.0
+"""Between two looks of a worker whether it is listed."""
+
+log = logging.getLogger(__name__)
 
 
 class JobStore(Protocol):
@@ -106,6 +115,29 @@ async def free_dead_claims(jobs: JobStore, processes: ProcessStore) -> None:
     await jobs.put_left_back()
     for process in await processes.list_dead(await jobs.list_processes()):
         await jobs.release_dead(process, RETRY_DELAY_S)
+
+
+@asynccontextmanager
+async def listed_worker(jobs: JobStore, worker: BackgroundWorker) -> AsyncGenerator[None]:
+    """List a process as a worker within the block, also after others took it for dead. Raises StoreError."""
+    await jobs.add_worker(worker)
+    listing = asyncio.create_task(_stay_listed(jobs, worker), name="stay listed as a worker")
+    try:
+        yield
+    finally:
+        await cancel_and_wait(listing)
+        try:
+            await jobs.remove_worker(worker.process)
+        except StoreError as error:  # others see it by the lease
+            log.warning("the end of background work here could not be stored: %s", error.message)
+
+
+async def _stay_listed(jobs: JobStore, worker: BackgroundWorker) -> None:
+    while True:
+        await asyncio.sleep(LISTING_INTERVAL_S)
+        with contextlib.suppress(StoreError):  # the next look may succeed
+            if worker.process not in {each.process for each in await jobs.list_workers()}:
+                await jobs.add_worker(worker)
 
 
 @asynccontextmanager
