@@ -14,6 +14,7 @@ from typing import Any
 import aiohttp
 import pytest
 
+from eclair.errors import InvalidInput
 from eclair.schema.feeds import FeedEntry
 from eclair.schema.ids import new_id
 from eclair.schema.principal import LOCAL_PRINCIPAL, Principal
@@ -318,6 +319,35 @@ async def test_a_killed_process_loses_no_due_time_and_doubles_none(tmp_path: Pat
             assert len(await questions(second, ended["last"]["conversation"])) == 1
         finally:
             await second.close()
+
+
+async def test_who_was_cut_off_ends_nothing_that_another_took_over(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two leaders: the first one asks, and fails, after the second has taken the question over."""
+    may_fail, asked = asyncio.Event(), asyncio.Event()
+
+    async def fail(*_: object) -> None:
+        asked.set()
+        await may_fail.wait()
+        raise InvalidInput("It broke.")
+
+    async with serving(settings) as first, serving(settings) as second:
+        monkeypatch.setattr(first.app.turns, "ask", fail)
+        added = await add(first, "script: words=300 rate=200")
+        await first.post(f"/api/schedules/{added['id']}/run")
+        await asked.wait()
+        ((_, taken),) = await second.app.storage.schedules.list_open()
+        assert taken.process == first.app.storage.processes.current
+        assert await second.app.storage.schedules.take_over(taken, second.app.storage.processes.current)
+        second.app.schedules.on_change()
+        await until(second, added["id"], lambda each: each["last"]["status"] == "running")
+        may_fail.set()
+        ended = await until(second, added["id"], has_ended)
+        assert (ended["last"]["id"], ended["last"]["status"]) == (taken.id, "done")
+        assert len(await questions(first, ended["last"]["conversation"])) == 1
+        ends = [sum(each.app.schedule_runner.ended.values()) for each in (first, second)]
+        assert ends == [0, 1]
 
 
 async def test_two_processes_take_a_due_time_once(tmp_path: Path) -> None:

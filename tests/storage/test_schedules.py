@@ -97,6 +97,8 @@ async def test_an_occurrence_is_taken_over_noted_and_ended_once(storage: Storage
     assert await storage.schedules.take_over(FIRST, "another")
     assert not await storage.schedules.take_over(FIRST, "a third")
     running = replace(FIRST, status="running", run="run_a", process="another")
+    assert not await storage.schedules.note_run(replace(running, process=FIRST.process))
+    assert not await storage.schedules.end_occurrence(replace(FIRST, status="failed", ended=1400), kept)
     assert await storage.schedules.note_run(running)
     assert await storage.schedules.list_open() == [(replace(kept, conversation="conv_a"), running)]
     ended = replace(running, status="failed", ended=1500, fault="It broke.")

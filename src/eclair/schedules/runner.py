@@ -164,6 +164,7 @@ class ScheduleRunner:
                 if not await self._storage.schedules.take_over(occurrence, processes.current):
                     continue
                 self.taken_over += 1
+                occurrence = replace(occurrence, process=processes.current)
             if occurrence.status == "due":
                 if len(asking) < MAX_CONCURRENT and schedule.owner not in asking:
                     self._begin(schedule, occurrence)
@@ -247,7 +248,8 @@ class ScheduleRunner:
             pass
         if occurrence.conversation == schedule.conversation:  # the person has deleted it
             occurrence = replace(occurrence, conversation=new_id("conv", self._clock))
-            await self._storage.schedules.note_run(occurrence)
+            if not await self._storage.schedules.note_run(occurrence):
+                raise Conflict("Another process asks this question by now.")
         day = datetime.fromtimestamp(occurrence.due / 1000, UTC).astimezone(find_zone(schedule.zone)).date()
         title = schedule.name if schedule.keeps == "same" else f"{schedule.name}, {day.isoformat()}"
         asks, found = schedule.asks, await self._assistants.find(principal, schedule.asks.assistant)

@@ -66,16 +66,17 @@ class ScheduleStore(Protocol):
         ...
 
     async def note_run(self, occurrence: Occurrence) -> bool:
-        """Store run, conversation and status of an open occurrence; return False if it has ended.
+        """Store run, conversation and status of an open occurrence of its process.
 
-        The conversation of a schedule that keeps to one is noted with it.
+        Returns False if it has ended, or another process has taken it over. The conversation of a schedule that keeps
+        to one is noted with it.
         """
         ...
 
     async def end_occurrence(self, occurrence: Occurrence, schedule: Schedule) -> bool:
         """Store the end of an occurrence, and the failures, state and reason of its schedule as they are then.
 
-        Its conversation becomes unread. Returns False if it has ended already.
+        Its conversation becomes unread. Returns False if it has ended already, or as above.
         """
         ...
 

@@ -131,8 +131,8 @@ class SQLScheduleStore(SQLStore):
     @write_synced
     def note_run(self, db: Connection, occurrence: Occurrence) -> bool:
         db.execute(
-            f"UPDATE occurrence SET status = ?, run = ?, conversation = ? WHERE id = ? AND {_OPEN}",
-            (occurrence.status, occurrence.run, occurrence.conversation, occurrence.id),
+            f"UPDATE occurrence SET status = ?, run = ?, conversation = ? WHERE id = ? AND process = ? AND {_OPEN}",
+            (occurrence.status, occurrence.run, occurrence.conversation, occurrence.id, occurrence.process),
         )
         if not db.changes():
             return False
@@ -145,8 +145,8 @@ class SQLScheduleStore(SQLStore):
     @write
     def end_occurrence(self, db: Connection, occurrence: Occurrence, schedule: Schedule) -> bool:
         db.execute(
-            f"UPDATE occurrence SET status = ?, ended = ?, fault = ? WHERE id = ? AND {_OPEN}",
-            (occurrence.status, occurrence.ended, occurrence.fault, occurrence.id),
+            f"UPDATE occurrence SET status = ?, ended = ?, fault = ? WHERE id = ? AND process = ? AND {_OPEN}",
+            (occurrence.status, occurrence.ended, occurrence.fault, occurrence.id, occurrence.process),
         )
         if not db.changes():
             return False
