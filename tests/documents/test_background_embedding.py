@@ -14,7 +14,14 @@ import eclair.documents.background_embedding as background
 from eclair.app import open_app
 from eclair.documents.background_embedding import BackgroundEmbedder
 from eclair.documents.embeddings import EmbeddingKind, Turn
-from eclair.errors import EmbeddingRefused, EngineBusy, EngineUnavailable
+from eclair.errors import (
+    EmbeddingRefused,
+    EngineBroken,
+    EngineBusy,
+    EngineRefused,
+    EngineUnavailable,
+    KeyRefused,
+)
 from eclair.network.gate import PRINCIPAL
 from eclair.schema.principal import Principal
 from eclair.settings import EngineSettings, Settings
@@ -37,6 +44,9 @@ class OneByOne:
         self.fails = fails
         self.busy = 0
         self.poor: set[str] = set()
+        self.faults: dict[str, Exception] = {}
+        """By text, the faults of the engine."""
+        self.failures = 0
         self.acted_for: list[Principal] = []
 
     async def embed(
@@ -53,6 +63,9 @@ class OneByOne:
             if self.busy:
                 self.busy -= 1
                 raise EngineBusy("Too many questions wait.", retry_after=0.01)
+            if (fault := self.faults.get(text)) is not None:
+                self.failures += 1
+                raise fault
             self.texts.append(text)
             self.acted_for.append(PRINCIPAL.get())
         return np.ones((len(texts), 1), np.float32)
@@ -144,6 +157,33 @@ async def test_it_waits_for_an_engine_that_has_no_room(
             await asyncio.sleep(0.01)
     assert made.embedder.busy == 0
     assert [record for record in caplog.records if record.levelname == "WARNING"] == []
+
+
+@pytest.mark.parametrize("fault", [EngineRefused("It is too long."), EngineBroken("Its reply is no JSON.")])
+async def test_a_document_that_an_engine_refuses_holds_up_no_other(
+    storage: Storage, made: Background, monkeypatch: pytest.MonkeyPatch, fault: Exception
+) -> None:
+    monkeypatch.setattr(background, "RETRY_DELAY_S", 0.05)
+    made.embedder.faults = {"Head\nthree": fault}  # which comes first
+    async with made.running(), asyncio.timeout(30):
+        while (await storage.documents.get_state(SHA)).embedded < 2:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        assert (await storage.documents.get_state(OTHER)).embedded == 0
+        made.embedder.faults = {}
+        while (await storage.documents.get_state(OTHER)).embedded < 1:
+            await asyncio.sleep(0.01)
+            made.work.resume()
+    assert made.work.error is None
+
+
+async def test_a_refused_key_is_no_documents_fault(
+    storage: Storage, made: Background, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(background, "RETRY_DELAY_S", 0.01)
+    made.embedder.faults = dict.fromkeys(("Head\none", "Head\nthree"), KeyRefused("The key is wrong."))
+    async with made.running(), asyncio.timeout(30):
+        while made.embedder.failures < 16:  # noqa: ASYNC110  # which takes minutes where each attempt waits longer
+            await asyncio.sleep(0.01)
 
 
 async def test_it_acts_for_the_owner_and_waits_for_their_budget_alone(

@@ -15,7 +15,17 @@ from collections.abc import Awaitable, Callable
 
 from eclair.documents.e5 import lane_count
 from eclair.documents.embeddings import Embedder, EngineEmbedder
-from eclair.errors import EclairError, EmbeddingRefused, EngineBusy, StoreError, UpstreamError
+from eclair.errors import (
+    EclairError,
+    EmbeddingRefused,
+    EngineBroken,
+    EngineBusy,
+    EngineRefused,
+    KeyRefused,
+    ModelTooLarge,
+    StoreError,
+    UpstreamError,
+)
 from eclair.network.gate import PRINCIPAL
 from eclair.schema.documents import Chunk
 from eclair.schema.jobs import Job
@@ -45,6 +55,9 @@ BUDGET_RETRY_S = 60.0
 
 OWN_HEADING_CHARS = 200
 """Headings within this many characters of a chunk's beginning count as its own."""
+
+_FAULTS_OF_ALL = (KeyRefused, ModelTooLarge)
+"""Refusals for which no document is to blame; others may be its text, so that the next one is tried first."""
 
 FindOwner = Callable[[str], Awaitable[Principal | None]]
 """Finds an owner of documents with the rights that they have now; None where they are locked or gone."""
@@ -146,14 +159,16 @@ class BackgroundEmbedder:
                 await self._embed_some(embedder, job)
             except (EclairError, asyncio.CancelledError) as error:
                 try:
-                    await jobs.put_back(job, RETRY_DELAY_S if isinstance(error, EclairError) else 0)
+                    if isinstance(error, EngineRefused | EngineBroken) and not isinstance(error, _FAULTS_OF_ALL):
+                        await jobs.fail(job, error.message, _delay_s(job))
+                    else:
+                        await jobs.put_back(job, RETRY_DELAY_S if isinstance(error, EclairError) else 0)
                 except StoreError:
                     jobs.put_back_later(job)
                 raise
             except Exception as error:  # a bug of ours, which other documents need not wait for
                 log.exception("a document was not embedded")
-                delay_s = min(MAX_RETRY_DELAY_S, RETRY_DELAY_S * 4**job.attempts)
-                await jobs.fail(job, f"Internal error ({type(error).__name__}); see the log.", delay_s)
+                await jobs.fail(job, f"Internal error ({type(error).__name__}); see the log.", _delay_s(job))
             else:
                 await jobs.finish(job)
 
@@ -202,6 +217,10 @@ class BackgroundEmbedder:
                     pass
         except TimeoutError:
             self._works_until = time.monotonic() + MIN_WORK_S
+
+
+def _delay_s(job: Job) -> float:
+    return min(MAX_RETRY_DELAY_S, RETRY_DELAY_S * 4**job.attempts)
 
 
 def embedding_text(chunk: Chunk | Passage) -> str:
