@@ -403,8 +403,7 @@ class App:
         keeper = SignInKeeper(storage.mcp_sign_ins, storage.jobs, storage.processes, self.vault)
         self.mcp = McpService(self.live_settings, storage.mcp_servers, self.vault, keeper, self.gate, rights)
         stack.push_async_callback(self.mcp.close)
-        self.mcp_sign_ins = McpSignIns(self.mcp, keeper)
-        stack.push_async_callback(self.mcp_sign_ins.close)
+        self.mcp_sign_ins = McpSignIns(self.mcp, keeper, storage.sign_in_states, self.vault)
         self.mcp_resources = ResourceKeeper(McpContentService(self.mcp), self.ingestor, self.live_settings)
 
     async def _open_answering(self, stack: AsyncExitStack) -> None:

@@ -7,6 +7,7 @@ import base64
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from hashlib import sha256
 from typing import Any
 from unittest.mock import AsyncMock, Mock
 from urllib.parse import parse_qsl, urlsplit
@@ -100,6 +101,33 @@ async def test_a_server_wants_a_sign_in_and_is_used_after_it(asking: Server, not
     assert (out.status, out.body["signed_in"], provider.refresh) == (200, False, {})
     assert (await check(asking, id))["wants_sign_in"]
     assert (await asking.call("DELETE", f"/api/mcp-servers/{id}/sign-in")).status == 404
+
+
+async def test_a_sign_in_is_finished_at_another_server(
+    asking: Server, settings: Settings, notes: str, provider: Authorizing
+) -> None:
+    id = await add(asking, notes)
+    answer = await visit(await begin(asking, id))
+    pending = await asking.app.storage.sign_in_states.find_sign_in_state(sha256(answer["state"].encode()).digest())
+    assert pending is not None
+    assert not any(client in pending.state for client in provider.clients), "it is encrypted"
+    async with serving(replace(settings, egress="offline")) as other:
+        reply = await finish(other, answer)
+        assert (reply.status, reply.body["signed_in"]) == (200, True)
+        for server in (other, asking):
+            assert (await finish(server, answer)).status == 404, "it counts once"
+    assert (await asking.get(f"/api/mcp-servers/{id}")).body["signed_in"]
+
+
+async def test_a_sign_in_that_took_too_long_is_begun_again(asking: Server, notes: str) -> None:
+    id = await add(asking, notes)
+    answer = await visit(await begin(asking, id))
+    states, digest = asking.app.storage.sign_in_states, sha256(answer["state"].encode()).digest()
+    pending = await states.take_sign_in_state(digest)
+    assert pending is not None
+    await states.add_sign_in_state(digest, replace(pending, expires=1), 0, MAX_PENDING)
+    late = await finish(asking, answer)
+    assert (late.status, "begin again" in late.error["message"]) == (404, True)
 
 
 async def test_a_reply_without_tokens_is_told_in_a_sentence(asking: Server, notes: str, provider: Authorizing) -> None:

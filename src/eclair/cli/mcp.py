@@ -79,11 +79,9 @@ async def _opened_with_sign_ins(settings: Settings) -> AsyncGenerator[tuple[McpS
         vault = Vault.configured(settings)
         keeper = SignInKeeper(storage.mcp_sign_ins, storage.jobs, storage.processes, vault)
         service = McpService(LiveSettings(settings), storage.mcp_servers, vault, keeper, gate)
-        sign_ins = McpSignIns(service, keeper)
         try:
-            yield service, sign_ins
+            yield service, McpSignIns(service, keeper, storage.sign_in_states, vault)
         finally:
-            await sign_ins.close()
             await service.close()
     finally:
         await calls.close()

@@ -1,4 +1,4 @@
-"""One sign-in of a person at an MCP server by OAuth 2.1, which waits for them in between.
+"""One sign-in of a person at an MCP server by OAuth 2.1: begun, and finished by whichever server they come back to.
 
 The official library finds the authorization server, makes Éclair known there, and makes the calls, with PKCE. An
 authorization server that doesn't say who it is, or that it knows PKCE, isn't trusted.
@@ -14,10 +14,27 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx2
 import orjson
-from mcp.client.auth import AuthorizationCodeResult, OAuthClientProvider, OAuthRegistrationError, OAuthTokenError
-from mcp.client.auth.utils import extract_resource_metadata_from_www_auth, extract_scope_from_www_auth, union_scopes
-from mcp.shared.auth import OAuthClientInformationFull, OAuthClientMetadata, OAuthToken
-from pydantic import ValidationError
+from mcp.client.auth import (
+    AuthorizationCodeResult,
+    OAuthClientProvider,
+    OAuthFlowError,
+    OAuthRegistrationError,
+    OAuthTokenError,
+)
+from mcp.client.auth.utils import (
+    extract_resource_metadata_from_www_auth,
+    extract_scope_from_www_auth,
+    union_scopes,
+    validate_authorization_response_iss,
+)
+from mcp.shared.auth import (
+    OAuthClientInformationFull,
+    OAuthClientMetadata,
+    OAuthMetadata,
+    OAuthToken,
+    ProtectedResourceMetadata,
+)
+from pydantic import BaseModel, ValidationError
 
 from eclair.errors import Conflict, EclairError, EngineBroken, EngineUnavailable, Refused
 from eclair.mcp_servers.sign_in_account import read_account, read_token
@@ -43,8 +60,38 @@ SaveSignIn = Callable[[str], Awaitable[None]]
 """Keeps a sign-in, which is JSON."""
 
 
+class BegunMcpSignIn(BaseModel):
+    """Everything that a sign-in is finished with. `verifier` is the secret without which its code gives no tokens."""
+
+    redirect_uri: str
+    verifier: str
+    client: OAuthClientInformationFull
+    metadata: OAuthMetadata
+    resource: ProtectedResourceMetadata | None = None
+    scope: str | None = None
+    userinfo: str | None = None
+
+
+class _Provider(OAuthClientProvider):
+    """The library's sign-in, cut in two where the person is asked. `verified` gets the secret of the first half."""
+
+    verified: asyncio.Future[str]
+
+    async def _exchange_token_authorization_code(self, auth_code: str, code_verifier: str) -> httpx2.Request:
+        self.verified.set_result(code_verifier)
+        return await asyncio.Future[httpx2.Request]()  # until it is cancelled
+
+    async def exchange(self, begun: BegunMcpSignIn, code: str, client: httpx2.AsyncClient) -> None:
+        """Exchange a code for tokens, which the storage gets. Raises OAuthFlowError and httpx2.HTTPError."""
+        context = self.context
+        context.client_info, context.oauth_metadata = begun.client, begun.metadata
+        context.protected_resource_metadata, context.client_metadata.scope = begun.resource, begun.scope
+        request = await super()._exchange_token_authorization_code(code, begun.verifier)
+        await self._handle_token_response(await client.send(request))
+
+
 class McpSignInFlow:
-    """A sign-in at the server `name`. `scope` is asked for beside what the server names. Call `close` at the end.
+    """A sign-in at the server `name`. `scope` is asked for beside what the server names.
 
     `client` has id and secret, which may be empty, of a client that was registered by hand.
     """
@@ -65,46 +112,50 @@ class McpSignInFlow:
         self._save = save
         self._client = client
         self._redirect_uri = target.redirect_uri
-        loop = asyncio.get_running_loop()
-        self._address: asyncio.Future[str] = loop.create_future()
-        self._answer: asyncio.Future[AuthorizationCodeResult] = loop.create_future()
+        self._address = ""
         self._challenge = _Challenge(http, scope)
         metadata = OAuthClientMetadata.model_validate(client_metadata(target.redirect_uri))
-        self._provider = OAuthClientProvider(
-            url, metadata, self, self._redirect, self._wait_for_answer, target.document_url
-        )
-        self._task = asyncio.create_task(self._probe(), name=f"sign in at {name}")
+        self._provider = _Provider(url, metadata, self, self._redirect, self._answer_at_once, target.document_url)
 
-    @property
-    def has_ended(self) -> bool:
-        return self._task.done()
+    async def begin(self) -> tuple[str, str, str]:
+        """Return the address to which the person's browser goes, the state that it brings back, and a BegunMcpSignIn.
 
-    async def begin(self) -> tuple[str, str]:
-        """Return the address to which the person's browser goes, and the state that it brings back.
-
-        Raises Conflict where the server wants no sign-in, Refused, EngineUnavailable and EngineBroken.
+        That is JSON. Raises Conflict where the server wants no sign-in, Refused, EngineUnavailable and EngineBroken.
         """
-        waiting = [self._task, self._address]
-        await asyncio.wait(waiting, timeout=BEGIN_TIMEOUT_S, return_when=asyncio.FIRST_COMPLETED)
-        if not self._address.done():
-            await self.close()
-            raise self._fault() or EngineUnavailable(
-                f"The MCP server {self._name!r} can't be used: {self._http.fault or 'it broke off the sign-in'}."
-            )
-        url = self._address.result()
-        return url, parse_qs(urlsplit(url).query)["state"][0]
+        self._provider.verified = asyncio.get_running_loop().create_future()
+        probe = asyncio.create_task(self._probe(), name=f"sign in at {self._name}")
+        try:
+            waiting = [probe, self._provider.verified]
+            await asyncio.wait(waiting, timeout=BEGIN_TIMEOUT_S, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            await cancel_and_wait(probe)
+        if not self._provider.verified.done():
+            raise self._find_fault(probe)
+        context = self._provider.context
+        assert context.client_info is not None  # the library registers first
+        assert context.oauth_metadata is not None  # `_redirect` has seen it
+        begun = BegunMcpSignIn(
+            redirect_uri=self._redirect_uri,
+            verifier=self._provider.verified.result(),
+            client=context.client_info,
+            metadata=context.oauth_metadata,
+            resource=context.protected_resource_metadata,
+            scope=context.client_metadata.scope,
+            userinfo=self._challenge.userinfo,
+        )
+        return self._address, self._state, begun.model_dump_json(exclude_none=True)
 
-    async def finish(self, code: str, state: str, issuer: str | None) -> None:
+    async def finish(self, begun: BegunMcpSignIn, code: str, issuer: str | None) -> None:
         """Exchange the code for tokens, and have them kept. Raises Refused, EngineUnavailable and EngineBroken."""
-        if not self._answer.done():
-            self._answer.set_result(AuthorizationCodeResult(code=code, state=state, iss=issuer))
-        await asyncio.wait([self._task], timeout=FINISH_TIMEOUT_S)
-        await self.close()
-        if (fault := self._fault()) is not None:
-            raise fault
-
-    async def close(self) -> None:
-        await cancel_and_wait(self._task)
+        self._challenge.skip(begun.userinfo)
+        try:
+            validate_authorization_response_iss(issuer, begun.metadata)
+            async with asyncio.timeout(FINISH_TIMEOUT_S), open_mcp_client(self._challenge) as client:
+                await self._provider.exchange(begun, code, client)
+        except TimeoutError:
+            raise self._late() from None
+        except (OAuthFlowError, httpx2.HTTPError, ValueError) as error:
+            raise self._explain(error) from error
 
     async def get_tokens(self) -> OAuthToken | None:
         """See `TokenStorage` of the MCP library; None, since each sign-in starts from scratch."""
@@ -156,7 +207,7 @@ class McpSignInFlow:
         if self._client is not None and self._provider.context.client_info is not None:
             method = _choose_method(metadata.token_endpoint_auth_methods_supported, has_secret=bool(self._client[1]))
             self._provider.context.client_info.token_endpoint_auth_method = method
-        self._address.set_result(url)
+        self._address = url
 
     async def _find_account(self, tokens: OAuthToken) -> str | None:
         """Return how the other side calls the person, if it says so."""
@@ -175,15 +226,31 @@ class McpSignInFlow:
         except (Refused, httpx2.HTTPError, TimeoutError, ValueError):  # the sign-in is good without it
             return None
 
-    async def _wait_for_answer(self) -> AuthorizationCodeResult:
-        return await self._answer
+    @property
+    def _state(self) -> str:
+        return parse_qs(urlsplit(self._address).query)["state"][0]
 
-    def _fault(self) -> EclairError | None:
-        """Return why it ended, if not well."""
-        if self._task.cancelled():
-            return EngineUnavailable(f"The MCP server {self._name!r} did not answer in time; sign in again.")
-        error = self._task.exception()
-        if error is None or isinstance(error, EclairError):
+    async def _answer_at_once(self) -> AuthorizationCodeResult:
+        """Have the library go on to the exchange, where `_Provider` stops it: the person has yet to answer."""
+        metadata = self._provider.context.oauth_metadata
+        assert metadata is not None  # `_redirect` has seen it
+        return AuthorizationCodeResult(code="none yet", state=self._state, iss=str(metadata.issuer))
+
+    def _find_fault(self, probe: asyncio.Task[None]) -> EclairError:
+        """Return why a probe ended before the person could be asked."""
+        if probe.cancelled():
+            return self._late()
+        if (error := probe.exception()) is not None:
+            return self._explain(error)
+        why = self._http.fault or "it broke off the sign-in"
+        return EngineUnavailable(f"The MCP server {self._name!r} can't be used: {why}.")
+
+    def _late(self) -> EclairError:
+        return EngineUnavailable(f"The MCP server {self._name!r} did not answer in time; sign in again.")
+
+    def _explain(self, error: BaseException) -> EclairError:
+        """Return what to tell the person of an error."""
+        if isinstance(error, EclairError):
             return error
         if not self._challenge.is_real and isinstance(error, OAuthRegistrationError):
             return self._unwanted()
@@ -225,6 +292,10 @@ class _Challenge(httpx2.AsyncBaseTransport):
         self.id_token: object = None
         self.userinfo: str | None = None
         """The address that tells who somebody is, if a description of the authorization server names one."""
+
+    def skip(self, userinfo: str | None) -> None:
+        """Take it that the first message was refused, and what was described, in another request of the person's."""
+        self._is_first, self.is_real, self.userinfo = False, True, userinfo
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         """See `SignInTransport`."""

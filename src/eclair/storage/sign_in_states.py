@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-SignInStateKind = Literal["second step", "challenge", "ticket", "device"]
+SignInStateKind = Literal["second step", "challenge", "ticket", "device", "mcp"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
