@@ -13,11 +13,14 @@ from dataclasses import replace
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any, Self, cast
+from unittest.mock import AsyncMock
 
 import aiohttp
 import asyncpg  # pyright: ignore[reportMissingTypeStubs]
 import pytest
 
+from eclair.documents import background_reading, ingest
+from eclair.errors import StoreError
 from eclair.settings import Settings
 from eclair.storage import jobs
 from tests import forked
@@ -200,6 +203,15 @@ async def test_a_worker_that_others_took_for_dead_is_shown_again(
 
         await until(is_shown)
         assert 'eclair_workers{kind="read"} 1.0' in (await server.get("/metrics")).raw.decode()
+
+
+async def test_a_reader_that_nobody_wakes_looks_by_itself(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where the look for work of other processes fails at a damaged row each time."""
+    monkeypatch.setattr(background_reading, "MAX_IDLE_S", 0.1)
+    monkeypatch.setattr(ingest, "free_dead_claims", AsyncMock(side_effect=StoreError("A row is damaged.")))
+    async with serving(replace(settings, background_work="workers")) as server, serving(settings):
+        file = await add(server, b"The tower is 330 metres high.", "tower.txt")
+        await until(lambda: is_ready(server, file["id"]))
 
 
 async def test_what_a_killed_worker_was_reading_is_read_on_by_another(

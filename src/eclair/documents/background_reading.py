@@ -45,6 +45,9 @@ RETRY_DELAY_S = 5.0
 MAX_ATTEMPTS = 3
 """Attempts at a document without a further page, after which it can't be read."""
 
+MAX_IDLE_S = 15.0
+"""After which one that nobody wakes looks for documents by itself."""
+
 RECORDING_DELAY_S = 15.0
 """The time for which a recording waits while another one is heard in its turn."""
 MEMBER_DELAY_S = 120.0
@@ -137,7 +140,9 @@ class BackgroundReader:
                     await asyncio.sleep(RETRY_DELAY_S)
                     continue
                 if job is None:
-                    await woken.wait()
+                    with contextlib.suppress(TimeoutError):
+                        async with asyncio.timeout(MAX_IDLE_S):
+                            await woken.wait()
                 else:
                     recording = await self._take_turn(job, recording)
             if recording is not None:
