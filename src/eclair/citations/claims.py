@@ -31,6 +31,8 @@ def makes_claim(sentence: str) -> bool:
     text = strip_markdown(sentence)
     if not _QUESTION_OR_ANNOUNCEMENT.isdisjoint(_closing_marks(text)) or _no_claim().match(text):
         return False
+    if _denial().match(text):
+        return False
     if any(map(str.isdigit, text)):
         return True
     return _courtesy().match(text) is None and any(map(is_content_word, extract_facts(text).terms))
@@ -62,13 +64,17 @@ def normalize_words(text: str) -> str:
 
 @cache
 def _no_claim() -> re.Pattern[str]:
-    """Match a greeting with at most three words and no figures after it, a bare answer, or a disclaimer."""
+    """Match a greeting with at most three words and no figures after it, or a bare answer."""
     greetings = merge_patterns(lambda lexicon: lexicon.claims.greetings)
     answers = merge_patterns(lambda lexicon: lexicon.claims.answers)
-    disclaimers = merge_patterns(lambda lexicon: lexicon.claims.disclaimers)
-    return re.compile(
-        rf"\W*+(?:(?:{greetings})\b\W*+(?:[^\W\d]++\W*+){{0,3}}+\Z|(?:{answers})\W*+\Z|{disclaimers})", re.IGNORECASE
-    )
+    return re.compile(rf"\W*+(?:(?:{greetings})\b\W*+(?:[^\W\d]++\W*+){{0,3}}+\Z|(?:{answers})\W*+\Z)", re.IGNORECASE)
+
+
+@cache
+def _denial() -> re.Pattern[str]:
+    """Match a sentence that says only that the sources don't tell something, without figures in a further clause."""
+    denials = merge_patterns(lambda lexicon: lexicon.claims.denials)
+    return re.compile(rf"\W*+(?:{denials})(?:[^,;:–—]|(?<=\d)[,:](?=\d))*+\D*+\Z", re.IGNORECASE)
 
 
 @cache
@@ -85,9 +91,10 @@ def _answer_words() -> dict[Literal["yes", "no"], re.Pattern[str]]:
 
 @cache
 def _courtesy() -> re.Pattern[str]:
-    """Match an opinion, and what begins and ends an answer or a letter."""
+    """Match a disclaimer, an opinion, and what begins and ends an answer or a letter."""
     patterns = merge_patterns(
         lambda lexicon: (
+            *lexicon.claims.disclaimers,
             *lexicon.claims.opinions,
             *lexicon.claims.closings,
             *lexicon.claims.salutations,

@@ -265,14 +265,16 @@ class Comparison:
 class ClaimPatterns:
     """Patterns of sentences that make no claim which a passage could support, and of requests for such.
 
-    Greetings, bare answers (`yes`), opinions, closings, and disclaimers: about the writer, about what follows, or that
-    the passages don't tell. A letter begins with one of `salutations` and ends with one of `farewells`. A question that
-    has one of `drafting` or `translating` asks for a text rather than for facts.
+    Greetings, bare answers (`yes`), opinions, closings, disclaimers about the writer or about what follows, and
+    denials: that the passages, or the writer, don't tell something. A letter begins with one of `salutations` and ends
+    with one of `farewells`. A question that has one of `drafting` or `translating` asks for a text rather than for
+    facts.
     """
 
     greetings: Patterns = ()
     answers: Patterns = ()
     disclaimers: Patterns = ()
+    denials: Patterns = ()
     opinions: Patterns = ()
     closings: Patterns = ()
     salutations: Patterns = ()

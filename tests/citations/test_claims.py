@@ -1,0 +1,70 @@
+"""What claims something that a source could bear out, and what doesn't."""
+
+from __future__ import annotations
+
+import pytest
+
+from eclair.citations.claims import makes_claim
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "The document does not limit liability to 5,000 euros.",
+        "The contract document does not allow pets.",
+        "Das Dokument erlaubt keine Untervermietung.",
+        "Im Abschnitt 5 steht, dass Hunde nicht erlaubt sind.",
+        "Im Vertrag ist die Untermiete nicht erlaubt.",
+        "Les documents ne limitent pas la responsabilité.",
+        "El documento no permite mascotas.",
+        "Here is the deposit: 2,850 euros.",
+        "We will pay 950 euros.",
+        "We do not allow pets.",
+        "The document does not mention pets, but the deposit is 2,850 euros.",
+        "Das Dokument nennt keine Frist; sie beträgt 3 Monate.",
+    ],
+)
+def test_a_denial_or_figure_is_a_claim(sentence: str) -> None:
+    assert makes_claim(sentence)
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "The document does not mention a rent for 2025.",
+        "The document doesn't specify whether the deposit is 2,850 euros.",
+        "The deposit is not mentioned in the lease document.",
+        "I could not find the rent for 2025.",
+        "Here is the summary.",
+        "Im Text steht nichts über Hunde.",
+        "Der Preis wird im Dokument nicht genannt.",
+        "Dazu gibt es keine Angaben.",
+        "Im Abschnitt 5 steht nichts über Hunde.",
+        "Section 5 does not mention pets.",
+        "Документът не споменава домашни любимци.",
+        "Dokument se o psech nezmiňuje.",
+        "Dokumentet nævner ikke husdyr.",
+        "Das Dokument nennt keinen Preis für 2025.",
+        "Το έγγραφο δεν αναφέρει κατοικίδια.",
+        "El documento no menciona mascotas.",
+        "Dokumendis ei mainita lemmikloomi.",
+        "Asiakirjassa ei mainita lemmikkejä.",
+        "Les documents ne mentionnent pas de caution.",
+        "Ní luann an doiciméad peataí.",
+        "Dokument ne spominje kućne ljubimce.",
+        "A dokumentum nem említi a háziállatokat.",
+        "Il documento non menziona gli animali.",
+        "Dokumente neminimi gyvūnai.",
+        "Dokumentā nav minēti mājdzīvnieki.",
+        "Id-dokument ma jsemmix annimali.",
+        "Het document noemt geen huisdieren.",
+        "Dokument nie wspomina o zwierzętach.",
+        "O documento não menciona animais.",
+        "Documentul nu menționează animale.",
+        "Dokument nespomína zvieratá.",
+        "Dokument ne omenja hišnih ljubljenčkov.",
+        "Dokumentet nämner inte husdjur.",
+    ],
+)
+def test_that_the_sources_do_not_tell_is_no_claim(sentence: str) -> None:
+    assert not makes_claim(sentence)
