@@ -68,3 +68,22 @@ def test_a_denial_or_figure_is_a_claim(sentence: str) -> None:
 )
 def test_that_the_sources_do_not_tell_is_no_claim(sentence: str) -> None:
     assert not makes_claim(sentence)
+
+
+@pytest.mark.parametrize(
+    ("sentence", "is_claim"),
+    [
+        ("**The deposit is 2,850 euros.**", True),
+        ("**The tenant pays the deposit.**", True),
+        ("**Rent: 950 euros**", True),
+        ("**About 95 euros**", True),
+        ("**The deposit**", False),
+        ("**Key points:**", False),
+        ("**1. Termination of the lease**", False),
+        ("**Step 2: Pay the deposit**", False),
+        ("**Option 2**", False),
+        ("**§ 14 Notice**", False),
+    ],
+)
+def test_a_bold_line_is_a_heading_without_figures_and_stop(sentence: str, is_claim: bool) -> None:
+    assert makes_claim(sentence) == is_claim

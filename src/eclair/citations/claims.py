@@ -15,7 +15,10 @@ DENIALS = frozenset(("non", "no", "nein", "nee", "nie", "nu", "não"))
 
 _FENCE_OR_HEADING = re.compile(r"\s*(?:#{1,6}\s|```|~~~)")
 _CODE = re.compile(r"\s*`[^`]+`[.:]?\s*")
-_BOLD_ALONE = re.compile(r"\s*(\*\*|__)[^*_]+\1\s*:?\s*")
+_BOLD_ALONE = re.compile(r"\s*(\*\*|__)([^*_]+)\1\s*:?\s*")
+_HEADING_NUMBER = re.compile(r"(?:[^\W\d]++ )?\d{1,2}[.:)](?!\d)|[^\W\d]++ \d\Z|§ ?\d++")
+"""A number of a heading, as in `1. Notice`, `Step 2: …`, `Option 2` or `§ 4 Notice`."""
+_FULL_STOPS = (".", "!", "。")
 _NON_WORD = re.compile(r"\W*")
 _QUESTION_OR_ANNOUNCEMENT = frozenset("?？؟;:：")
 _MARKUP = re.compile(
@@ -26,7 +29,7 @@ _MARKUP = re.compile(
 
 def makes_claim(sentence: str) -> bool:
     """Tell whether a sentence of Markdown claims anything that could be true or false."""
-    if _FENCE_OR_HEADING.match(sentence) or _BOLD_ALONE.fullmatch(sentence) or _CODE.fullmatch(sentence):
+    if _FENCE_OR_HEADING.match(sentence) or _is_bold_heading(sentence) or _CODE.fullmatch(sentence):
         return False
     text = strip_markdown(sentence)
     if not _QUESTION_OR_ANNOUNCEMENT.isdisjoint(_closing_marks(text)) or _no_claim().match(text):
@@ -36,6 +39,17 @@ def makes_claim(sentence: str) -> bool:
     if any(map(str.isdigit, text)):
         return True
     return _courtesy().match(text) is None and any(map(is_content_word, extract_facts(text).terms))
+
+
+def _is_bold_heading(sentence: str) -> bool:
+    """Tell whether a sentence is a bold line without a stop at its end and without figures but its number."""
+    found = _BOLD_ALONE.fullmatch(sentence)
+    if found is None:
+        return False
+    text = found[2].strip()
+    number = _HEADING_NUMBER.match(text)
+    rest = text[number.end() :] if number else text
+    return not text.endswith(_FULL_STOPS) and not any(map(str.isdigit, rest))
 
 
 def _closing_marks(text: str) -> str:
