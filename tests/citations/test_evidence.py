@@ -145,6 +145,14 @@ async def test_what_title_heading_and_day_say_is_not_doubted(against: Passage, s
     assert not isinstance(await check(against, sentence), Doubtful)
 
 
+@pytest.mark.parametrize(("name", "is_known"), [("lionel-messi.jpg", False), ("lionel-messi.txt", True)])
+async def test_the_name_of_a_photo_is_no_evidence(name: str, is_known: bool) -> None:
+    shown = passage("A man in a striped shirt kicks a ball on a lawn.", name)
+    verdict = await check(shown, "Lionel Messi in a striped shirt kicks a ball.")
+    assert isinstance(verdict, Supported) == is_known
+    assert isinstance(await check(shown, "A man kicks a ball on a lawn."), Supported)
+
+
 async def test_another_day_than_the_pages_is_doubted() -> None:
     assert await check(NEWS, "The article is dated 26 November 2026.") == Doubtful("26 November 2026", 1)
     assert isinstance(await check(NEWS, "The ferry starts on 25 November 2026."), Doubtful)

@@ -22,6 +22,9 @@ OPENING_CHARS = 300
 """A document names at its beginning whom and what it is about: the parties of a contract, the sender of a letter."""
 
 
+PHOTO_ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".heic", ".heif", ".avif", ".bmp", ".tif", ".tiff")
+
+
 @dataclass(frozen=True, slots=True)
 class SourceFacts:
     """The stems, numbers and day by which an answer may name a passage; `site_stems` are those of its address."""
@@ -33,13 +36,18 @@ class SourceFacts:
 
 
 def read_source(passage: Passage) -> SourceFacts:
-    """Return the facts of where a passage comes from."""
+    """Return the facts of where a passage comes from. A photo's name is no evidence of whom or what it shows."""
     host = urlsplit(passage.url).hostname or "" if passage.url is not None else ""
     site = {term.stem for term in split_terms(host.replace("-", " ").replace(".", " "))}
-    title = extract_facts(" . ".join((passage.name, *passage.heading, passage.member or "", passage.label or "")))
+    files = [] if passage.url is None and _is_photo(passage) else [passage.name, passage.member or ""]
+    title = extract_facts(" . ".join((*files, *passage.heading, passage.label or "")))
     day = extract_facts(passage.published or "").dates
     stems = frozenset(term.stem for term in title.terms if is_content_word(term))
     return SourceFacts(stems, frozenset(site), title.numbers, day[0] if day else None)
+
+
+def _is_photo(passage: Passage) -> bool:
+    return (passage.member or passage.name).casefold().endswith(PHOTO_ENDINGS)
 
 
 def without_attribution(text: str, facts: Facts, source: SourceFacts) -> tuple[Facts, frozenset[str]]:
