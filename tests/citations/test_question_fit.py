@@ -264,3 +264,32 @@ async def test_the_words_of_a_question_may_stand_in_title_header_and_unit() -> N
     assert isinstance(await hours.check("17"), Supported)
     amount = CitationChecker(passages(GERMAN), None, "Welche Menge Eichenholz steht auf der Rechnung?")
     assert isinstance(await amount.check("2 m²"), Supported)
+
+
+FLAT = (
+    "The parties are Anna Berg and Ben Holt. The rent of the flat is 850 euros a month. The parking space costs 950 "
+    "euros a year. Anna Berg is the landlord. Ben Holt is the tenant. Pets are allowed."
+)
+
+
+@pytest.mark.parametrize(
+    ("question", "right", "wrong"),
+    [
+        ("Is the rent 850 or 950 euros?", "850 euros.", "950 euros."),
+        ("Is the rent 850 or 950 euros?", "The rent is 850 euros.", "The rent is 950 euros."),
+        ("Is the landlord Anna Berg or Ben Holt?", "Anna Berg.", "Ben Holt."),
+        ("Is the parking 850 euros or is the rent 850 euros?", "The rent is 850 euros.", "The parking is 850 euros."),
+    ],
+)
+async def test_an_answer_of_either_or_is_cited_or_doubted(question: str, right: str, wrong: str) -> None:
+    checker = CitationChecker([Passage(1, "f", "lease.pdf", 1, None, (), 0, len(FLAT), FLAT)], None, question)
+    assert isinstance(await checker.check(right), Supported)
+    assert isinstance(await checker.check(wrong), Doubtful)
+
+
+async def test_words_of_the_question_are_compared_whole() -> None:
+    checker = CitationChecker(
+        [Passage(1, "f", "lease.pdf", 1, None, (), 0, len(FLAT), FLAT)], None, "Are carpets fine?"
+    )
+    assert isinstance(await checker.check("Pets fine."), Doubtful | Supported)
+    assert await checker.check("Carpets fine.") is None

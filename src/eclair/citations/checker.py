@@ -16,7 +16,14 @@ from eclair.citations.computations import states_result
 from eclair.citations.drafts import asks_for_text, is_in_letter
 from eclair.citations.evidence import Doubtful, Supported, Verdict
 from eclair.citations.index import TABLE_SUPPORT, EvidenceIndex
-from eclair.citations.question_fit import is_other_kind, judge_answer, judge_yes, read_said, says_only_figures
+from eclair.citations.question_fit import (
+    is_other_kind,
+    judge_answer,
+    judge_yes,
+    names_choice,
+    read_said,
+    says_only_figures,
+)
 from eclair.errors import UpstreamError
 from eclair.schema.messages import Passage
 from eclair.text.intent import MAX_QUESTION_CHARS
@@ -80,9 +87,13 @@ class CitationChecker:
         """
         sentence = sentence[:MAX_SENTENCE_CHARS]
         answer_word, asks = None, "?" in self._question
-        if is_first := asks and not before.strip():
+        is_opening = not before.strip()
+        if is_first := asks and is_opening:
             sentence, answer_word = strip_answer_word(sentence)
-        if not makes_claim(sentence) or normalize_words(sentence) in self._question_words:
+        if not makes_claim(sentence):
+            return None
+        repeats = f" {normalize_words(sentence)} " in f" {self._question_words} "
+        if repeats and not (is_opening and names_choice(self._question, sentence)):
             return None
         is_draft = self._is_draft or is_in_letter(before, sentence)
         if not self._passages:
@@ -100,10 +111,10 @@ class CitationChecker:
             else:
                 cosines = [cosine for batch in batches for cosine in (batch @ vector).tolist()]
                 spans = index.rank_by_meaning(claim, cosines)
-        is_answer = answer_word is None and asks and (is_first or says_only_figures(claim))
+        is_answer = asks and (repeats or (answer_word is None and (is_first or says_only_figures(claim))))
         said = read_said(self._question, claim) if is_answer else None
         verdict = index.judge(claim, spans, cites_figures=said is None or not said.is_elliptic)
-        if is_first and answer_word == "yes":
+        if is_first and answer_word == "yes" and not repeats:
             verdict = judge_yes(index, claim, verdict)
         elif is_answer and is_first and (figure := is_other_kind(self._question, claim)) is not None:
             verdict = Doubtful(figure, None)

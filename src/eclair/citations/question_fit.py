@@ -18,6 +18,7 @@ from eclair.citations.index import EvidenceIndex
 from eclair.citations.unanswered import is_unanswered
 from eclair.text.facts import extract_facts, negation_scope
 from eclair.text.intent.asked_fact import CURRENCIES, asked_kind, states_money
+from eclair.text.language import capitalizes_nouns, identify_language
 from eclair.text.terms import Term, is_content_word, share_word, split_terms, strip_ending
 from eclair.text.written_dates import Date
 from eclair.text.written_numbers import Number, is_certain
@@ -36,6 +37,9 @@ MAX_FIT_GAP = 0.3
 """A sentence that fits the question this much less than the best one isn't meant."""
 
 MIN_RIVAL_LEAD = 0.25
+MIN_CHOICE_LEAD = 0.1
+"""Enough where the question itself gives the other figure."""
+
 MIN_CLAUSE_LEAD = 0.2
 MIN_CLAUSE_SHARE = 0.6
 MAX_MISSING_SHARE = 0.45
@@ -52,13 +56,17 @@ _CELL_END = re.compile(r"[^|\w]*(?:\||$)")
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """Figures and words of an answer beyond its question, and words that it repeats of that."""
+    """Figures and words of an answer beyond its question, and words that it repeats of that.
+
+    With `is_choice` there are none: the figures or names are those of the question that the answer chose.
+    """
 
     numbers: tuple[Number, ...]
     dates: tuple[Date, ...]
     words: tuple[Term, ...]
     is_elliptic: bool = True
     repeated: tuple[Term, ...] = ()
+    is_choice: bool = False
 
     @property
     def has_figures(self) -> bool:
@@ -73,8 +81,28 @@ def read_said(question: str, claim: Claim) -> Said | None:
         first = min(figure.start for figure in (*said.numbers, *said.dates))
         has_subject = len(words) > MAX_ELLIPTIC_WORDS or any(word.start < first for word in said.words)
         return replace(said, is_elliptic=not said.words or not has_subject)
-    is_name = 0 < len(said.words) <= MAX_NAME_WORDS and all(term.is_capitalized for term in words)
+    is_name = 0 < len(said.words) <= MAX_NAME_WORDS and all(
+        term.is_capitalized for term in (said.words if said.is_choice else words)
+    )
     return said if is_name and not claim.facts.negations else None
+
+
+def names_choice(question: str, sentence: str) -> bool:
+    """Tell whether a sentence that repeats words of its question has a figure or name: `Ben` for `Anna or Ben?`."""
+    if any(map(str.isdigit, sentence)):
+        return True
+    names = _question_names(question)
+    return any(term.stem in names for term in split_terms(sentence))
+
+
+def _question_names(question: str) -> frozenset[str]:
+    """Return the stems of the names in a question; none in a language that capitalizes all nouns."""
+    if capitalizes_nouns(identify_language(question)):
+        return frozenset()
+    terms = split_terms(question)
+    return frozenset(
+        term.stem for term in terms if term.is_capitalized and not term.starts_sentence and is_content_word(term)
+    )
 
 
 def says_only_figures(claim: Claim) -> bool:
@@ -102,6 +130,11 @@ def judge_answer(
     if isinstance(verdict, Supported) and verdict.computation is not None:
         return verdict
     asked = [term for term in split_terms(question) if is_content_word(term)]
+    if said.is_choice:
+        names = _question_names(question)
+        asked = [term for term in asked if term.stem not in names] or asked
+        meant = [term for term in asked if any(share_word(term, other) for other in said.repeated)]
+        asked = meant if meant and said.has_figures else asked
     stating = [at for at, sentence in enumerate(index.sentences) if _states(said, sentence, index.headings[at])]
     if not stating:
         amount = next((number for number in said.numbers if number.unit in CURRENCIES), None)
@@ -113,6 +146,10 @@ def judge_answer(
     fits = _fits(index, asked, cosines)
     best = max(stating, key=fits.__getitem__)
     rival = _find_rival(index, said, best, fits) if said.is_elliptic else None
+    if said.is_choice and (rejected := _find_rejected(index, question, said, best, fits)) is not None:
+        figures = [figure.text for figure in (*said.numbers, *said.dates)]
+        about = " ".join(figures or [term.text for term in said.words])
+        return Doubtful(about, index.passages[index.sentences[rejected].passage].number)
     if rival is not None or (
         said.is_elliptic and _has_better_clause(said, index.sentences[best], asked, index.language_of(best))
     ):
@@ -189,7 +226,13 @@ def _said(question: str, claim: Claim) -> Said:
         if is_content_word(term) and not any(figure.start <= term.start < figure.end for figure in spans)
     ]
     repeated = tuple(term for term in words if any(share_word(term, other) for other in asked))
-    return Said(numbers, dates, tuple(term for term in words if term not in repeated), repeated=repeated)
+    new = tuple(term for term in words if term not in repeated)
+    if numbers or dates or new:
+        return Said(numbers, dates, new, repeated=repeated)
+    chosen = tuple(filter(is_certain, figures))
+    names = _question_names(question) if not (chosen or claim.facts.dates) else frozenset[str]()
+    chosen_names = tuple(term for term in words if term.stem in names)
+    return Said(chosen, claim.facts.dates, chosen_names, repeated=repeated, is_choice=True)
 
 
 def _fits(index: EvidenceIndex, asked: Sequence[Term], cosines: Sequence[float] | None) -> list[float]:
@@ -249,6 +292,28 @@ def _find_rival(index: EvidenceIndex, said: Said, best: int, fits: Sequence[floa
     figures = Said(tuple(_with_unit(number, index.sentences[best]) for number in said.numbers), said.dates, ())
     rivals = [at for at in ahead if _has_other_figure(figures, index.sentences[at])]
     return max(rivals, key=fits.__getitem__, default=None)
+
+
+def _find_rejected(index: EvidenceIndex, question: str, said: Said, best: int, fits: Sequence[float]) -> int | None:
+    """Return the sentence that fits the question better than what an answer chose, and states what it rejected.
+
+    If the question gives only what the answer says, any other figure of the same kind is rejected.
+    """
+    if not said.has_figures:
+        first = max(range(len(fits)), key=fits.__getitem__)
+        return first if fits[first] >= fits[best] + MIN_RIVAL_LEAD else None
+    asked = extract_facts(question)
+    numbers = [each for each in asked.numbers if not any(each.matches(mine) for mine in said.numbers)]
+    dates = [each for each in asked.dates if not any(each.matches(mine) for mine in said.dates)]
+    stating = [
+        at
+        for at, sentence in enumerate(index.sentences)
+        if any(each.matches(other) for each in numbers for other in sentence.numbers)
+        or any(each.matches(other) for each in dates for other in sentence.facts.dates)
+        or (not (numbers or dates) and _has_other_figure(said, sentence))
+    ]
+    first = max(stating, key=fits.__getitem__, default=best)
+    return first if fits[first] >= fits[best] + MIN_CHOICE_LEAD else None
 
 
 def _with_unit(number: Number, sentence: EvidenceSentence) -> Number:
