@@ -293,3 +293,17 @@ async def test_words_of_the_question_are_compared_whole() -> None:
     )
     assert isinstance(await checker.check("Pets fine."), Doubtful | Supported)
     assert await checker.check("Carpets fine.") is None
+
+
+async def test_a_greek_question_is_read_with_its_answer() -> None:
+    text = "Το ενοίκιο είναι 850 ευρώ. Η θέση στάθμευσης κοστίζει 110 ευρώ."
+    passages = [Passage(1, "f", "lease.pdf", 1, None, (), 0, len(text), text)]
+    checker = CitationChecker(passages, None, "Πόσο είναι το ενοίκιο;")
+    assert isinstance(await checker.check("850 ευρώ."), Supported)
+    assert isinstance(await checker.check("110 ευρώ."), Doubtful)
+
+
+async def test_an_item_that_ends_with_a_semicolon_is_checked() -> None:
+    text = "La caution est de 850 euros."
+    checker = CitationChecker([Passage(1, "f", "bail.pdf", 1, None, (), 0, len(text), text)], None, "Quelle caution ?")
+    assert isinstance(await checker.check("La caution est de 950 euros ;"), Doubtful)

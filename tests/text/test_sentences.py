@@ -6,7 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eclair.text.sentences import MAX_SENTENCE_CHARS, SentenceSplitter, split_sentences
+from eclair.text.sentences import (
+    MAX_SENTENCE_CHARS,
+    SentenceSplitter,
+    ends_with_question_mark,
+    has_question_mark,
+    split_sentences,
+)
 
 ANSWER = """\
 # Was gilt
@@ -149,3 +155,19 @@ def test_code_without_an_end_is_skipped() -> None:
 def test_rows_of_plain_text_are_sentences() -> None:
     text = "Name: Ada\nBorn: 1815\n\n- one\n- two"
     assert [text[start:end] for start, end in split_sentences(text)] == ["Name: Ada", "Born: 1815", "- one", "- two"]
+
+
+@pytest.mark.parametrize(
+    ("text", "has_mark", "ends"),
+    [
+        ("Πόσο είναι το ενοίκιο;", True, True),
+        ("Πόσο ήταν το 2025;", True, True),
+        ("«Πόσο είναι το ενοίκιο\u037e»", True, True),
+        ("Το ενοίκιο είναι 950 ευρώ; η εγγύηση είναι 2.850.", False, False),
+        ("La caution est de 950 euros ;", False, False),
+        ("Is it 850? I think so.", True, False),
+        ("(Is it 850?)", True, True),
+    ],
+)
+def test_a_semicolon_asks_in_greek_alone(text: str, has_mark: bool, ends: bool) -> None:
+    assert (has_question_mark(text), ends_with_question_mark(text)) == (has_mark, ends)

@@ -19,7 +19,7 @@ from eclair.schema.models import Model
 from eclair.schema.principal import Principal
 from eclair.storage.conversations import ConversationStore
 from eclair.text.language import identify_language, language_names
-from eclair.text.sentences import QUESTION_MARKS
+from eclair.text.sentences import ends_with_question_mark
 from eclair.util.background import IdleScheduler
 
 MAX_FOLLOW_UPS = 3
@@ -103,7 +103,7 @@ def parse_follow_ups(reply: str, question: str) -> list[str]:
         text = unicodedata.normalize("NFC", line).strip(_ORNAMENT).lstrip(_NUMBERING).strip(_ORNAMENT)
         is_question = (
             2 < len(text) <= MAX_FOLLOW_UP_CHARS
-            and text.endswith(QUESTION_MARKS)
+            and ends_with_question_mark(text)
             and text.isprintable()
             and "<" not in text
         )

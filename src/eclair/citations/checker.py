@@ -27,7 +27,7 @@ from eclair.citations.question_fit import (
 from eclair.errors import UpstreamError
 from eclair.schema.messages import Passage
 from eclair.text.intent import MAX_QUESTION_CHARS
-from eclair.text.sentences import MAX_SENTENCE_CHARS
+from eclair.text.sentences import MAX_SENTENCE_CHARS, has_question_mark
 
 if TYPE_CHECKING:
     from numpy import float32
@@ -86,7 +86,7 @@ class CitationChecker:
         words alone decide from then on.
         """
         sentence = sentence[:MAX_SENTENCE_CHARS]
-        answer_word, asks = None, "?" in self._question
+        answer_word, asks = None, has_question_mark(self._question)
         is_opening = not before.strip()
         if is_first := asks and is_opening:
             sentence, answer_word = strip_answer_word(sentence)

@@ -8,6 +8,7 @@ from typing import Literal
 
 from eclair.text.facts import extract_facts
 from eclair.text.lexicon.loader import merge_patterns, merge_words
+from eclair.text.sentences import has_question_mark
 from eclair.text.terms import fold_text, is_content_word
 
 DENIALS = frozenset(("non", "no", "nein", "nee", "nie", "nu", "não"))
@@ -20,7 +21,7 @@ _HEADING_NUMBER = re.compile(r"(?:[^\W\d]++ )?\d{1,2}[.:)](?!\d)|[^\W\d]++ \d\Z|
 """A number of a heading, as in `1. Notice`, `Step 2: …`, `Option 2` or `§ 4 Notice`."""
 _FULL_STOPS = (".", "!", "。")
 _NON_WORD = re.compile(r"\W*")
-_QUESTION_OR_ANNOUNCEMENT = frozenset("?？؟;:：")
+_ANNOUNCEMENT = frozenset(":：")
 _MARKUP = re.compile(
     r"\[\^?\d{1,3}(?:[,;–-] ?\d{1,3})*\]|!?\[([^\[\]\n]{0,300}+)\]\([^)\s]{0,500}+\)"
     r"|[*_~`]{1,3}(?=\S)|(?<=\S)[*_~`]{1,3}|\n[ \t]*>+"
@@ -32,7 +33,10 @@ def makes_claim(sentence: str) -> bool:
     if _FENCE_OR_HEADING.match(sentence) or _is_bold_heading(sentence) or _CODE.fullmatch(sentence):
         return False
     text = strip_markdown(sentence)
-    if not _QUESTION_OR_ANNOUNCEMENT.isdisjoint(_closing_marks(text)) or _no_claim().match(text):
+    closing = _closing_marks(text)
+    if not _ANNOUNCEMENT.isdisjoint(closing) or has_question_mark(text[-len(closing) - 1 :]):
+        return False
+    if _no_claim().match(text):
         return False
     if _denial().match(text):
         return False

@@ -17,7 +17,7 @@ from eclair.schema.agents import ReadingNote
 from eclair.schema.messages import Sampling
 from eclair.schema.models import Model
 from eclair.schema.principal import Principal
-from eclair.text.sentences import QUESTION_MARKS
+from eclair.text.sentences import ends_with_question_mark
 
 MAX_FURTHER_QUESTIONS = 2
 FURTHER_TIMEOUT_S = 60.0
@@ -67,5 +67,5 @@ async def ask_further(
     except (TimeoutError, UpstreamError):
         return ()
     known = {" ".join(question.split()).casefold() for question, _ in noted}
-    found = [each for each in list_questions(text) if each.endswith(QUESTION_MARKS) and each.casefold() not in known]
+    found = [each for each in list_questions(text) if ends_with_question_mark(each) and each.casefold() not in known]
     return tuple(found[:MAX_FURTHER_QUESTIONS])

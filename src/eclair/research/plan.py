@@ -19,7 +19,7 @@ from eclair.llm.reasoning import FLASH_EFFORT
 from eclair.schema.messages import Sampling
 from eclair.schema.models import Model
 from eclair.schema.principal import Principal
-from eclair.text.sentences import QUESTION_MARKS, split_sentences
+from eclair.text.sentences import ends_with_question_mark, split_sentences
 
 MIN_GENERATED_QUESTIONS, MAX_GENERATED_QUESTIONS = 3, 6
 """The number of questions that a model is asked for."""
@@ -72,7 +72,7 @@ def split_request(request: str) -> ResearchPlan:
     lines = list_questions(request)
     if len(lines) == 1:
         found = [lines[0][start:end] for start, end in split_sentences(lines[0])]
-        questions = [each for each in found if each.rstrip().endswith(QUESTION_MARKS)]
+        questions = [each for each in found if ends_with_question_mark(each)]
         lines = tuple(questions) if len(questions) > 1 else lines
     return ResearchPlan(lines[:MAX_QUESTIONS], "rule")
 

@@ -24,8 +24,11 @@ MAX_NEXT_WORD_CHARS = 30
 Span = tuple[int, int]
 """Start and end offsets of a sentence, end exclusive."""
 
-QUESTION_MARKS = ("?", "？", "؟", ";")
-"""The Greek one is a semicolon elsewhere."""
+_QUESTION_MARKS = ("?", "？", "؟")
+_GREEK_QUESTION_MARKS = (";", "\u037e")
+"""A semicolon elsewhere."""
+_GREEK_LETTER = re.compile(r"[\u0370-\u037d\u037f-\u03ff\u1f00-\u1fff]")
+_CLOSING_MARKS = " \t\r\n\"'”’»)]*_"
 
 _STOP = re.compile(r"[.!?…]+|[。！？｡؟۔।]+|\n")
 _FULL_STOP = re.compile(r"[。！？｡؟۔।]")
@@ -227,8 +230,17 @@ def seems_ended(text: str) -> bool:
 
 
 def has_question_mark(text: str) -> bool:
-    """Tell whether there is a question mark anywhere in a text."""
-    return any(mark in text for mark in QUESTION_MARKS)
+    """Tell whether there is a question mark anywhere in a text, or a Greek one at the end of a Greek text."""
+    return any(mark in text for mark in _QUESTION_MARKS) or _is_greek_question(text)
+
+
+def ends_with_question_mark(text: str) -> bool:
+    """Tell whether a text ends with a question mark, within closing quotes or brackets too."""
+    return text.rstrip(_CLOSING_MARKS).endswith(_QUESTION_MARKS) or _is_greek_question(text)
+
+
+def _is_greek_question(text: str) -> bool:
+    return text.rstrip(_CLOSING_MARKS).endswith(_GREEK_QUESTION_MARKS) and _GREEK_LETTER.search(text) is not None
 
 
 def split_sentences(text: str) -> list[Span]:

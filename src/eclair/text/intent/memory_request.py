@@ -13,7 +13,7 @@ from importlib import resources
 
 import orjson
 
-from eclair.text.sentences import split_sentences
+from eclair.text.sentences import ends_with_question_mark, split_sentences
 from eclair.text.terms import fold_text
 
 MAX_MESSAGE_CHARS = 600
@@ -35,7 +35,7 @@ def find_memory_request(message: str) -> str | None:
     if not spans:
         return None
     sentence = " ".join(rest[slice(*spans[0])].split())
-    if sentence.endswith("?") or len(sentence.split()) < 2:
+    if ends_with_question_mark(sentence) or len(sentence.split()) < 2:
         return None
     return sentence[0].upper() + sentence[1:]
 
