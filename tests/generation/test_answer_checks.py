@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import replace
+
+import pytest
 
 from eclair.citations.checker import CitationChecker
 from eclair.generation.answer_checks import AnswerChecks
+from eclair.generation.citation_review import can_review
 from eclair.generation.usage import ask_uncounted
+from eclair.llm.base import Delta, Engine, Request, Text
 from eclair.llm.scripted import ScriptedEngine
 from eclair.schema.events import Cited, Doubted, FigureComputed
 from eclair.schema.messages import Call, Message, Part, Passage
 from eclair.schema.models import Model
-from eclair.schema.principal import LOCAL_PRINCIPAL
+from eclair.schema.principal import LOCAL_PRINCIPAL, Principal
 from eclair.util.background import IdleScheduler
 
 MODEL = Model("m", "Muse", "fake")
@@ -70,3 +75,31 @@ async def test_without_a_calculation_nothing_is_marked() -> None:
     checks = AnswerChecks(None, QUESTION, reviews_doubts=False)
     checks.begin((), MODEL)
     assert await verdicts(checks, "They measure 100 metres.") == []
+
+
+LOCAL = replace(MODEL, parameters=1.5)
+PARAPHRASE = "Our landmark measures 40 metres."
+
+
+@pytest.mark.parametrize(("reply", "is_cited"), [("yes", True), ("no", False)])
+async def test_a_paraphrase_that_the_model_confirms_is_cited(reply: str, is_cited: bool) -> None:
+    async def ask(principal: Principal, engine: Engine, model: Model, request: Request) -> AsyncGenerator[Delta, None]:
+        assert request.purpose == "review"
+        yield Text(f'"{reply}"')
+
+    checks = AnswerChecks(checker, QUESTION, reviews_doubts=True)
+    checks.begin(PASSAGES, LOCAL)
+    checks.add(0, f"So it is. {PARAPHRASE}")
+    verdicts = checks.finish(LOCAL_PRINCIPAL, ScriptedEngine(), LOCAL, ask, IdleScheduler(), may_review=True)
+    found = [each async for each in verdicts]
+    assert len(found) == 1
+    if is_cited:
+        assert isinstance(found[0], Cited)
+        assert (found[0].citation.passage, found[0].citation.quote) == (1, TOWER)
+    else:
+        assert isinstance(found[0], Doubted)
+
+
+@pytest.mark.parametrize(("rate", "can"), [(None, True), (400.0, True), (60.0, False)])
+def test_a_model_that_reads_too_slowly_is_not_asked(rate: float | None, can: bool) -> None:
+    assert can_review(replace(LOCAL, reading_rate=rate)) == can

@@ -37,6 +37,14 @@ class Supported:
 
 
 @dataclass(frozen=True, slots=True)
+class Nearest:
+    """The `text` of the passages that comes nearest to a claim, and the `place` in it to cite if it is confirmed."""
+
+    text: str
+    place: Supported
+
+
+@dataclass(frozen=True, slots=True)
 class Doubtful:
     """No passage supports the claim.
 
@@ -46,7 +54,7 @@ class Doubtful:
 
     about: str
     passage: int | None
-    nearest: str = field(default="", compare=False)
+    nearest: Nearest | None = field(default=None, compare=False)
 
 
 Verdict = Supported | Doubtful

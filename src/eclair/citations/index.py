@@ -24,6 +24,7 @@ from eclair.citations.evidence import (
     Doubtful,
     EvidenceSentence,
     EvidenceSpan,
+    Nearest,
     Supported,
     Verdict,
     split_passage,
@@ -187,9 +188,9 @@ class EvidenceIndex:
     def language_of(self, sentence: int) -> str | None:
         return self._languages[self.sentences[sentence].passage]
 
-    def nearest(self, claim: Claim) -> str:
+    def nearest(self, claim: Claim) -> Nearest | None:
         """Return what the passages say that has most of a claim's words."""
-        return self._quote_nearest(self.rank_by_words(claim))
+        return self._find_nearest(self.rank_by_words(claim))
 
     def judge(self, claim: Claim, spans: list[EvidenceSpan], *, cites_figures: bool) -> Verdict | None:
         """Return the best evidence: of the tables, or of the spans; None for what only the source's name bears out.
@@ -251,7 +252,7 @@ class EvidenceIndex:
             return Doubtful(difference.about, self._passage_number(spans[0]))
         if not spans or spans[0].support < MIN_SUPPORT:
             number = self._passage_number(spans[0]) if spans else None
-            return Doubtful(self._find_unstated_fact(claim), number, self._quote_nearest(spans))
+            return Doubtful(self._find_unstated_fact(claim), number, self._find_nearest(spans))
         best = spans[0]
         differences: list[Difference] = []
         for span in spans:
@@ -345,10 +346,12 @@ class EvidenceIndex:
         support = round(span.support, 3)
         return Supported(passage.number, begin, passage.start + last.end, quote, support, *passage.named_at(begin))
 
-    def _quote_nearest(self, spans: Sequence[EvidenceSpan]) -> str:
-        """The sentences of the best spans, in their order."""
+    def _find_nearest(self, spans: Sequence[EvidenceSpan]) -> Nearest | None:
+        """The sentences of the best spans, in their order, and the best span; None without any."""
+        if not spans:
+            return None
         places = sorted({at for span in spans[:MAX_QUOTED_SPANS] for at in range(span.first, span.last + 1)})
-        return " ".join(self.sentences[at].text for at in places)
+        return Nearest(" ".join(self.sentences[at].text for at in places), self.cite(spans[0]))
 
     def _find_unstated_fact(self, claim: Claim) -> str:
         """The first date or number of a claim that no passage states at all; empty if each is stated."""

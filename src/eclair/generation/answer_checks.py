@@ -115,11 +115,11 @@ class AnswerChecks:
         for verdict in await self._checker.finish():
             yield verdict
         doubts = self._checker.open_doubts
-        left = [each.doubt for each in doubts]
+        left: Sequence[CitationEvent] = [Doubted(each.doubt) for each in doubts]
         if doubts and may_review and can_review(model):
             left = await review_doubts(doubts, partial(ask, principal, engine, model), model, idle.next_answer)
-        for doubt in left:
-            yield Doubted(doubt)
+        for verdict in left:
+            yield verdict
 
     async def close(self) -> None:
         """Cancel the checks under way."""

@@ -1,8 +1,8 @@
 """Look again, with the model that answered, at sentences that no passage supports by its words.
 
 A paraphrase may be too free for words and vectors. A capable model on this machine is asked, once the answer's text is
-there, whether the nearest passage says the same. It is asked about a few sentences, for a short time, and not while
-another answer waits; what it doesn't confirm stays doubted.
+there, whether the nearest passage says the same, which is cited then. It is asked about a few sentences, for a short
+time, and not while another answer waits; what it doesn't confirm stays doubted.
 """
 
 from __future__ import annotations
@@ -10,18 +10,26 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from eclair.citations.evidence import Nearest, Supported
 from eclair.errors import EclairError
 from eclair.llm.base import JSON, Delta, PromptMessage, Request, Text
 from eclair.llm.reasoning import FLASH_EFFORT
-from eclair.schema.messages import Doubt, Sampling
+from eclair.schema.events import Cited, Doubted
+from eclair.schema.messages import Citation, Doubt, Sampling
 from eclair.schema.models import Model
 from eclair.util.tasks import cancel_and_wait
 
 MAX_REVIEWED = 4
 MAX_REVIEW_S = 3.0
 MAX_NEAREST_CHARS = 600
+LOOK_TOKENS = 300
+"""Tokens that a model reads for one question: a third are ours, the rest are a sentence and the nearest text."""
+
+CONFIRMED_SUPPORT = 0.8
+"""Of a place that a model confirmed."""
+
 MAX_REPLY_TOKENS = 8
 
 AskReviewer = Callable[[Request], AsyncGenerator[Delta, None]]
@@ -42,22 +50,48 @@ _FORMAT: JSON = {
 
 @dataclass(frozen=True, slots=True)
 class OpenDoubt:
-    """A doubt that names no difference, with the sentence and the nearest text."""
+    """A doubt that names no difference, with the sentence and what is nearest to it."""
 
     doubt: Doubt
     sentence: str
-    nearest: str
+    nearest: Nearest
+
+
+def cited(index: int, start: int, end: int, place: Supported) -> Cited:
+    """Return the event that cites a place for characters `start` to `end` of an answer's part `index`."""
+    return Cited(
+        Citation(
+            index,
+            start,
+            end,
+            place.passage,
+            place.quote,
+            place.start,
+            place.end,
+            place.support,
+            place.page,
+            place.label,
+            place.computation,
+        )
+    )
 
 
 def can_review(model: Model) -> bool:
-    """Tell whether a model is known to read well enough, and costs nothing to ask."""
-    return model.tier in ("small", "capable") and model.location == "machine"
+    """Tell whether a model is known to read well and fast enough, and costs nothing to ask.
+
+    One that wouldn't have read a question within the time isn't asked: the answer would end later, and no better.
+    """
+    is_fast = model.reading_rate is None or model.reading_rate * MAX_REVIEW_S >= LOOK_TOKENS
+    return model.tier in ("small", "capable") and model.location == "machine" and is_fast
 
 
 async def review_doubts(
     doubts: Sequence[OpenDoubt], ask: AskReviewer, model: Model, interrupted: Callable[[], Awaitable[None]]
-) -> list[Doubt]:
-    """Return the doubts that remain. Stops as soon as `interrupted` returns, at an error, and when time is up."""
+) -> list[Cited | Doubted]:
+    """Return citations of what the model confirmed, and the doubts that remain, in their order.
+
+    Stops as soon as `interrupted` returns, at an error, and when time is up.
+    """
     confirmed: list[OpenDoubt] = []
 
     async def ask_about_each() -> None:
@@ -71,12 +105,17 @@ async def review_doubts(
     finally:
         for task in (asking, waiting):
             await cancel_and_wait(task)
-    return [each.doubt for each in doubts if each not in confirmed]
+    return [_confirm(each) if each in confirmed else Doubted(each.doubt) for each in doubts]
+
+
+def _confirm(open_doubt: OpenDoubt) -> Cited:
+    doubt, place = open_doubt.doubt, replace(open_doubt.nearest.place, support=CONFIRMED_SUPPORT)
+    return cited(doubt.index, doubt.start, doubt.end, place)
 
 
 async def is_supported(doubt: OpenDoubt, ask: AskReviewer, model: Model) -> bool:
     """Ask whether the nearest text supports the sentence; no if the engine fails."""
-    prompt = _PROMPT.format(nearest=doubt.nearest[:MAX_NEAREST_CHARS], sentence=doubt.sentence)
+    prompt = _PROMPT.format(nearest=doubt.nearest.text[:MAX_NEAREST_CHARS], sentence=doubt.sentence)
     extra: JSON = {} if model.reasoning in (None, "never") else {"reasoning_effort": FLASH_EFFORT}
     request = Request(
         model.id,

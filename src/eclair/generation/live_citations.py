@@ -11,10 +11,10 @@ from collections import deque
 from eclair.citations.checker import CitationChecker
 from eclair.citations.computed_lines import ComputedLines
 from eclair.citations.evidence import Doubtful, Supported
-from eclair.generation.citation_review import OpenDoubt
+from eclair.generation.citation_review import OpenDoubt, cited
 from eclair.schema.events import Cited, FigureComputed
 from eclair.schema.events import Doubted as DoubtedEvent
-from eclair.schema.messages import Citation, ComputedFigure, Doubt
+from eclair.schema.messages import ComputedFigure, Doubt
 from eclair.text.sentences import SentenceSplitter
 
 CitationEvent = Cited | DoubtedEvent | FigureComputed
@@ -89,24 +89,10 @@ class StreamingCitationChecker:
                     return FigureComputed(ComputedFigure(index, start, end, found.call, found.text))
         match verdict:
             case Supported():
-                return Cited(
-                    Citation(
-                        index,
-                        start,
-                        end,
-                        verdict.passage,
-                        verdict.quote,
-                        verdict.start,
-                        verdict.end,
-                        verdict.support,
-                        verdict.page,
-                        verdict.label,
-                        verdict.computation,
-                    )
-                )
+                return cited(index, start, end, verdict)
             case Doubtful(about=about, passage=passage, nearest=nearest):
                 doubt = Doubt(index, start, end, about, passage)
-                if self._holds_open and not about and nearest:
+                if self._holds_open and not about and nearest is not None:
                     self.open_doubts.append(OpenDoubt(doubt, text[start:end], nearest))
                     return None
                 return DoubtedEvent(doubt)
