@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import contextlib
 import struct
 import wave
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 import pytest_asyncio
 
-from eclair.errors import SpeechPartMissing, TooLarge, UnreadableFile
+from eclair.errors import EngineBroken, SpeechPartMissing, TooLarge, UnreadableFile
+from eclair.sandbox.pool import SandboxPool
+from eclair.sandbox.protocol import SandboxError
 from eclair.settings import Settings
 from eclair.speech.listening_parts import ListeningParts
 from eclair.speech.recognition import RecognitionOptions, SpeechRecognizer
-from eclair.speech.recognition_protocol import SoundHeard, SoundOpened, SpokenSegment
+from eclair.speech.recognition_protocol import (
+    RecognitionResult,
+    RecognizeSpeech,
+    SoundHeard,
+    SoundOpened,
+    SpokenSegment,
+)
 from eclair.speech.speaking_parts import SpeakingParts
 from eclair.speech.synthesis import SpeechSynthesizer
 from eclair.speech.synthesis_protocol import VoicedSentence
@@ -134,6 +143,47 @@ async def test_bad_files_are_refused_with_a_reason(recognizer: SpeechRecognizer,
             await heard(recognizer, path, RecognitionOptions())
     with pytest.raises(TooLarge, match="longer than"):
         await heard(recognizer, SOUNDS / "english.webm", RecognitionOptions(max_s=2))
+
+
+async def hear_with(
+    monkeypatch: pytest.MonkeyPatch, *attempts: Sequence[RecognitionResult | SandboxError]
+) -> tuple[list[RecognitionResult], list[float]]:
+    """Recognize with processes that give these results, one after the other.
+
+    Return the results, and from which second on each process was asked to hear.
+    """
+    waiting, asked = list(attempts), list[float]()
+
+    class Process:
+        async def ask(self, request: RecognizeSpeech, *, result_timeout_s: float) -> AsyncGenerator[RecognitionResult]:
+            assert result_timeout_s > 0
+            asked.append(request.after_s)
+            for result in waiting.pop(0):
+                if isinstance(result, SandboxError):
+                    raise result
+                yield result
+
+    @contextlib.asynccontextmanager
+    async def worker(_: object) -> AsyncGenerator[Process]:
+        yield Process()
+
+    monkeypatch.setattr(SandboxPool, "worker", worker)
+    recognizer = SpeechRecognizer(ListeningParts(Settings().data_dir))
+    results = [result async for result in recognizer.recognize(SOUNDS / "english.webm", "talk.mp3")]
+    return results, asked
+
+
+async def test_a_process_that_dies_is_replaced_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    opened, dead = SoundOpened(60), SandboxError("death")
+    begun = [opened, SoundHeard(30, 28)]
+    found, asked = await hear_with(monkeypatch, [*begun, dead], [opened, SoundHeard(60, None)])
+    assert (found, asked) == ([*begun, SoundHeard(60, 28)], [0, 30])
+    with pytest.raises(EngineBroken, match="broke off; try again"):
+        await hear_with(monkeypatch, [dead], [*begun, dead])
+    with pytest.raises(EngineBroken, match="took too long"):
+        await hear_with(monkeypatch, [SandboxError("timeout")])
+    with pytest.raises(UnreadableFile, match=r"talk\.mp3 is damaged"):
+        await hear_with(monkeypatch, [SandboxError("crash")])
 
 
 async def test_without_the_parts_the_remedy_is_named(settings: Settings) -> None:

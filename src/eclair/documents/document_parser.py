@@ -30,7 +30,7 @@ from eclair.documents.parse_protocol import (
 )
 from eclair.documents.readers.file_type import SOUND_TYPES
 from eclair.documents.speech_pages import heard_until, speech_pages
-from eclair.errors import NotFound, SpeechPartMissing, TooLarge, UnreadableFile, UserError
+from eclair.errors import EngineBroken, NotFound, SpeechPartMissing, TooLarge, UnreadableFile, UserError
 from eclair.sandbox.pool import SandboxPool, SandboxWorker
 from eclair.sandbox.protocol import Rejected, SandboxError
 from eclair.schema.documents import About, Opened, Page, Prepared, SoundMember, UnreadPart
@@ -90,7 +90,7 @@ class Parser:
 
         Recordings in an archive or e-mail follow all its other pages, each with an `Opened` of its own. Closing the
         generator ends the work at once. Raises UnreadableFile and TooLarge with a sentence that calls the file `name`,
-        and SpeechPartMissing.
+        SpeechPartMissing and EngineBroken.
         """
         heard = [page for page in kept if page.read == "speech"]
         count = len(kept) - len(heard)
@@ -160,7 +160,7 @@ class Parser:
                                 yield replace(piece, number=number, member=member.name)
                             elif isinstance(piece, UnreadPart):
                                 yield UnreadPart(f"In {name}: {piece.message}")
-            except (UnreadableFile, TooLarge) as error:
+            except (UnreadableFile, TooLarge, EngineBroken) as error:
                 yield UnreadPart(f"In {name}: {error.message}")
             except SpeechPartMissing:
                 yield UnreadPart(f"In {name}: {member.name} {UNHEARD}")

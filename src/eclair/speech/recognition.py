@@ -9,11 +9,11 @@ import asyncio
 import contextlib
 import os
 from collections.abc import AsyncGenerator, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
-from eclair.errors import RecognizerMissing, SpeechPartMissing, TooLarge, UnreadableFile, UserError
+from eclair.errors import EngineBroken, RecognizerMissing, SpeechPartMissing, TooLarge, UnreadableFile, UserError
 from eclair.sandbox.pool import SandboxPool
 from eclair.sandbox.protocol import Rejected, SandboxError
 from eclair.settings import Settings
@@ -24,6 +24,8 @@ from eclair.speech.recognition_protocol import (
     RecognitionResult,
     RecognitionTask,
     RecognizeSpeech,
+    SoundHeard,
+    SoundOpened,
     SpokenSegment,
 )
 from eclair.speech.whisper_models import BASE_MODEL, WhisperChoice, WhisperModel, find_whisper_model
@@ -113,6 +115,7 @@ class SpeechRecognizer:
         self.parts = parts
         self._threads = threads
         self._choose = choose
+        self._is_closed = False
         readable = [os.fspath(parts.folder)]
         if choose is not None:
             readable.append(os.fspath(choose().folder))
@@ -198,7 +201,8 @@ class SpeechRecognizer:
     ) -> AsyncGenerator[RecognitionResult]:
         """Yield what is said in a file that people call `name`, as it is recognized. Closing ends the work.
 
-        Raises SpeechPartMissing where the parts or the model aren't installed, UnreadableFile and TooLarge.
+        A process that dies is replaced once, and goes on behind what was heard. Raises SpeechPartMissing where the
+        parts or the model aren't installed, UnreadableFile, TooLarge and EngineBroken.
         """
         self.check_ready(options.task)
         await asyncio.to_thread(self._make_folder)
@@ -219,18 +223,38 @@ class SpeechRecognizer:
             after_s=options.after_s,
             likely=tuple(WHISPER_CODES.get(language, language) for language in options.likely),
         )
-        pool = self._background if options.in_background else self._live if options.quick else self._waited_for
-        try:
-            async with (
-                pool.worker() as worker,
-                contextlib.aclosing(worker.ask(request, result_timeout_s=RESULT_TIMEOUT_S)) as results,
-            ):
-                async for result in results:
-                    yield result
-        except Rejected as rejected:
-            raise _rejection(rejected) from None
-        except SandboxError as error:
-            raise UnreadableFile(f"{name} is damaged, or takes too long to hear; record or save it again.") from error
+        is_opened = has_died = False
+        speech_end_s: float | None = None
+        while True:
+            try:
+                async with contextlib.aclosing(self._ask(request)) as results:
+                    async for result in results:
+                        if isinstance(result, SoundOpened):
+                            if is_opened:
+                                continue
+                            is_opened = True
+                        elif isinstance(result, SoundHeard):
+                            speech_end_s = speech_end_s if result.speech_end_s is None else result.speech_end_s
+                            result = replace(result, speech_end_s=speech_end_s)  # a new process forgets it
+                            request = replace(request, after_s=result.until_s)
+                        yield result
+                return
+            except Rejected as rejected:
+                raise _rejection(rejected) from None
+            except SandboxError as error:
+                if error.fault != "death" or has_died or self._is_closed:
+                    raise _failure(error, name) from error
+                has_died = True
+
+    async def _ask(self, request: RecognizeSpeech) -> AsyncGenerator[RecognitionResult]:
+        """Yield what a process hears. Raises Rejected and SandboxError."""
+        pool = self._background if request.in_background else self._live if request.quick else self._waited_for
+        async with (
+            pool.worker() as worker,
+            contextlib.aclosing(worker.ask(request, result_timeout_s=RESULT_TIMEOUT_S)) as results,
+        ):
+            async for result in results:
+                yield result
 
     async def warm(self) -> None:
         """Load the model for somebody who is about to speak. Raises SpeechPartMissing where something is missing."""
@@ -244,6 +268,7 @@ class SpeechRecognizer:
                     pass
 
     async def close(self) -> None:
+        self._is_closed = True
         await asyncio.gather(self._live.close(), self._waited_for.close(), self._background.close())
 
 
@@ -260,3 +285,14 @@ def recording_recognizer(
 
 def _rejection(rejected: Rejected) -> UserError:
     return TooLarge(rejected.message) if rejected.kind == "too_large" else UnreadableFile(rejected.message)
+
+
+def _failure(error: SandboxError, name: str) -> EngineBroken | UnreadableFile:
+    """Return what a process without an answer means: a recording is damaged only where it was read to its fault."""
+    match error.fault:
+        case "death":
+            return EngineBroken("Recognizing speech broke off; try again.")
+        case "timeout":
+            return EngineBroken("Recognizing speech took too long; try again when less is going on.")
+        case "memory" | "crash":
+            return UnreadableFile(f"{name} is damaged; record or save it again.")
