@@ -32,7 +32,7 @@ SPEECH_END_S = 6.2
 async def listening(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Server]:
     """A server that recognizes speech."""
     folder = tmp_path_factory.mktemp("listening")
-    settings = Settings(data_dir=folder / "data", embedded=False, scripted=True, port=0)
+    settings = Settings(data_dir=folder / "data", embedded=False, scripted=True, port=0, access_log=True)
     lend_listening(settings)
     async with serving(settings) as server:
         yield server
@@ -183,6 +183,29 @@ async def test_a_dictation_says_until_when_somebody_spoke_and_how_sure_it_is(lis
     path = recording(tmp_path / "later.wav", [said, silence(1)])
     _, found = await dictate(listening, "language=en&after=2", path.read_bytes())
     assert found["speech_end"] == pytest.approx(SPEECH_END_S, abs=0.4), "in the whole recording"
+
+
+@pytest.mark.parametrize(
+    ("path", "content_type", "beginning"),
+    [
+        ("/api/speech/dictation", "audio/webm", b"the first part"),
+        ("/v1/audio/transcriptions", "multipart/form-data; boundary=x", b"--x\r\n"),
+    ],
+)
+async def test_a_client_that_goes_while_it_sends_is_no_fault(
+    listening: Server, caplog: pytest.LogCaptureFixture, path: str, content_type: str, beginning: bytes
+) -> None:
+    caplog.set_level("INFO", "eclair.access")
+    reader, writer = await asyncio.open_connection("127.0.0.1", int(listening.address.rpartition(":")[2]))
+    head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: {content_type}\r\nContent-Length: 9000\r\n"
+    writer.write(f"{head}Expect: 100-continue\r\n\r\n".encode())
+    assert b" 100 " in await reader.readuntil(b"\r\n\r\n")
+    writer.write(beginning)
+    await writer.drain()
+    writer.close()
+    while not caplog.records:  # noqa: ASYNC110 (no event tells)
+        await asyncio.sleep(0.01)
+    assert [" 499 " in record.getMessage() for record in caplog.records] == [True]
 
 
 async def test_the_model_is_there_before_the_first_words(listening: Server) -> None:

@@ -8,6 +8,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from eclair.app import App
@@ -70,7 +71,10 @@ def router(app: App) -> APIRouter:
         options = RecognitionOptions(language, quick=True, after_s=after, max_s=MAX_RECORDING_S, likely=tuple(likely))
         with _scratch_folder() as folder:
             path = folder.path / "sound"
-            await _receive(request, path)
+            try:
+                await _receive(request, path)
+            except ClientDisconnect:
+                return CLIENT_GONE
             recognizing = app.transcription.transcribe(principal, WHISPER.id, path, NAME, options)
             with app.idle.conversing():
                 transcript = await unless_disconnected(request, recognizing)
@@ -110,7 +114,7 @@ def _scratch_folder() -> ScratchFolder:
 
 
 async def _receive(request: Request, path: Path) -> None:
-    """Store the body. Raises InvalidInput, TooLarge and StoreError."""
+    """Store the body. Raises InvalidInput, TooLarge, StoreError and ClientDisconnect."""
     size = 0
     try:
         with path.open("wb") as target:

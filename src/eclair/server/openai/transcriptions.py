@@ -18,6 +18,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import Field, ValidationError
 from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from eclair.app import App
@@ -109,7 +110,10 @@ def router(app: App) -> APIRouter:
         principal: Principal, request: Request, form: type[TranslationRequest], task: RecognitionTask
     ) -> Response:
         with contextlib.ExitStack() as stack:
-            body, name, path = await _receive(request, form, stack, app.settings.max_file_mb)
+            try:
+                body, name, path = await _receive(request, form, stack, app.settings.max_file_mb)
+            except ClientDisconnect:
+                return CLIENT_GONE
             recognition = Recognition(app, principal, body, path, name, body.options(task))
             if isinstance(body, TranscriptionRequest) and body.stream:
                 return EventStream(recognition.events(stack.pop_all()))
@@ -156,7 +160,10 @@ class Recognition:
 async def _receive(
     request: Request, form: type[TranslationRequest], stack: contextlib.ExitStack, max_mb: int
 ) -> tuple[TranslationRequest, str, Path]:
-    """Store the form's file until `stack` closes; return its fields, the file's name and its path. Raises UserError."""
+    """Store the form's file until `stack` closes; return its fields, the file's name and its path.
+
+    Raises UserError, StoreError and ClientDisconnect.
+    """
     try:
         async with request.form(max_files=1, max_fields=20) as fields:
             body = _fields(fields, form)
