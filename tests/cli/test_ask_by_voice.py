@@ -107,7 +107,11 @@ def test_silence_is_no_question(tmp_path: Path, listening: Eclair, programs: Sou
     programs.add("arecord", f"exec cat {sound}")
     said = listening("ask", "--voice", PATH=programs.path)
     assert said.returncode == 2
-    assert "Nobody was heard speaking" in said.stderr
+    assert "Nobody was heard speaking; check" in said.stderr
+    programs.add("arecord", "exec cat /dev/zero")  # a microphone that is muted gives silence for ever
+    muted = listening("ask", "--voice", PATH=programs.path)
+    assert muted.returncode == 2
+    assert "Nobody was heard speaking for 15 seconds; check" in muted.stderr
 
 
 def test_without_the_parts_it_says_how_to_install_them(tmp_path: Path, programs: SoundPrograms) -> None:

@@ -36,6 +36,8 @@ PIECE_BYTES = 2 * WINDOW * 4
 """Of sound that is looked at together: 0.13 s."""
 SILENCE_S = 2.5
 """Silence after speech that ends the recording."""
+NOTHING_S = 15.0
+"""Sound without speech after which nobody is expected to speak any more."""
 MAX_QUESTION_S = 300.0
 LEVELS = "▁▂▃▄▅▆▇█"
 NAME = "The recording"
@@ -79,7 +81,7 @@ def _system_language() -> str:
 
 
 async def _record(path: Path, activity: VoiceActivity, terminal: Terminal) -> None:
-    """Record into a WAV until a person is silent or presses Enter. Raises SetupError."""
+    """Record into a WAV until a person is silent or presses Enter. Raises SetupError and InvalidInput."""
     with wave.open(str(path), "wb") as target, _pressed_enter() as pressed:
         target.setnchannels(1)
         target.setsampwidth(2)
@@ -95,6 +97,11 @@ async def _record(path: Path, activity: VoiceActivity, terminal: Terminal) -> No
                 heard_s += seconds
                 has_spoken = has_spoken or speaks
                 silent_s = 0.0 if speaks else silent_s + seconds
+                if not has_spoken and heard_s >= NOTHING_S:
+                    raise InvalidInput(
+                        f"Nobody was heard speaking for {NOTHING_S:.0f} seconds; check that the microphone isn't "
+                        "muted, and speak up."
+                    )
                 terminal.status(f"Listening {_level(samples)} (silence or Enter ends it)")
                 if (has_spoken and silent_s >= SILENCE_S) or heard_s >= MAX_QUESTION_S:
                     return
