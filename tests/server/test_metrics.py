@@ -67,6 +67,7 @@ async def test_a_database_that_is_away_is_a_sample_and_no_fault(settings: Settin
         async with asyncio.timeout(60):
             while not (found := await sample(server))["eclair_notice_seconds_count"]:
                 pass
+        assert abs(found["eclair_clock_offset_seconds"]) < 5
         assert (found["eclair_lease_age_seconds"] < 5, found["eclair_lease_renewal_failures_total"]) == (True, 0)
         await asyncio.to_thread(databases.stop)
         try:

@@ -22,6 +22,7 @@ from eclair.chat.retention import RetentionService
 from eclair.live_settings import LiveSettings
 from eclair.schema.events import fold
 from eclair.settings import Settings
+from eclair.storage.processes import LeaseReport
 from eclair.util.log_context import ADMIN_LOGGER
 from tests.support import JSON, Server, check_log, parse, serving
 
@@ -181,8 +182,8 @@ async def test_a_conversation_that_answers_outlives_the_limit(settings: Settings
         assert (await server.get(f"/api/conversations/{id}")).status == 404
 
 
-async def test_a_clock_that_leaps_ahead_erases_nothing_at_once(
-    settings: Settings, caplog: pytest.LogCaptureFixture
+async def test_a_clock_that_leaps_ahead_or_is_not_the_databases_erases_nothing(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     leap = 0.0
 
@@ -217,3 +218,9 @@ async def test_a_clock_that_leaps_ahead_erases_nothing_at_once(
         assert "400 days ahead" in caplog.text
         await service.run_once()
         assert expired == [30, 30]
+        for offset_s, said in ((7200, "2.0 hours ahead of"), (-7200, "2.0 hours behind"), (5, "")):
+            report = LeaseReport(clock_offset_s=offset_s)
+            monkeypatch.setattr(type(server.app.storage.processes), "lease", report)
+            await service.run_once()
+            assert said in caplog.text
+        assert expired == [30, 30, 30]

@@ -26,6 +26,8 @@ START_DELAY_S = 60.0
 INTERVAL_S = 3600.0
 MAX_CLOCK_LEAP_S = DAY_S
 """A clock that ran further ahead than the machine since the last round may be wrong, as one is after a boot."""
+MAX_CLOCK_OFFSET_S = 3600.0
+"""Between this machine's clock and that of the database."""
 MAX_LOGS_PER_STEP = 50
 MAX_EXAMPLES = 10
 """Conversations that a preview names."""
@@ -85,6 +87,8 @@ class RetentionService:
         """Remove what is due. Failures are logged."""
         settings = self._settings.current
         is_steady = self._is_clock_steady()
+        if self._is_clock_wrong():
+            return
         try:
             if settings.keep_days and is_steady:
                 await self._conversations.expire(settings.keep_days)
@@ -140,6 +144,18 @@ class RetentionService:
             leap_s / DAY_S,
         )
         return False
+
+    def _is_clock_wrong(self) -> bool:
+        """Tell whether the clock is far from that of the database, so that it says nothing of what is due."""
+        offset_s = self._storage.processes.lease.clock_offset_s or 0.0
+        if abs(offset_s) <= MAX_CLOCK_OFFSET_S:
+            return False
+        log.error(
+            "The clock is %.1f hours %s that of the database; nothing is erased for its age until they agree.",
+            abs(offset_s) / 3600,
+            "ahead of" if offset_s > 0 else "behind",
+        )
+        return True
 
     async def _fold_logs(self, days: int) -> None:
         before = int((self._clock() - days * DAY_S) * 1000)

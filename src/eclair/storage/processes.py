@@ -28,11 +28,13 @@ UNNAMED = ChangeNotice(None, Change(None, "changed"))
 class LeaseReport:
     """State of the lease of this process and of its notices, since the start.
 
-    `age_s` is the time since the lease was renewed; None where it is held without that. `notice_s` are the seconds
+    `age_s` is the time since the lease was renewed, and `clock_offset_s` that by which the clock of this machine was
+    ahead of the database's then; None where it is held without that, and before. `notice_s` are the seconds
     that notices of writes and changes took, measured by one clock: this process hears them as the others do.
     """
 
     age_s: float | None = None
+    clock_offset_s: float | None = None
     failed_renewals: int = 0
     notice_s: Histogram = field(default_factory=lambda: Histogram(NOTICE_BOUNDS_S))
 

@@ -256,6 +256,11 @@ async def test_no_clock_but_that_of_the_database_counts(storage: Storage, url: s
     try:
         for one, other in ((storage, ahead), (ahead, storage)):
             assert not await one.processes.list_dead([other.processes.current])
+        async with asyncio.timeout(20):
+            while ahead.processes.lease.clock_offset_s is None:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        assert ahead.processes.lease.clock_offset_s == pytest.approx(86_400, abs=5)
+        assert storage.processes.lease.clock_offset_s == pytest.approx(0, abs=5)
     finally:
         await ahead.close()
     assert await storage.processes.list_dead([ahead.processes.current])

@@ -141,6 +141,9 @@ def _processes(app: App) -> Iterator[MetricFamily]:
     lease = app.storage.processes.lease
     age: list[Sample] = [] if lease.age_s is None else [("", {}, lease.age_s)]
     yield MetricFamily("eclair_lease_age_seconds", "Time since the lease was renewed.", "gauge", age)
+    offset: list[Sample] = [] if lease.clock_offset_s is None else [("", {}, lease.clock_offset_s)]
+    sentence = "Seconds by which the clock of this machine is ahead of the database's."
+    yield MetricFamily("eclair_clock_offset_seconds", sentence, "gauge", offset)
     failed = {"": float(lease.failed_renewals)}
     yield MetricFamily.counter("eclair_lease_renewal_failures", "Renewals of the lease that failed.", failed)
     sentence = "Seconds until other processes hear of a write or a change."

@@ -20,7 +20,7 @@ def open_postgres(
     Before it is migrated, the log tells of the newest backup, which `describe_backup` does in a sentence.
     """
     database = PostgresDatabase.open(url, describe_backup, max_connections)
-    processes = PostgresProcessStore(database)
+    processes = PostgresProcessStore(database, clock)
     try:
         database.run_blocking(processes.begin())
     except BaseException:

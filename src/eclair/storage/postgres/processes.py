@@ -23,7 +23,7 @@ from typing import Any, get_args
 import orjson
 
 from eclair.errors import StoreError
-from eclair.schema.ids import new_id
+from eclair.schema.ids import Clock, new_id
 from eclair.schema.messages import Change, ChangeKind
 from eclair.storage.postgres.connection import RawConnection, number_parameters
 from eclair.storage.postgres.database import PostgresDatabase, translated
@@ -50,7 +50,9 @@ MAX_NOTICES = 100
 _RENEWAL = (
     f"INSERT INTO process (id, until) VALUES (?, clock_timestamp() + interval '{LEASE_S} seconds')"
     " ON CONFLICT (id) DO UPDATE SET until = excluded.until"
+    " RETURNING CAST(extract(epoch FROM clock_timestamp()) AS float8)"
 )
+"""Renews a lease, and returns the time by the clock of the database, in seconds since 1970."""
 
 log = logging.getLogger(__name__)
 
@@ -93,13 +95,14 @@ class _Follower:
 class PostgresProcessStore(SQLStore):
     """Implements `ProcessStore`, from `begin` to `end`, which run on the loop of the database."""
 
-    def __init__(self, database: PostgresDatabase) -> None:
-        super().__init__(database)
+    def __init__(self, database: PostgresDatabase, clock: Clock = time.time) -> None:
+        super().__init__(database, clock)
         self._database = database
         self._name = new_id("process")
         self._foreign_writes = 0
         self._heard = asyncio.Event()
         self._renewed = time.monotonic()
+        self._clock_offset_s: float | None = None
         self._judges_from = math.inf
         """The moment from which a lease that has run out isn't believed any more."""
         self._tasks: list[asyncio.Task[None]] = []
@@ -168,7 +171,8 @@ class PostgresProcessStore(SQLStore):
 
     @property
     def lease(self) -> LeaseReport:
-        return LeaseReport(time.monotonic() - self._renewed, self._failed_renewals, self._notice_s)
+        age_s = time.monotonic() - self._renewed
+        return LeaseReport(age_s, self._clock_offset_s, self._failed_renewals, self._notice_s)
 
     def name_changes(self) -> None:
         self._names_changes = True
@@ -268,7 +272,9 @@ class PostgresProcessStore(SQLStore):
         await raw.execute("SET synchronous_commit = off; SET default_transaction_isolation = 'read committed'")
         is_first = True
         while True:
-            await raw.execute(number_parameters(_RENEWAL), self._name, timeout=ANSWER_TIMEOUT_S)
+            asked = self._clock()
+            there = await raw.fetchval(number_parameters(_RENEWAL), self._name, timeout=ANSWER_TIMEOUT_S)
+            self._clock_offset_s = (asked + self._clock()) / 2 - there
             now = time.monotonic()
             if is_first or now - self._renewed > MAX_GAP_S:
                 self._judges_from = now + LEASE_S
