@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING, Literal
 
+import numpy as np
 import pytest
 
 from eclair.citations.checker import CitationChecker
@@ -18,6 +20,9 @@ from eclair.schema.messages import Call, Message, Part, Passage
 from eclair.schema.models import Model
 from eclair.schema.principal import LOCAL_PRINCIPAL, Principal
 from eclair.util.background import IdleScheduler
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 MODEL = Model("m", "Muse", "fake")
 TOWER = "The tower of Lyon is 40 metres high."
@@ -103,3 +108,28 @@ async def test_a_paraphrase_that_the_model_confirms_is_cited(reply: str, is_cite
 @pytest.mark.parametrize(("rate", "can"), [(None, True), (400.0, True), (60.0, False)])
 def test_a_model_that_reads_too_slowly_is_not_asked(rate: float | None, can: bool) -> None:
     assert can_review(replace(LOCAL, reading_rate=rate)) == can
+
+
+class CountingEmbedder:
+    """Embeds all texts alike, and keeps those of passages."""
+
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+
+    async def embed(self, texts: Sequence[str], kind: Literal["query", "passage"]) -> NDArray[np.float32]:
+        self.texts += texts
+        return np.ones((len(texts), 1), np.float32)
+
+
+async def test_further_passages_are_embedded_once() -> None:
+    embedder = CountingEmbedder()
+    checks = AnswerChecks(
+        lambda passages: CitationChecker(passages, embedder, QUESTION), QUESTION, reviews_doubts=False
+    )
+    checks.begin(PASSAGES, MODEL)
+    checks.add(0, "Bananas are yellow. ")
+    bridge = "The bridge of Lyon is 300 metres long."
+    further = Passage(2, "other", "bridge.txt", 1, None, (), 0, len(bridge), bridge)
+    await checks.add_passages([further], MODEL)
+    assert (Cited, bridge) in await verdicts(checks, f"Bananas are green. {bridge}")
+    assert (embedder.texts.count(TOWER), embedder.texts.count(bridge)) == (1, 1)

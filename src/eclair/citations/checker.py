@@ -72,6 +72,12 @@ class CitationChecker:
         self._is_draft = asks_for_text(self._question)
         self._index: asyncio.Task[EvidenceIndex] | None = None
         self._vectors: asyncio.Task[list[NDArray[float32]]] | None = None
+        self._before: asyncio.Task[list[NDArray[float32]]] | None = None
+
+    def follow(self, before: CitationChecker) -> None:
+        """Take over the vectors of a checker whose passages are the first of this one's, so that none is made twice."""
+        if self._passages[: len(before._passages)] == before._passages:
+            self._before = before._vectors
 
     async def warm(self) -> None:
         """Index and embed the passages ahead of the first sentence that needs it. Raises UpstreamError."""
@@ -164,5 +170,16 @@ class CitationChecker:
 
     async def _embed(self, embedder: SentenceEmbedder) -> list[NDArray[float32]]:
         texts = [sentence.text for sentence in (await self._indexed()).sentences]
-        batches = [texts[at : at + EMBEDDING_BATCH_SIZE] for at in range(0, len(texts), EMBEDDING_BATCH_SIZE)]
-        return [await embedder.embed(batch, "query") for batch in batches]
+        known = await self._read_before()
+        begin = sum(map(len, known))
+        batches = [texts[at : at + EMBEDDING_BATCH_SIZE] for at in range(begin, len(texts), EMBEDDING_BATCH_SIZE)]
+        return [*known, *[await embedder.embed(batch, "query") for batch in batches]]
+
+    async def _read_before(self) -> list[NDArray[float32]]:
+        """Return the vectors taken over; none if they could not be made."""
+        if self._before is None:
+            return []
+        try:
+            return await asyncio.shield(self._before)
+        except UpstreamError:
+            return []

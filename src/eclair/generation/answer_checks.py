@@ -49,6 +49,7 @@ class AnswerChecks:
         self._computed = ComputedLines(asked)
         self._reviews_doubts = reviews_doubts
         self._checker: StreamingCitationChecker | None = None
+        self._made: CitationChecker | None = None
         self.passages: tuple[Passage, ...] = ()
 
     @property
@@ -60,7 +61,8 @@ class AnswerChecks:
         self.passages = tuple(passages)
         if self._make is not None and passages:
             holds_open = self._reviews_doubts and can_review(model)
-            self._checker = StreamingCitationChecker(self._make(passages), self._computed, holds_open=holds_open)
+            self._made = self._make(passages)
+            self._checker = StreamingCitationChecker(self._made, self._computed, holds_open=holds_open)
 
     def add_results(self, answer: Message) -> None:
         """Know the figures of the calculations that an answer had made so far."""
@@ -73,12 +75,14 @@ class AnswerChecks:
 
     async def add_passages(self, found: Sequence[Passage], model: Model) -> Sequence[CitationEvent]:
         """Have what follows checked against further passages, too; return the verdicts on what came before."""
-        before = self._checker
+        before, made = self._checker, self._made
         verdicts = await before.finish() if before is not None else []
         known = {passage.number for passage in self.passages}
         self.begin((*self.passages, *(each for each in found if each.number not in known)), model)
         if before is not None and self._checker is not None:
             self._checker.open_doubts += before.open_doubts
+        if made is not None and self._made is not None:
+            self._made.follow(made)
         return verdicts
 
     def skip(self, index: int, text: str) -> None:
