@@ -27,7 +27,8 @@ from eclair.schema.models import Model
 
 MODEL = Model("m", "Muse", "fake")
 QUOTED = Lead((Quote("Bread rises.", Citation(0, 0, 12, 1, "Bread rises.", 0, 12, 1.0)),))
-NOTHING = Lead(("Nothing was found.",), is_complete=True)
+NOTHING = Lead(("Nothing was found.",), is_complete=True, refuses=True)
+TABLE = Lead(("| a | b |", *QUOTED.texts), is_complete=True)
 
 
 def passage(number: int, file: str = "a", start: int = 0) -> Passage:
@@ -68,6 +69,21 @@ async def found(retriever: SharedRetriever | CompositeRetriever | Fake) -> list[
 async def test_what_several_find_comes_in_their_order() -> None:
     one, other = Fake([passage(1)]), Fake([passage(2), passage(3)])
     assert await found(CompositeRetriever(one, other)) == [SourceFound(passage(number)) for number in (1, 2, 3)]
+
+
+async def test_one_source_says_that_nothing_was_found_only_if_no_other_has_passages() -> None:
+    """A feed's entries, or a page of the web, may answer what a file does not, and the other way round."""
+    for one, other in ((Fake(begins=NOTHING), Fake([passage(1)])), (Fake([passage(1)]), Fake(begins=NOTHING))):
+        both = CompositeRetriever(one, other)
+        await found(both)
+        assert await both.lead(MODEL) == NO_LEAD
+    for lead in (QUOTED, TABLE):
+        both = CompositeRetriever(Fake([passage(1)]), Fake([passage(2)], lead))
+        await found(both)
+        assert await both.lead(MODEL) == lead
+    both = CompositeRetriever(Fake([passage(1)], NOTHING), Fake([passage(2)], NOTHING))
+    await found(both)
+    assert await both.lead(MODEL) == NOTHING
 
 
 async def test_a_quote_leads_whoever_has_it() -> None:

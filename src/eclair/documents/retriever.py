@@ -232,7 +232,8 @@ class DocumentRetriever:
             return self._lead
         question = _question(self._history)
         if not self._is_answerable and model.tier in ("tiny", "small"):
-            return Lead((nothing_found_text(reply_language(question, self._passages)),), is_complete=True)
+            text = nothing_found_text(reply_language(question, self._passages))
+            return Lead((text,), is_complete=True, refuses=True)
         if model.tier == "small" and is_answered_by_quote(question, self._passages):
             return await quote_answer(question, await self._rank_passages(), self._embedder)
         if not model.only_quotes:

@@ -42,16 +42,13 @@ class Quote:
 class Lead:
     """The start of an answer before the model's words: quotes, or "nothing was found".
 
-    If it `is_complete`, it is the answer, and no model is asked.
+    If it `is_complete`, it is the answer, and no model is asked. One that `refuses` says that these sources don't
+    answer.
     """
 
     texts: tuple[Quote | str, ...] = ()
     is_complete: bool = False
-
-    @property
-    def starts_with_quote(self) -> bool:
-        """True if the lead starts with a quote of a source."""
-        return bool(self.texts) and isinstance(self.texts[0], Quote)
+    refuses: bool = False
 
 
 NO_LEAD = Lead()
@@ -125,28 +122,33 @@ def passages_read(answer: Message) -> tuple[Passage, ...]:
 
 
 class CompositeRetriever:
-    """Asks several retrievers in order. The first that quotes a source leads the answer."""
+    """Asks several retrievers in order. The first that can begin the answer leads it."""
 
     def __init__(self, *retrievers: Retriever) -> None:
         self._retrievers = retrievers
+        self._have_found: set[int] = set()
+        """Places of the retrievers that found passages."""
 
     async def retrieve(self, engine: Engine, model: Model) -> AsyncGenerator[Finding, None]:
-        for retriever in self._retrievers:
+        for at, retriever in enumerate(self._retrievers):
             async with aclosing(retriever.retrieve(engine, model)) as findings:
                 async for finding in findings:
+                    if isinstance(finding, SourceFound):
+                        self._have_found.add(at)
                     yield finding
 
     async def lead(self, model: Model) -> Lead:
-        """Return the first lead with a quote; without one, "nothing was found"."""
-        empty: Lead | None = None
-        leading: Lead | None = None
-        for retriever in self._retrievers:
+        """Return the first lead that doesn't refuse; else a refusal, if no other's passages are left to the model."""
+        refusal, is_open = NO_LEAD, False
+        for at, retriever in enumerate(self._retrievers):
             lead = await retriever.lead(model)
-            if lead.starts_with_quote:
+            if lead.texts and not lead.refuses:
                 return lead
-            empty = empty or lead
-            leading = leading or (lead if lead.texts else None)
-        return leading or empty or NO_LEAD
+            if lead.refuses:
+                refusal = refusal if refusal.refuses else lead
+            else:
+                is_open = is_open or at in self._have_found
+        return NO_LEAD if is_open else refusal
 
     async def closest_quotes(self, model: Model) -> ClosestQuotes:
         """Return the quotes of the first that has any."""

@@ -252,7 +252,7 @@ class WebRetriever:
         question = self._question.text
         language = identify_language(question)
         if self._failure is not None and self._needs_sources and not model.can_plan:
-            return Lead((failure_reply(self._failure, language),), is_complete=True)
+            return Lead((failure_reply(self._failure, language),), is_complete=True, refuses=True)
         if model.tier == "small" and self._passages:
             return await self._lead_of_small()
         if not model.only_quotes or not self._passages:
@@ -265,7 +265,8 @@ class WebRetriever:
         question = strip_addresses(self._question.text)
         if self._closest_only:
             quotes = [make_quote(each.passage, each.start, each.end) for each in self._closest_only]
-            return Lead((f"{not_stated_text(question, self._passages)}\n\n", *quotes), is_complete=True)
+            above = f"{not_stated_text(question, self._passages)}\n\n"
+            return Lead((above, *quotes), is_complete=True, refuses=True)
         if self._is_disputed or not is_answered_by_quote(question, self._passages):
             return NO_LEAD
         newest = sorted(self._passages[:MAX_PASSAGES], key=lambda passage: passage.published or "", reverse=True)
