@@ -27,6 +27,23 @@ def test_amounts_in_every_notation(said: str | int, amount: float) -> None:
     assert parse_amount("on request") is None
 
 
+@pytest.mark.parametrize(
+    ("offer", "price"),
+    [
+        ('"price": "34.0000"', "Price: €34.00"),
+        ('"price": "1.749"', "Price: €1.749"),
+        ('"price": "1249.5"', "Price: €1,249.50"),
+        ('"price": "1.249,00"', "Price: €1,249.00"),
+        ('"lowPrice": "2.500", "highPrice": "12.500"', "Price: €2.50 – €12.50"),
+    ],
+)
+def test_a_point_in_markup_is_a_decimal_point(tmp_path: Path, offer: str, price: str) -> None:
+    offers = f'{{"@type":"Offer","priceCurrency":"EUR",{offer}}}'
+    data = f'<script type="application/ld+json">{{"@type":"Product","name":"Oil","offers":{offers}}}</script>'
+    page = f"<html lang=en><head><title>Oil</title>{data}</head><body><h1>Oil</h1><p>For lamps.</p></body></html>"
+    assert price in read_html(tmp_path, page)[1].replace("\u00a0", " ")
+
+
 def test_words_that_only_the_markup_has_are_not_read(tmp_path: Path) -> None:
     head = (
         '<script type="application/ld+json">{"@type":"Event","name":"Concert","startDate":"2026-12-12",'

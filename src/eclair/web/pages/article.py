@@ -82,7 +82,9 @@ def _missing_facts(lines: ShortLines, stated: Sequence[MarkupFact], text: str) -
     seen = [mask_orders(_INVISIBLE.sub("", line)) for line in lines.missing_in(text)]
     shown = "\n".join((text, *seen))
     amounts = {parse_amount(each) for each in lines.amounts}
-    said = {parse_amount(each) for each in re.findall(r"\d[\d.,]*+", shown)}
+    written = re.findall(r"\d[\d.,]*+", shown)
+    said = {parse_amount(each) for each in written}
+    said |= {parse_amount(each.replace(",", "."), has_decimal_point=True) for each in written}
     new = (fact for fact in stated if fact.amount is None or not (amounts or fact.amount in said))
     return [*seen, *(fact.line for fact in new if fact.line not in shown)]
 

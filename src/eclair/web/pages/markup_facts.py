@@ -27,7 +27,8 @@ MAX_ITEMS = 200
 
 _SOLD = ("Product", "Offer", "AggregateOffer", "ProductGroup", "IndividualProduct", "ProductModel", "Event", "Book")
 _OPEN = ("LocalBusiness", "Museum", "Library", "Restaurant", "Store", "Place", "CivicStructure", "Organization")
-_AMOUNT = re.compile(r"\d{1,9}(?:[.,]\d{1,3})*+")
+_AMOUNT = re.compile(r"\d{1,9}+(?:[.,]\d{1,9}+)*+")
+_PRICES = ("lowPrice", "highPrice", "price")
 _DAYS = ("mo", "tu", "we", "th", "fr", "sa", "su")
 _HOURS = re.compile(r"([A-Za-z ,-]{2,40}?)\s?(\d{1,2}:\d{2})(?::\d{2})?\s?-\s?(\d{1,2}:\d{2})(?::\d{2})?")
 _TIME = re.compile(r"(\d{1,2}):(\d{2})")
@@ -59,15 +60,18 @@ def microdata_nodes(tree: Element) -> list[Node]:
                 and element is not item
                 and next((up for up in element.iterancestors() if up in nodes), None) is item
             ):
-                nodes[item].setdefault(name, nodes.get(element) or _value(element))
+                nodes[item].setdefault(name, nodes.get(element) or _value(element, name))
     return list(nodes.values())
 
 
-def _value(element: Element) -> str:
-    for name in ("content", "datetime", "href", "value"):
-        if (value := element.get(name)) is not None:
+def _value(element: Element, name: str) -> str:
+    """Return the value of a property; a price that is only shown, with a point as in the other markup."""
+    for attribute in ("content", "datetime", "href", "value"):
+        if (value := element.get(attribute)) is not None:
             return " ".join(value.split())
-    return " ".join(element.text_content().split())[:200]
+    shown = " ".join(element.text_content().split())[:200]
+    amount = parse_amount(shown) if name in _PRICES else None
+    return shown if amount is None else f"{amount:f}"
 
 
 def meta_product(tree: Element) -> list[Node]:
@@ -116,9 +120,8 @@ def _prices(node: Node, labels: FactLabels, language: str | None) -> Iterator[Ma
     for offer in ([node] if is_offer else _nodes_in(node.get("offers")))[:4]:
         specification = next(iter(_nodes_in(offer.get("priceSpecification"))), offer)
         currency = text_value(offer.get("priceCurrency") or specification.get("priceCurrency")).upper()[:3]
-        low, high = parse_amount(offer.get("lowPrice")), parse_amount(offer.get("highPrice"))
-        amount = parse_amount(offer.get("price"))
-        amount = parse_amount(specification.get("price")) if amount is None else amount
+        low, high, price = (parse_amount(offer.get(each), has_decimal_point=True) for each in _PRICES)
+        amount = parse_amount(specification.get("price"), has_decimal_point=True) if price is None else price
         first = low if amount is None else amount
         if first is None or not is_currency(currency):
             continue
@@ -130,14 +133,19 @@ def _prices(node: Node, labels: FactLabels, language: str | None) -> Iterator[Ma
         yield MarkupFact(f"{labels.price}: {said}" + (f" ({word})" if word else ""), first)
 
 
-def parse_amount(value: Any) -> float | None:
-    """Return the number of a price, written with a point or a comma before its cents."""
+def parse_amount(value: Any, *, has_decimal_point: bool = False) -> float | None:
+    """Return the number of a price, written with a point or a comma before its cents.
+
+    `1.249` is read as thousands, unless a single point is always a `has_decimal_point`, as markup has it.
+    """
     if isinstance(value, int | float) and not isinstance(value, bool):
         return float(value)
     found = _AMOUNT.search(value.replace("\u00a0", "").replace("'", "")) if isinstance(value, str) else None
     if found is None:
         return None
     digits = found[0]
+    if has_decimal_point and digits.count(".") == 1 and "," not in digits:
+        return float(digits)
     if re.fullmatch(r"\d{1,3}(?:[.,]\d{3})+", digits):  # only thousands
         return float(re.sub(r"[.,]", "", digits))
     *whole, cents = re.split(r"[.,]", digits)
@@ -145,7 +153,8 @@ def parse_amount(value: Any) -> float | None:
 
 
 def write_amount(amount: float, currency: str, language: str | None) -> str:
-    return " ".join(format_currency(amount, currency, locale=locale_of(language)).split())
+    said = format_currency(amount, currency, locale=locale_of(language), decimal_quantization=False)
+    return " ".join(said.split())
 
 
 def locale_of(language: str | None) -> Locale:
