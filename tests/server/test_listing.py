@@ -91,6 +91,22 @@ async def test_all_differences_of_two_versions_come_as_a_table_with_both_sides_c
             assert sentence(message, citation) == citation["quote"]
 
 
+async def test_files_of_the_question_are_compared_whatever_else_the_chat_has(settings: Settings) -> None:
+    async with noting(settings, name="small-1.5b") as (server, _):
+        library = (await server.post("/api/libraries", {"name": "rules"})).body
+        await ready(server, await add(server, log_book(2), "rules.md", library["id"]))
+        earlier = await ready(server, await add(server, log_book(1), "earlier.md"))
+        one = await ready(server, await add(server, LEASE, "old.md"))
+        two = await ready(server, await add(server, NEW_LEASE, "new.md"))
+        conversation = await server.begin()
+        await server.say(conversation, "When is the fee due?", files=[earlier["id"]], libraries=["rules"])
+        both = [one["id"], two["id"]]
+        message = await server.say(conversation, "Compare these two contracts", files=both, libraries=["rules"])
+        assert text_of(message).startswith("| | old.md | new.md |")
+        message = await server.say(conversation, "Summarise this contract", files=both[:1], libraries=["rules"])
+        assert {passage["name"] for passage in message["passages"]} == {"old.md"}
+
+
 async def test_a_capable_model_speaks_below_the_table_of_differences(settings: Settings) -> None:
     async with noting(settings) as (server, model):
         one = await ready(server, await add(server, LEASE, "old.md"))

@@ -23,6 +23,7 @@ from eclair.schema.principal import Principal
 from eclair.storage.base import Storage
 from eclair.storage.chunks import SearchScope
 from eclair.storage.files import FileState
+from eclair.text.intent.whole_document import asks_each_file, compares_documents, wants_whole_document
 
 EMBED_TIMEOUT_S = 10.0
 """The time that `wait_until_read` waits for embeddings once the text is read."""
@@ -119,6 +120,8 @@ class DocumentService:
         scope = self._find_scope(principal, history)
         if scope is None:
             return None
+        if own := _own_files(history):
+            scope = SearchScope(principal, own)
         collaborators = (self._storage, self._search, self._ingestor, self._embedder, self._ask)
         numbers = numbers or PassageNumbers(history)
         return DocumentRetriever(
@@ -145,3 +148,13 @@ class DocumentService:
         named = dict.fromkeys(library.id for message in history for library in message.libraries)
         libraries = [id for id in named if self._rights.may(principal, f"library:{id}")]
         return SearchScope(principal, tuple(files), tuple(libraries)) if files or libraries else None
+
+
+def _own_files(history: Sequence[Message]) -> tuple[str, ...]:
+    """Return the files of a question about the whole of them, as `compare these two`; none if it is about others."""
+    asked = next((message for message in reversed(history) if message.role == "user"), None)
+    if asked is None or not asked.files:
+        return ()
+    compares = compares_documents(asked.text) or asks_each_file(asked.text)
+    is_about_them = len(asked.files) > 1 if compares else wants_whole_document(asked.text)
+    return tuple(dict.fromkeys(file.id for file in asked.files)) if is_about_them else ()
