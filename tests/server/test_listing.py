@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from eclair.documents import whole_documents
 from eclair.settings import Settings
 from eclair.text.intent.whole_document import compares_documents, listed_kind
 from tests.server.test_documents import add, ready, sentence
@@ -143,6 +144,22 @@ async def test_every_deadline_of_a_long_document_is_listed(settings: Settings) -
         for citation in message["citations"]:
             assert sentence(message, citation).removeprefix("- ") == citation["quote"]
         assert message["doubts"] == message["remarks"] == []
+
+
+async def test_a_long_file_has_the_room_that_short_ones_leave(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with noting(settings, name="small-1.5b") as (server, _):
+        book = await ready(server, await add(server, log_book(12), "log.md"))
+        lease = await ready(server, await add(server, LEASE, "lease.md"))
+        for room, codes in ((book["chunks"] + lease["chunks"], []), (book["chunks"], ["partly_read"])):
+            monkeypatch.setattr(whole_documents, "MAX_CHUNKS", room)
+            both = [book["id"], lease["id"]]
+            message = await server.say(await server.begin(), "List all deadlines", files=both)
+            listed = re.findall(r"The fee of \w+ is due", text_of(message))
+            assert (len(listed) == 12) == (codes == [])
+            assert [remark["code"] for remark in message["remarks"]] == codes
+        assert re.search(r"up to page \d of log\.md; ask", message["remarks"][0]["message"])
 
 
 async def test_what_is_listed_can_be_about_something(settings: Settings) -> None:

@@ -60,6 +60,8 @@ SURVEY_FACTOR = 2
 MAX_LISTED_CHARS = 400_000
 MIN_SECTION_CHARS = 800
 """Each quote stands for at least this much text."""
+MAX_NAMED_ENDS = 3
+"""Files that are said to be cut."""
 MAX_QUOTES = 12
 """Sentences quoted in place of an answer about a whole document."""
 
@@ -108,37 +110,36 @@ class WholeDocumentReader:
 
         If all of their text `fits` into the prompt, only what the program finds itself is yielded.
         """
+        shares = _share_out([each.document.chunks for each in files], MAX_CHUNKS)
+        loaded = [
+            await load_passages(self._storage, each, share) for each, share in zip(files, shares, strict=True) if share
+        ]
         whole = [
-            filter_photo_locations(
-                await load_passages(self._storage, each, MAX_CHUNKS // len(files)),
-                self._question,
-                local=model.location == "machine",
-            )
-            for each in files
+            filter_photo_locations(passages, self._question, local=model.location == "machine") for passages in loaded
         ]
         texts = [passages for passages in whole if passages]
         if not texts:
             return
-        cut = sum(map(len, texts)) < sum(each.document.chunks for each in files)
+        counts = {each.file.id: each.document.chunks for each in files}
+        ends = [passages[-1] for passages in loaded if passages and len(passages) < counts[passages[0].file]]
         async with aclosing(self._find_by_program(texts, scope_name, model, fits=fits)) as found:
             async for finding in found:
                 yield finding
-        if self.passages or fits:
-            return
-        findings = (
-            self._quote_sections(texts, reading_budget(model).document_chars, scope_name)
-            if model.only_quotes
-            else self._take_notes(texts, scope_name, engine, model)
-        )
-        async with aclosing(findings):
-            async for finding in findings:
-                yield finding
-        if cut:
-            last = texts[-1][-1]
+        if not self.passages and not fits:
+            findings = (
+                self._quote_sections(texts, reading_budget(model).document_chars, scope_name)
+                if model.only_quotes
+                else self._take_notes(texts, scope_name, engine, model)
+            )
+            async with aclosing(findings):
+                async for finding in findings:
+                    yield finding
+        if ends:
+            until = " and ".join(f"page {last.page:,} of {last.name}" for last in ends[:MAX_NAMED_ENDS])
             yield Notice(
                 "partly_read",
                 f"{scope_name} is too long for one answer, which rests on the first {sum(map(len, texts)):,} "
-                f"passages, up to page {last.page:,} of {last.name}; ask about the rest separately.",
+                f"passages, up to {until}; ask about the rest separately.",
             )
 
     async def _find_by_program(
@@ -286,6 +287,15 @@ class WholeDocumentReader:
 
     def _elapsed_ms(self, began: float) -> float:
         return round((self._clock() - began) * 1000, 1)
+
+
+def _share_out(needs: Sequence[int], most: int) -> list[int]:
+    """Share out at most so many: each gets what it needs, or what is left for each of those that need more."""
+    shares, left = [0] * len(needs), most
+    for done, at in enumerate(sorted(range(len(needs)), key=needs.__getitem__)):
+        shares[at] = min(needs[at], left // (len(needs) - done))
+        left -= shares[at]
+    return shares
 
 
 def _file_sections(question: str, texts: Sequence[Sequence[Passage]], plan: ReadingPlan) -> list[Section]:
