@@ -12,6 +12,7 @@ from typing import Any
 import orjson
 import pytest
 
+from eclair.documents import whole_documents
 from eclair.llm.base import Engine
 from eclair.schema.models import Model
 from eclair.settings import EngineSettings, Settings
@@ -272,6 +273,20 @@ async def test_a_library_of_many_files_is_read_as_a_whole_each_file_by_name(sett
             f"{number:02}.txt" for number in range(24)
         }
         assert all(f"{number:02}.txt" in shown for number in range(24))
+
+
+async def test_a_library_too_large_to_be_read_is_said(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(whole_documents, "MAX_LIBRARY_FILES", 1)
+    async with noting(settings) as (server, model):
+        library = (await server.post("/api/libraries", {"name": "logs"})).body
+        for name in ("a.md", "b.md"):
+            await ready(server, await add(server, log_book(2), name, library["id"]))
+        message = await server.say(await server.begin(), "Summarise all documents on Bruges", libraries=["logs"])
+        assert model.parts == []
+        assert message["passages"]
+        (remark,) = message["remarks"]
+        assert remark["code"] == "partly_read"
+        assert remark["message"].startswith("logs is too large to be read for one answer")
 
 
 async def test_for_a_small_model_the_notes_are_listed_by_file(settings: Settings) -> None:

@@ -181,6 +181,13 @@ class DocumentRetriever:
         )
         fits = await self._full_passages(files, reading_budget(model)) is not None
         read = await reader.list_files(files)
+        if read is None:
+            yield Notice(
+                "partly_read",
+                f"{self._describe_scope(files)} is too large to be read for one answer, which rests on the passages "
+                "that fit the question best; ask about fewer files.",
+            )
+            return
         if wants_whole_document(question):
             findings = reader.read(read, self._describe_scope(files), engine, model, fits=fits)
         elif len(read) >= MANY_FILES and not fits:

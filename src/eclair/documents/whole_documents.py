@@ -93,14 +93,14 @@ class WholeDocumentReader:
         self._options = options
         self._clock = clock
 
-    async def list_files(self, files: Sequence[FileState]) -> list[FileState]:
-        """List all files of the scope; none if its libraries have too many to be read for one answer."""
+    async def list_files(self, files: Sequence[FileState]) -> list[FileState] | None:
+        """List all files of the scope; None if its libraries have too many to be read for one answer."""
         found = list(files)
         for library in self._scope.libraries:
             listed = await self._storage.files.list_files(self._scope.principal, MAX_LIBRARY_FILES, library=library)
             found += sorted(listed.files, key=lambda each: each.file.name)
             if listed.next is not None or sum(each.document.chunks for each in found) > MAX_CHUNKS:
-                return []
+                return None
         return list({each.file.id: each for each in found}.values())
 
     async def read(
