@@ -129,3 +129,16 @@ async def test_a_model_that_writes_no_queries_changes_nothing(settings: Settings
         assert searches(message) == ["Searching handbook"]
         assert codes(message) == ["nothing_found"]
         assert text_of(message) == model.says
+
+
+async def test_what_is_found_with_other_words_comes_with_what_follows_it(settings: Settings) -> None:
+    async with rewriting(settings) as (server, model):
+        assert isinstance(model, Rewriting)
+        follows = "Only root writes there, and each line holds nothing but letters, digits and dashes. " * 12
+        others = [f"Computer {number} has a hostname.\n" for number in range(8)]
+        await add_library(server, f"{HOSTNAME}\n{follows}\n", *others)
+        model.queries = ("How do I change the hostname of this computer?",)
+        question = "Wie ändere ich den Rechnernamen auf diesem System?"
+        message = await server.say(await server.begin(), question, libraries=["handbook"])
+        assert searches(message)[-1].startswith("Searching again")
+        assert any(passage["text"].startswith("Only root") for passage in message["passages"])

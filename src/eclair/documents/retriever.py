@@ -308,7 +308,7 @@ class DocumentRetriever:
         """Search for other queries as well; return what each of them found."""
         found = {query: await self._search.find(self._scope, query, budget.passages) for query in queries}
         self._found_chunks = merge_rankings([self._found_chunks or [], *found.values()])[: budget.passages]
-        self._show([found_passage(each) for each in self._found_chunks], model)
+        self._show(await self._found_passages(self._found_chunks, budget), model)
         return found
 
     async def _rewrite(self, engine: Engine, model: Model) -> tuple[str, ...]:
