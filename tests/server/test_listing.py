@@ -125,9 +125,16 @@ async def test_equal_documents_have_no_difference(settings: Settings) -> None:
     async with noting(settings) as (server, model):
         one = await ready(server, await add(server, LEASE, "old.md"))
         two = await ready(server, await add(server, LEASE + "\n", "new.md"))
-        message = await server.say(await server.begin(), "Compare the two contracts", files=[one["id"], two["id"]])
-        assert message["steps"][0]["count"] == 0
-        assert "found no difference" in model.asked[0]["messages"][-1]["content"]
+        both = [one["id"], two["id"]]
+        for question, text in (
+            ("Compare the two contracts", "no difference."),
+            ("Was ist der Unterschied zwischen den beiden Verträgen?", "keinen Unterschied."),
+        ):
+            message = await server.say(await server.begin(), question, files=both)
+            assert [step["count"] for step in message["steps"]] == [0]
+            assert text_of(message).endswith(text)
+            assert message["status"] == "finished"
+        assert (model.parts, model.asked) == ([], [])
 
 
 async def test_every_deadline_of_a_long_document_is_listed(settings: Settings) -> None:

@@ -111,6 +111,7 @@ def unaccented(pattern: str) -> str:
         ("news", EU),
         ("web_pages.dateline", EU),
         ("nothing_found", EU),
+        ("no_difference", EU),
         ("report", EU),
         ("queries", EIGHT),
         ("web_intent.news", EIGHT),

@@ -15,6 +15,7 @@ from eclair.schema.events import Notice, StepFinished, StepStarted
 from eclair.schema.messages import Passage
 from eclair.schema.models import Model
 from eclair.text.intent.whole_document import ListedKind
+from eclair.text.lexicon.loader import choose_phrase
 
 MAX_DIFFERENCES = 60
 MAX_LISTED_ITEMS = 300
@@ -35,7 +36,8 @@ _KIND_NAMES: dict[ListedKind, str] = {
 class DocumentFinder:
     """Finds in the passages of documents. `passages` are those that it used, numbered; `lead` begins the answer.
 
-    A model that can't plan is not asked: it would leave things out.
+    A model that can't plan is not asked: it would leave things out. None is asked if two documents say the same, which
+    is said in the `language` of the question.
     """
 
     def __init__(
@@ -43,6 +45,7 @@ class DocumentFinder:
         texts: Sequence[Sequence[Passage]],
         numbers: PassageNumbers,
         model: Model,
+        language: str | None,
         clock: Callable[[], float],
     ) -> None:
         self.passages: list[Passage] = []
@@ -50,6 +53,7 @@ class DocumentFinder:
         self._texts = texts
         self._numbers = numbers
         self._model = model
+        self._language = language
         self._clock = clock
 
     async def compare(self) -> AsyncGenerator[Finding, None]:
@@ -63,7 +67,8 @@ class DocumentFinder:
         yield StepStarted("compare", "read", f"Comparing every sentence of {names[0]} and {names[1]}")
         yield StepFinished("compare", self._elapsed_ms(began), count=len(found))
         if not found:
-            yield Note("The program compared every sentence of the two documents and found no difference.")
+            text = choose_phrase(self._language, lambda lexicon: lexicon.no_difference)
+            self.lead = Lead((text,), is_complete=True)
             return
         shown = found[:MAX_DIFFERENCES]
         sides = [each for difference in shown for each in (difference.before, difference.after) if each is not None]

@@ -152,7 +152,7 @@ class DocumentRetriever:
                 async for finding in findings:
                     yield finding
             files = self._files_read or files
-        if not self._passages:
+        if not self._passages and self._lead is NO_LEAD:
             async with aclosing(self._search_passages(files, budget, engine, model)) as findings:
                 async for finding in findings:
                     yield finding

@@ -12,6 +12,7 @@ from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
 
 from eclair.documents.document_finder import DocumentFinder, count_pages, source_passage
+from eclair.documents.document_relevance import reply_language
 from eclair.documents.document_search import DocumentSearch
 from eclair.documents.listings import item_list
 from eclair.documents.notes import NoteTaker
@@ -125,7 +126,7 @@ class WholeDocumentReader:
         async with aclosing(self._find_by_program(texts, scope_name, model, fits=fits)) as found:
             async for finding in found:
                 yield finding
-        if not self.passages and not fits:
+        if self.lead is NO_LEAD and not self.passages and not fits:
             findings = (
                 self._quote_sections(texts, reading_budget(model).document_chars, scope_name)
                 if model.only_quotes
@@ -147,7 +148,7 @@ class WholeDocumentReader:
     ) -> AsyncGenerator[Finding, None]:
         """Yield how two documents differ, or all sentences with what is to be listed, if that is asked for."""
         kind = listed_kind(self._question)
-        finder = DocumentFinder(texts, self._numbers, model, self._clock)
+        finder = DocumentFinder(texts, self._numbers, model, reply_language(self._question, texts[0]), self._clock)
         if len(texts) == 2 and compares_documents(self._question):
             findings = finder.compare()
         elif kind is not None and not (fits and model.can_plan):

@@ -364,7 +364,8 @@ class Lexicon:
     taken for another. `deliberation` has patterns, of text without case and accents, for what asks to think a question
     through; `location` has patterns of words that ask for a place; `news` the words of a query for nothing but news;
     `title_labels` what models write before a title; `nothing_found` the reply where no document answers;
-    `not_stated` what stands above the sentences closest to a question that no source answers clearly.
+    `not_stated` what stands above the sentences closest to a question that no source answers clearly; `no_difference`
+    the reply where two documents that are compared say the same.
     """
 
     code: str
@@ -393,6 +394,7 @@ class Lexicon:
     page_numbers: PageNumbers
     nothing_found: str
     not_stated: str
+    no_difference: str
     report: ReportWords | None
 
 
@@ -440,6 +442,7 @@ def load_lexicon(code: str) -> Lexicon | None:
         page_numbers=PageNumbers(**table["page_numbers"]),
         nothing_found=table["nothing_found"],
         not_stated=table["not_stated"],
+        no_difference=table["no_difference"],
         report=ReportWords(**table["report"]) if table["report"] else None,
     )
 
