@@ -14,6 +14,7 @@ from eclair.generation.sources import PassageNumbers
 from eclair.llm.base import Delta, Engine, Request, Text
 from eclair.llm.scripted import ScriptedEngine
 from eclair.schema.events import Notice
+from eclair.schema.messages import Web
 from eclair.schema.models import Model
 from eclair.schema.principal import LOCAL_PRINCIPAL, Principal
 from eclair.schema.web import WebHit
@@ -48,13 +49,15 @@ class Asked:
         yield Text(self.reply)
 
 
-async def notices(asked: Asked, model: Model, text: str = QUESTION) -> list[str]:
+async def notices(
+    asked: Asked, model: Model, text: str = QUESTION, setting: Web = "auto", *, is_shut: bool = False
+) -> list[str]:
     finder = Scripted("finder", [WebHit("https://e.org/1", "E")])
     access = WebAccess(made(finder), Pages("read", "The ship Anna lies at the quay of Port Ellery."), Queries())
     access = WebAccess(access.search, access.reader, access.queries, lambda: TODAY, NeedDecider(asked, 0.2))
-    web = WebService(access, None, None, 5.0)
+    web = WebService(access, None, None, 5.0, is_shut=is_shut)
     question = WebQuestion(LOCAL_PRINCIPAL, "run_1", text)
-    retriever = web.make_retriever(question, PassageNumbers([]), setting="auto")
+    retriever = web.make_retriever(question, PassageNumbers([]), setting=setting)
     if retriever is None:
         return ["none"]
     async with aclosing(retriever.retrieve(ScriptedEngine(), model)) as findings:
@@ -95,6 +98,14 @@ async def test_where_the_rule_sees_the_need_nobody_is_asked() -> None:
     assert (await notices(asked, large, "Is the quay of Port Ellery open?"))[0] == "web_auto"
     assert asked.requests == []
     assert await notices(asked, large, "Write a poem about the sea, would you?") == ["none"]
+
+
+@pytest.mark.parametrize("setting", ["on", "auto", "off"])
+@pytest.mark.parametrize(("text", "said"), [("Is the quay of Port Ellery open?", ["web_off"]), (QUESTION, ["none"])])
+async def test_offline_what_may_be_out_of_date_is_said(setting: Web, text: str, said: list[str]) -> None:
+    asked = Asked('{"search": true}')
+    large = Model("large", "Large", "one", parameters=24.0)
+    assert (await notices(asked, large, text, setting, is_shut=True), asked.requests) == (said, [])
 
 
 def test_what_is_worth_asking() -> None:

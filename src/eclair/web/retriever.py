@@ -85,7 +85,7 @@ REASON_TEXTS = {
 
 
 class WebService:
-    """Makes web retrievers for answers; none while it `is_shut`, since no call may leave this machine."""
+    """Makes web retrievers for answers. While it `is_shut`, no call may leave this machine, and they only say so."""
 
     def __init__(
         self,
@@ -125,16 +125,17 @@ class WebService:
     ) -> WebRetriever | None:
         """Make the retriever of one answer; None if it doesn't need the web.
 
-        Questions about attached documents only use the web for URLs. If the web is off but needed, the retriever only
-        yields a notice; where the rule sees no need, it may ask a capable model first. One that `gives_way` leaves
+        Questions about attached documents only use the web for URLs. If the web is off or shut but needed, the retriever
+        only yields a notice; where the rule sees no need, it may ask a capable model first. One that `gives_way` leaves
         that to a model that can look up by itself.
         """
+        setting = "off" if self.is_shut else setting
         found = detect_web_need(question.text, self.access.today())
         if has_documents and found is not None and found.reason != "address":
             found = None
         may_ask = setting == "auto" and not has_documents and is_worth_asking(question.text)
         is_wanted = found is not None or may_ask or (setting == "on" and not is_small_talk(question.text))
-        if self.is_shut or not is_wanted or not self._rights.may(question.principal, "web"):
+        if not is_wanted or not self._rights.may(question.principal, "web"):
             return None
         return WebRetriever(self, question, numbers, setting, found, has_documents=has_documents, gives_way=gives_way)
 
