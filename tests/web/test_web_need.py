@@ -110,6 +110,7 @@ async def test_offline_what_may_be_out_of_date_is_said(setting: Web, text: str, 
 
 def test_what_is_worth_asking() -> None:
     assert is_worth_asking(QUESTION)
+    assert is_worth_asking("the ships at the quay of Port Ellery")
     assert not is_worth_asking("Thank you!")
     assert not is_worth_asking("Translate this: where is the station?")
     assert not is_worth_asking("word " * 100 + "?")

@@ -16,7 +16,6 @@ from eclair.llm.base import JSON, Engine, PromptMessage, Request, Text
 from eclair.llm.reasoning import FLASH_EFFORT
 from eclair.schema.models import Model
 from eclair.text.intent.web import is_small_talk, is_task
-from eclair.text.sentences import ends_with_question_mark
 from eclair.web.question import WebQuestion
 
 DECISION_TIMEOUT_S = 1.5
@@ -47,12 +46,8 @@ class _Decision(BaseModel):
 
 
 def is_worth_asking(question: str) -> bool:
-    """Return whether a text is a short question, which the model may decide about."""
-    return (
-        ends_with_question_mark(question)
-        and len(question.split()) <= MAX_QUESTION_WORDS
-        and not (is_task(question) or is_small_talk(question))
-    )
+    """Return whether a text is short and may ask something, with or without a mark: the model may decide about it."""
+    return len(question.split()) <= MAX_QUESTION_WORDS and not (is_task(question) or is_small_talk(question))
 
 
 class NeedDecider:
