@@ -125,9 +125,9 @@ class WebService:
     ) -> WebRetriever | None:
         """Make the retriever of one answer; None if it doesn't need the web.
 
-        Questions about attached documents only use the web for URLs. If the web is off or shut but needed, the retriever
-        only yields a notice; where the rule sees no need, it may ask a capable model first. One that `gives_way` leaves
-        that to a model that can look up by itself.
+        Questions about attached documents only use the web for URLs. If the web is off or shut but needed, the
+        retriever only yields a notice; where the rule sees no need, it may ask a capable model first. One that
+        `gives_way` leaves that to a model that can look up by itself.
         """
         setting = "off" if self.is_shut else setting
         found = detect_web_need(question.text, self.access.today())
