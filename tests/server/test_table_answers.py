@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import orjson
@@ -85,6 +86,20 @@ async def test_a_sum_over_all_rows_is_computed_shown_and_cited(settings: Setting
         assert citation["computation"] == words
         assert (citation["quote_start"], citation["quote_end"]) == (passage["start"], passage["end"])
         assert len(message["doubts"]) == 1
+
+
+async def test_a_sheet_of_a_library_is_computed_too(settings: Settings) -> None:
+    async with choosing(settings) as (server, model):
+        library = (await server.post("/api/libraries", {"name": "books"})).body
+        await ready(server, await add(server, sales(8), "sales.csv", library["id"]))
+        await ready(server, await add(server, "# Staff\n\nNora sells boats.\n", "staff.md", library["id"]))
+        ask = partial(server.say, libraries=["books"])
+        message = await ask(await server.begin(), "What is the total amount in the North?")
+        words = "Sum of Amount over 2 rows of sales.csv where Region = North"
+        assert [passage["text"] for passage in message["passages"]] == [f"{words}: 2005.00."]
+        message = await ask(await server.begin(), "How many boats does Nora sell on average?")
+        assert model.choices == [], "the words are none of the sheet's"
+        assert not any(passage["computation"] for passage in message["passages"])
 
 
 async def test_groups_come_as_a_table_whose_figures_are_checked(settings: Settings) -> None:

@@ -205,7 +205,7 @@ class DocumentRetriever:
         """Compute the answer from a table, if it is computed from one."""
         calculator = TableCalculator(self._storage, self._ask, self._scope.principal, self._clock)
         question = _question(self._history)
-        async with aclosing(calculator.calculate(question, files, engine, model)) as steps:
+        async with aclosing(calculator.calculate(question, files, self._scope.libraries, engine, model)) as steps:
             async for step in steps:
                 yield step
         if calculator.passage is not None:

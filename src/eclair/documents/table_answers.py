@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence, Set
 
 from eclair.documents.data_table import DataTable, read_data_tables
 from eclair.documents.table_choice import choose_query
@@ -23,6 +23,8 @@ from eclair.storage.files import FileState
 from eclair.text.intent import MAX_QUESTION_CHARS
 
 MAX_FILES = 20
+MAX_LISTED_FILES = 300
+"""Files of a library among which its sheets are looked for, the newest first."""
 MIN_MODEL_ROWS = 3
 """A smaller table is shown to the model, which is not asked how to compute."""
 
@@ -30,6 +32,8 @@ MAX_PAGES = 50
 """Longer documents are not looked through for tables, unless they are sheets."""
 
 _DELIMITED = ("text/csv", "text/tab-separated-values")
+_DELIMITED_ENDINGS = (".csv", ".tsv")
+_WORKBOOK_ENDINGS = (".xlsx", ".xlsm", ".xls", ".ods")
 
 MIN_COMPUTED_ROWS = 2
 
@@ -49,19 +53,25 @@ class TableCalculator:
         self._clock = clock
 
     async def calculate(
-        self, text: str, files: Sequence[FileState], engine: Engine, model: Model
+        self, text: str, files: Sequence[FileState], libraries: Sequence[str], engine: Engine, model: Model
     ) -> AsyncGenerator[StepStarted | StepFinished, None]:
-        """Compute the answer from the best table of the files, if it is computed from one; yield the step."""
-        if not files or len(files) > MAX_FILES:
+        """Compute the answer from the best table, if it is computed from one; yield the step.
+
+        Tables are those of the files, and of the libraries' sheets as far as there is room for them.
+        """
+        if not (files or libraries) or len(files) > MAX_FILES:
             return
         question = read_question(text[:MAX_QUESTION_CHARS])
         if question is None:
             return
         began = self._clock()
-        tables = [table for file in files for table in await self._tables(file)]
+        sheets = await self._library_sheets(libraries, MAX_FILES - len(files))
+        attached = {each.file.id for each in files}
+        added = [each for each in sheets if each.file.id not in attached]
+        tables = [table for file in (*files, *added) for table in await self._tables(file)]
         if not tables:
             return
-        chosen = await self._choose(question, tables, engine, model)
+        chosen = await self._choose(question, tables, attached, engine, model)
         if chosen is None:
             return
         table, query = chosen
@@ -72,24 +82,30 @@ class TableCalculator:
         yield StepStarted("compute", "read", describe_query(table, result))
         yield StepFinished("compute", round((self._clock() - began) * 1000, 1), count=len(result.rows))
 
+    async def _library_sheets(self, libraries: Sequence[str], limit: int) -> list[FileState]:
+        """Return the newest sheets of the libraries that are read to their end."""
+        found: list[FileState] = []
+        for library in libraries:
+            listed = await self._storage.files.list_files(self._principal, MAX_LISTED_FILES, library=library)
+            found += [each for each in listed.files if _is_sheet(each) and each.document.state == "ready"]
+        return found[:limit]
+
     async def _tables(self, file: FileState) -> list[DataTable]:
         """Return the tables of a file."""
-        media = file.file.media
-        is_sheet = media in _DELIMITED or "sheet" in media or "excel" in media
-        if not is_sheet and file.document.pages_read > MAX_PAGES:
+        if not _is_sheet(file) and file.document.pages_read > MAX_PAGES:
             return []
         pages = await self._storage.documents.list_pages(file.document.sha256)
-        is_workbook = is_sheet and media not in _DELIMITED
         return await asyncio.to_thread(
-            read_data_tables, file.file.id, file.file.name, pages, has_plain_numbers=is_workbook
+            read_data_tables, file.file.id, file.file.name, pages, has_plain_numbers=_is_workbook(file)
         )
 
     async def _choose(
-        self, question: TableQuestion, tables: Sequence[DataTable], engine: Engine, model: Model
+        self, question: TableQuestion, tables: Sequence[DataTable], attached: Set[str], engine: Engine, model: Model
     ) -> tuple[DataTable, TableQuery] | None:
         """Return the best table and what is computed: by the rule, or where that leaves something open by the model.
 
         A small model takes about ten seconds to choose, so it is asked for sheets alone: other tables are shown to it.
+        A question that has no word of a library's sheet may be about anything else there.
         """
         readings = await asyncio.to_thread(_read_all, question, tables)
         best = max(readings, key=lambda reading: (reading.score, len(reading.table.rows)), default=None)
@@ -97,7 +113,9 @@ class TableCalculator:
             return best.table, best.query
         if model.only_quotes:
             return None
-        sheets = [table for table in tables if table.is_sheet and len(table.rows) >= MIN_MODEL_ROWS]
+        sheets = [
+            table for table in tables if table.is_sheet and table.file in attached and len(table.rows) >= MIN_MODEL_ROWS
+        ]
         if best is None and not sheets:
             return None
         if best is not None and model.tier == "small" and not best.table.is_sheet:
@@ -127,6 +145,19 @@ def result_passage(table: DataTable, result: TableResult) -> Passage:
         text=describe_result(table, result),
         computation=describe_query(table, result),
     )
+
+
+def _is_sheet(file: FileState) -> bool:
+    is_delimited = file.file.media in _DELIMITED or file.file.name.lower().endswith(_DELIMITED_ENDINGS)
+    return is_delimited or _is_workbook(file)
+
+
+def _is_workbook(file: FileState) -> bool:
+    """Tell by the media type, or by the name where a client sent none, as some do for a CSV that Excel may open."""
+    media, name = file.file.media, file.file.name.lower()
+    if media in _DELIMITED or name.endswith(_DELIMITED_ENDINGS):
+        return False
+    return "sheet" in media or "excel" in media or name.endswith(_WORKBOOK_ENDINGS)
 
 
 def _read_all(question: TableQuestion, tables: Sequence[DataTable]) -> list[TableReading]:
