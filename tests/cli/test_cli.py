@@ -314,6 +314,12 @@ class TestAsk:
         assert message.usage is not None
         assert message.usage.words == 30
 
+    def test_what_may_be_out_of_date_is_said(self, run: Eclair) -> None:
+        off = "Web search is off, so what the model knows may be out of date"
+        assert run("ask", "What is the latest news?").stderr == f"{off}; `--web` looks it up.\n"
+        assert run("ask", "What is the latest news?", ECLAIR_EGRESS="offline").stderr == f"{off}.\n"
+        assert run("ask", "Why is the sky blue?").stderr == ""
+
     def test_nothing_is_kept(self, run: Eclair) -> None:
         run("ask", "hello")
         assert not (run.folder / "eclair.db").exists()

@@ -9,6 +9,7 @@ import sys
 import time
 from contextlib import AbstractAsyncContextManager, aclosing, nullcontext
 from dataclasses import replace
+from datetime import date
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -186,6 +187,19 @@ async def _ask(settings: Settings, question: Question, view: AnswerView, termina
             await registry.close()
     if view.code == 0 and terminal.is_interactive and registry.local is not None:
         _mention_recommended(registry.local.default, chosen, terminal)
+    if view.code == 0:
+        _mention_web(question, settings, terminal)
+
+
+def _mention_web(question: Question, settings: Settings, terminal: Terminal) -> None:
+    """Say of a question that depends on the day that nothing was looked up for it."""
+    from eclair.text.intent.web import detect_web_need  # takes a while, as below
+
+    if question.options.web == "on" or question.files or question.libraries:
+        return
+    if detect_web_need(question.text, date.today()) is not None:
+        remedy = "" if settings.egress == "offline" else "; `--web` looks it up"
+        terminal.aside(f"Web search is off, so what the model knows may be out of date{remedy}.")
 
 
 def _mention_recommended(default: CatalogEntry, settings: Settings, terminal: Terminal) -> None:
