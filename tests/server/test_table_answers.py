@@ -160,6 +160,25 @@ async def test_a_tiny_model_quotes_what_was_computed(settings: Settings) -> None
         assert model.choices == []
 
 
+async def test_what_is_computed_is_said_in_the_language_of_the_question(settings: Settings) -> None:
+    async with choosing(settings, "reader-1.5b") as (server, model):
+        text = "Datum,Region,Umsatz\n" + "".join(f"2024-01-0{n + 1},{REGIONS[n % 2]},{n}.50\n" for n in range(8))
+        file = await ready(server, await add(server, text, "umsatz.csv"))
+        question = "Wie hoch ist die Summe von Umsatz nach Region?"
+        message = await server.say(await server.begin(), question, files=[file["id"]])
+        assert model.asked == []
+        words = "Summe von Umsatz nach Region über 8 Zeilen von umsatz.csv"
+        assert message["steps"][0]["title"] == words
+        assert text_of(message).splitlines() == [
+            f"{words}: [1]",
+            "",
+            "| Region | Summe von Umsatz | Zeilen |",
+            "|---|---|---|",
+            "| South | 18,00 | 4 |",
+            "| North | 14,00 | 4 |",
+        ]
+
+
 async def test_a_question_on_one_row_is_answered_from_it(settings: Settings) -> None:
     async with choosing(settings) as (server, model):
         file = await ready(server, await add(server, sales(8), "sales.csv"))

@@ -21,6 +21,7 @@ from eclair.schema.principal import Principal
 from eclair.storage.base import Storage
 from eclair.storage.files import FileState
 from eclair.text.intent import MAX_QUESTION_CHARS
+from eclair.text.language import identify_language
 
 MAX_FILES = 20
 MAX_LISTED_FILES = 300
@@ -78,8 +79,9 @@ class TableCalculator:
         result = await asyncio.to_thread(compute, table, query)
         if len(result.rows) < MIN_COMPUTED_ROWS and query.operation not in ("count", "distinct"):
             return  # the row itself says more
-        self.passage = result_passage(table, result)
-        yield StepStarted("compute", "read", describe_query(table, result))
+        language = identify_language(text)
+        self.passage = result_passage(table, result, language)
+        yield StepStarted("compute", "read", describe_query(table, result, language))
         yield StepFinished("compute", round((self._clock() - began) * 1000, 1), count=len(result.rows))
 
     async def _library_sheets(self, libraries: Sequence[str], limit: int) -> list[FileState]:
@@ -130,8 +132,11 @@ class TableCalculator:
         return (table, query) if query is not None else None
 
 
-def result_passage(table: DataTable, result: TableResult) -> Passage:
-    """Return the result as a passage of the table, from its first used row to the last on the same page."""
+def result_passage(table: DataTable, result: TableResult, language: str | None) -> Passage:
+    """Return the result as a passage of the table, from its first used row to the last on the same page.
+
+    It is in the language of the question, or else in English.
+    """
     used = [table.rows[at] for at in result.rows] or list(table.rows)
     return Passage(
         number=0,
@@ -142,8 +147,8 @@ def result_passage(table: DataTable, result: TableResult) -> Passage:
         heading=(),
         start=used[0].start,
         end=used[-1].end,
-        text=describe_result(table, result),
-        computation=describe_query(table, result),
+        text=describe_result(table, result, language),
+        computation=describe_query(table, result, language),
     )
 
 

@@ -9,7 +9,10 @@ from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Literal, TypeVar
 
+from babel.numbers import format_decimal, get_decimal_symbol
+
 from eclair.documents.data_table import Column, DataTable
+from eclair.text.lexicon.loader import TableWords, load_lexicon
 from eclair.text.terms import fold_text
 
 Operation = Literal["sum", "average", "min", "max", "count", "distinct"]
@@ -23,14 +26,8 @@ MAX_SHOWN_ROWS = 3
 AVERAGE_DECIMALS = 2
 """Decimals of an average beyond those of its column."""
 
-_NAMES: dict[Operation, str] = {
-    "sum": "Sum of {}",
-    "average": "Average {}",
-    "min": "Smallest {}",
-    "max": "Largest {}",
-    "count": "Number of rows",
-    "distinct": "Number of different values of {}",
-}
+NO_DATE, NO_CELL = "\0date", "\0cell"
+"""Names of the groups of rows without a date, and without a cell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +38,6 @@ class RowFilter:
     comparison: FilterComparison
     values: tuple[str, ...]
     part: DatePart | None = None
-
-    def describe(self) -> str:
-        """Say the condition, as in `Region = North`."""
-        sign = {"is": "=", "is not": "≠", "over": ">", "under": "<", "from": "≥", "until": "≤"}[self.comparison]
-        name = f"{self.part} of {self.column}" if self.part else self.column
-        return f"{name} {sign} {' or '.join(self.values)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,8 +138,8 @@ def _holds(column: Column, at: int, operation: Operation) -> bool:
 def _group_of(column: Column, at: int, part: DatePart | None) -> str:
     if part is not None and column.type == "date":
         day = column.dates[at]
-        return "(no date)" if day is None else _part_of(day, part)
-    return column.cells[at] or "(empty)"
+        return NO_DATE if day is None else _part_of(day, part)
+    return column.cells[at] or NO_CELL
 
 
 def _part_of(day: date, part: DatePart) -> str:
@@ -219,44 +210,80 @@ def _is_within(value: OrderedT | None, bound: OrderedT, comparison: FilterCompar
 # In words
 
 
-def describe_query(table: DataTable, result: TableResult) -> str:
+def describe_query(table: DataTable, result: TableResult, language: str | None = None) -> str:
     """Say what was computed, as in `Sum of Amount by Region over 132 rows of sales.csv where Year = 2024`."""
-    query = result.query
-    name = _NAMES[query.operation].format(query.column)
-    if query.operation == "count" and query.column is not None:
-        name = f"Number of rows with {query.column}"
-    by = f" by {f'{query.part} of ' if query.part else ''}{query.group}" if query.group else ""
-    where = " and ".join(each.describe() for each in query.filters)
-    sheet = f", {table.label}" if table.label else ""
-    return f"{name}{by} over {len(result.rows):,} rows of {table.name}{sheet}{f' where {where}' if where else ''}"
+    query, words = result.query, _words(language)
+    filters = f" {words.conjunction} ".join(_describe_filter(each, words) for each in query.filters)
+    return words.query.format(
+        value=_describe_value(query, words),
+        group=words.group.format(_describe_column(query.group, query.part, words)) if query.group else "",
+        rows=_count(len(result.rows), language),
+        table=f"{table.name}, {table.label}" if table.label else table.name,
+        filters=words.filters.format(filters) if filters else "",
+    )
 
 
-def describe_result(table: DataTable, result: TableResult) -> str:
+def describe_result(table: DataTable, result: TableResult, language: str | None = None) -> str:
     """Say what was computed and what came out: a sentence, or a table of the groups."""
-    query, words = result.query, describe_query(table, result)
+    query, words, title = result.query, _words(language), describe_query(table, result, language)
     column = table.column(query.column) if query.column is not None else None
-    notes = [f"{result.left_out:,} rows without a number were left out."] if result.left_out else []
+    notes = [words.left_out.format(_count(result.left_out, language))] if result.left_out else []
     if query.group is None:
         value = result.groups[0].value
-        lines = [f"{words}: {_shown(value, query, column)}."]
+        lines = [f"{title}: {_shown(value, query, column, language)}."]
         for at in result.holders[:MAX_SHOWN_ROWS]:
             cells = zip(table.heads, table.rows[at].cells, strict=True)
             lines.append("; ".join(f"{head}: {cell}" for head, cell in cells if cell))
         if len(result.holders) > MAX_SHOWN_ROWS:
-            notes.append(f"{len(result.holders):,} rows have this value.")
+            notes.append(words.ties.format(_count(len(result.holders), language)))
         return "\n".join([*lines, *notes])
     shown = result.groups[:MAX_SHOWN_GROUPS]
-    name = _NAMES[query.operation].format(query.column)
-    lines = [f"{words}:", f"{query.group} | {name} | Rows"]
-    lines += [f"{group.name} | {_shown(group.value, query, column)} | {group.rows}" for group in shown]
+    lines = [f"{title}:", f"{query.group} | {_describe_value(query, words)} | {words.rows}"]
+    for group in shown:
+        name = {NO_DATE: words.no_date, NO_CELL: words.empty}.get(group.name, group.name)
+        lines.append(f"{name} | {_shown(group.value, query, column, language)} | {group.rows}")
     if len(shown) < len(result.groups):
-        notes.append(f"The first {len(shown)} of {len(result.groups):,} groups are shown.")
+        notes.append(words.first_groups.format(len(shown), _count(len(result.groups), language)))
     return "\n".join([*lines, *notes])
 
 
-def _shown(value: Decimal | None, query: TableQuery, column: Column | None) -> str:
+def _words(language: str | None) -> TableWords:
+    lexicon = load_lexicon(language or "en")
+    return lexicon.table_words if lexicon is not None else TableWords()
+
+
+def _describe_value(query: TableQuery, words: TableWords) -> str:
+    if query.operation == "count":
+        return words.count if query.column is None else words.count_with.format(query.column)
+    names = {
+        "sum": words.sum,
+        "average": words.average,
+        "min": words.smallest,
+        "max": words.largest,
+        "distinct": words.distinct,
+    }
+    return names[query.operation].format(query.column)
+
+
+def _describe_column(column: str, part: DatePart | None, words: TableWords) -> str:
+    names = {"year": words.year, "quarter": words.quarter, "month": words.month, "day": words.day}
+    return column if part is None else words.part.format(part=names[part], column=column)
+
+
+def _describe_filter(condition: RowFilter, words: TableWords) -> str:
+    """Say a condition, as in `Region = North`."""
+    sign = {"is": "=", "is not": "≠", "over": ">", "under": "<", "from": "≥", "until": "≤"}[condition.comparison]
+    values = f" {words.disjunction} ".join(condition.values)
+    return f"{_describe_column(condition.column, condition.part, words)} {sign} {values}"
+
+
+def _count(number: int, language: str | None) -> str:
+    return format_decimal(number, locale=language or "en")
+
+
+def _shown(value: Decimal | None, query: TableQuery, column: Column | None, language: str | None) -> str:
     if value is None:
-        return "no number"
-    text = f"{value:f}"
+        return _words(language).no_number
+    text = f"{value:f}".replace(".", get_decimal_symbol(language or "en"))
     unit = column.unit if column is not None and query.operation not in ("count", "distinct") else ""
     return f"{text}{unit}" if unit == "%" else f"{text} {unit}".strip()

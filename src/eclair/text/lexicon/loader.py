@@ -315,6 +315,39 @@ class FactLabels:
     place: str = "Place"
 
 
+@dataclass(frozen=True, slots=True)
+class TableWords:
+    """Words that say what was computed from a table; English where a language has none.
+
+    `query` is all of it; `{}` stands for a column in operations, for a condition in `filters`, elsewhere for a count.
+    """
+
+    query: str = "{value}{group} over {rows} rows of {table}{filters}"
+    group: str = " by {}"
+    filters: str = " where {}"
+    conjunction: str = "and"
+    disjunction: str = "or"
+    part: str = "{part} of {column}"
+    year: str = "year"
+    quarter: str = "quarter"
+    month: str = "month"
+    day: str = "day"
+    sum: str = "Sum of {}"
+    average: str = "Average {}"
+    smallest: str = "Smallest {}"
+    largest: str = "Largest {}"
+    count: str = "Number of rows"
+    count_with: str = "Number of rows with {}"
+    distinct: str = "Number of different values of {}"
+    rows: str = "Rows"
+    no_number: str = "no number"
+    left_out: str = "{} rows without a number were left out."
+    ties: str = "{} rows have this value."
+    first_groups: str = "The first {} of {} groups are shown."
+    no_date: str = "(no date)"
+    empty: str = "(empty)"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebReplies:
     """Replies in place of an answer: nothing was found on the web, or no page that was found could be read."""
@@ -388,6 +421,7 @@ class Lexicon:
     claims: ClaimPatterns
     web_pages: WebPagePatterns
     fact_labels: FactLabels
+    table_words: TableWords
     web_replies: WebReplies
     news: Words
     title_labels: Words
@@ -436,6 +470,7 @@ def load_lexicon(code: str) -> Lexicon | None:
         claims=ClaimPatterns(**table["claims"]),
         web_pages=WebPagePatterns(**table["web_pages"]),
         fact_labels=FactLabels(**table["fact_labels"]),
+        table_words=TableWords(**table["table_words"]),
         web_replies=WebReplies(**table["web_replies"]),
         news=table["news"],
         title_labels=table["title_labels"],
