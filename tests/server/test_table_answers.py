@@ -126,9 +126,9 @@ async def test_the_model_chooses_where_the_words_of_the_question_are_not_the_tab
         message = await server.say(
             await server.begin(), "Wie hoch ist der durchschnittliche Umsatz im Osten?", files=[file["id"]]
         )
-        words = "Average Amount over 2 rows of sales.csv where Region = East"
+        words = "Durchschnitt von Amount über 2 Zeilen von sales.csv, mit Region = East"
         assert message["steps"][0]["title"] == words
-        assert message["passages"][0]["text"] == f"{words}: 1004.5000."
+        assert message["passages"][0]["text"] == f"{words}: 1004,5000."
         (choice,) = model.choices
         schema = choice["response_format"]["json_schema"]["schema"]
         assert schema["properties"]["column"]["enum"] == ["", "Date", "Region", "Client", "Amount"]
