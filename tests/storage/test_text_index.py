@@ -16,6 +16,7 @@ from eclair.storage.base import Storage
 from eclair.storage.chunks import SearchScope
 from eclair.storage.open import open_storage
 from eclair.storage.postgres.open import open_postgres
+from eclair.storage.sql.store import SQLStore
 from tests.postgres import TestDatabases
 from tests.storage.helpers import ME, directions, found, read
 from tests.storage.test_feeds import entry, feed
@@ -126,3 +127,60 @@ async def test_vectors_of_a_large_scope_are_found_by_the_index(
         assert [each.score for each in near] == pytest.approx([each.score for each in exact], abs=1e-6)
     other = SearchScope(ME, ("file_none",))
     assert await both[1].chunks.search_vectors(other, "e5", vectors[7], 5) == []
+
+
+async def test_frequent_words_are_counted_by_statistics(
+    both: tuple[Storage, Storage], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The rarest word of a search decides, whether its rows are counted or expected."""
+    from eclair.storage.postgres import text_index
+
+    texts = [f"bread {'crust' * (number == 7)} {'oven' * (number % 3 == 0)} baker{number}" for number in range(60)]
+    lite, post = [await read(storage, texts) for storage in both]
+    await analyze(both[1])
+    monkeypatch.setattr(text_index, "MAX_COUNTED", 5)
+    for query in ("bread crust", "oven crust bread", "baker7", "baker", "bread", "nowhere"):
+        hits = [await found(storage, scope, query) for storage, scope in zip(both, (lite, post), strict=True)]
+        assert hits[0][:1] == hits[1][:1], query
+
+
+async def test_messages_behind_many_deleted_ones_are_found(
+    both: tuple[Storage, Storage], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from eclair.storage.postgres import text_index
+
+    monkeypatch.setattr(text_index, "MAX_RANKED_MATCHES", 5)
+    for storage in both:
+        for name, count_of_messages in (("kept", 2), ("gone", 30)):
+            messages = [
+                Message(f"msg_{name}_{place}", f"conv_{name}", None, "user", (Part("text", "bread and crust"),), place)
+                for place in range(count_of_messages)
+            ]
+            tree = Conversation(f"conv_{name}", "local", name, 1, 2)
+            await storage.conversations.add_tree(LOCAL_PRINCIPAL, tree, messages)
+        await storage.conversations.delete_conversation(LOCAL_PRINCIPAL, "conv_gone")
+    await analyze(both[1])
+    for query in ("bread", "bread crust", "crust"):
+        for storage in both:
+            hits = await storage.conversations.search_messages(LOCAL_PRINCIPAL, query, 20)
+            assert {hit.message for hit in hits} == {"msg_kept_0", "msg_kept_1"}
+
+
+async def test_a_rare_word_beside_a_frequent_one_is_found(both: tuple[Storage, Storage]) -> None:
+    for storage in both:
+        messages = [
+            Message(f"msg_{place}", "conv", None, "user", (Part("text", "bread" + " crust" * (place == 9)),), place)
+            for place in range(60)
+        ]
+        await storage.conversations.add_tree(LOCAL_PRINCIPAL, Conversation("conv", "local", "Bread", 1, 2), messages)
+    await analyze(both[1])
+    for storage in both:
+        hits = await storage.conversations.search_messages(LOCAL_PRINCIPAL, "bread crust", 20)
+        assert [hit.message for hit in hits] == ["msg_9"]
+
+
+async def analyze(storage: Storage) -> None:
+    """Have PostgreSQL count which words are frequent, as it does by itself after a while."""
+    store = storage.conversations
+    assert isinstance(store, SQLStore)
+    await store.database.write(lambda db: list(db.execute("ANALYZE")))

@@ -122,6 +122,8 @@ OWNERLESS: dict[str, frozenset[str]] = {
             "files.SQLFileStore.list_unattached_files",
             "images.SQLImageStore.list_blobs",
             "images.SQLImageStore.list_orphaned_blobs",
+            "imports.SQLImportStore.list_expired_imports",
+            "imports.SQLImportStore.list_import_blobs",
             "named_blobs.list_named_blobs",
             "projects.SQLProjectStore.erase_project",
             "projects.SQLProjectStore.list_deleted_projects",

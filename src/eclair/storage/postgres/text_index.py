@@ -11,6 +11,8 @@ import contextlib
 from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import Any
 
+import orjson
+
 from eclair.schema.messages import Hit
 from eclair.schema.principal import Principal
 from eclair.storage.chunks import ChunkHit, SearchScope
@@ -21,6 +23,7 @@ from eclair.storage.sql.store import first_row
 from eclair.storage.sql.stored_rows import decode_object, decode_rows
 from eclair.storage.sql.text_index import (
     LENGTH_WEIGHT,
+    MAX_INDEX_HITS,
     MAX_RANKED_MATCHES,
     MAX_RANKED_NAMES,
     SATURATION,
@@ -40,11 +43,16 @@ MAX_LEXEME_BYTES = 800_000
 """A `tsvector` has up to a mebibyte; of a text with more, the first words are indexed."""
 LAST_POSITION = 16383
 MAX_POSITIONS = 255
-MAX_COUNTED = 20_000
-"""Rows with a term that are counted; one that more have is taken to be in all."""
+MAX_COUNTED = MAX_INDEX_HITS
+"""Rows that are counted for a search, from its rarest term on. For other terms, its estimate from the statistics is
+taken: PostgreSQL knows the thousand most frequent words, and counting theirs would read as many rows from the disk."""
 SAMPLE_ROWS = 1000
 """The newest rows, from which the average length is taken."""
 
+MAX_FREQUENCY_RATIO = 10
+"""The index is asked for terms that are so many times as frequent as the rarest; rows are asked for the others."""
+_UNKNOWN_WORD = "'@@'"
+"""A word that no row has: as many rows are expected to have it as any that isn't among the frequent ones."""
 _OWNER_MARK = "@"
 """Begins what stands for an owner among the words, none of which has it."""
 _NOT_ASCII = "[^ -~]"
@@ -110,24 +118,13 @@ class PostgresTextIndex:
         queries = [query for term in terms if (query := term_query(term))]
         if not queries:
             return []
-        resistance = f"{SATURATION} * ({1 - LENGTH_WEIGHT} + {LENGTH_WEIGHT} * length / average)"
-        rows = db.execute(
-            f"WITH {_average('message_text', 'number')}, newest AS MATERIALIZED ("
-            " SELECT message_text.number, words, length FROM message_text JOIN message USING (number)"
-            " JOIN conversation ON conversation.id = message.conversation"
-            f" WHERE words @@ {_QUERY.format(1)} AND owner = ?2 AND deleted IS NULL"
-            " AND (CAST(?5 AS TEXT) IS NULL OR project_id = CAST(?5 AS TEXT))"
-            f" ORDER BY message_text.number DESC LIMIT {MAX_RANKED_MATCHES}),"
-            " best AS (SELECT number, (SELECT sum(count / (count + resistance))"
-            f" FROM unnest({_QUERIES.format(3)}) AS term (query),"
-            f" LATERAL (SELECT {_FREQUENCY} AS count) AS counted) AS score"
-            f" FROM newest, average, LATERAL (SELECT {resistance} AS resistance) AS lengths"
-            " ORDER BY score DESC, number DESC LIMIT ?4)"
-            " SELECT number, conversation.id, title, message.id, body, message.text FROM best"
-            " JOIN message USING (number) JOIN conversation ON conversation.id = message.conversation"
-            " ORDER BY score DESC, number DESC",
-            (" & ".join([_owner_query(principal.id), *queries]), principal.id, queries, limit, project),
-        )
+        rare, frequent = _split_queries(db, "message_text", [_owner_query(principal.id), *queries])
+        values = (rare, queries, limit, principal.id, project, *frequent)
+        rows: list[Any] = []
+        if project is None:  # nearly all are visible, so it is enough to look up the best
+            rows = list(db.execute(_best_messages(is_visible_first=False, has_frequent=bool(frequent)), values))
+        if len(rows) < limit:
+            rows = list(db.execute(_best_messages(is_visible_first=True, has_frequent=bool(frequent)), values))
         return [hit for _, hit in decode_rows(rows, lambda row: _hit(row, terms), note)]
 
     def image_condition(self, terms: Sequence[SearchTerm]) -> tuple[str, Any]:
@@ -215,13 +212,21 @@ class PostgresTextIndex:
         return False
 
     def _count(self, db: Connection, table: str, queries: Sequence[str], total: int) -> list[int]:
-        """Count the rows that match each query, of `total`."""
-        rows = db.execute(
-            f"SELECT (SELECT count(*) FROM (SELECT FROM {table} WHERE words @@ query LIMIT {MAX_COUNTED + 1}) AS found)"
-            f" FROM unnest({_QUERIES.format(1)}) WITH ORDINALITY AS term (query, place) ORDER BY place",
-            (list(queries),),
-        )
-        return [total if count > MAX_COUNTED else min(count, total) for (count,) in rows]
+        """Count the rows that match each query, of `total`; of the frequent ones, about."""
+        if total <= MAX_COUNTED:
+            return [_count_rows(db, table, query, total) for query in queries]
+        *counts, unknown = (min(_expect_rows(db, table, query), total) for query in (*queries, _UNKNOWN_WORD))
+        left = MAX_COUNTED
+        for place in sorted(range(len(queries)), key=counts.__getitem__):
+            if counts[place] > max(left, unknown):
+                break
+            count = _count_rows(db, table, queries[place], left + 1)
+            if count > left:
+                counts[place] = max(count, counts[place])
+                break
+            counts[place] = count
+            left -= count
+        return counts
 
 
 def vector_literal(columns: Sequence[Sequence[str]]) -> str:
@@ -243,6 +248,56 @@ def vector_literal(columns: Sequence[Sequence[str]]) -> str:
                 size += 2
         position += 1
     return " ".join(f"'{word}':{','.join(map(str, found))}" for word, found in places.items())
+
+
+def _best_messages(*, is_visible_first: bool, has_frequent: bool) -> str:
+    """Return the statement that ranks the newest messages with all terms; of all, or of the visible ones.
+
+    Its parameters are the queries of the rare terms, all queries, the limit, the owner, the project, and the queries of
+    the frequent terms, if there are any: each row that is found is asked for these, and the index isn't.
+    """
+    conversations = "JOIN message USING (number) JOIN conversation ON conversation.id = message.conversation"
+    visible = "owner = ?4 AND deleted IS NULL AND (CAST(?5 AS TEXT) IS NULL OR project_id = CAST(?5 AS TEXT))"
+    resistance = f"{SATURATION} * ({1 - LENGTH_WEIGHT} + {LENGTH_WEIGHT} * length / average)"
+    return (
+        f"WITH {_average('message_text', 'number')}, newest AS MATERIALIZED ("
+        f" SELECT message_text.number, words, length FROM message_text {conversations if is_visible_first else ''}"
+        f" WHERE words @@ {_QUERY.format(1)}"
+        f"{f' AND (words @@ {_QUERY.format(6)}) IS TRUE' if has_frequent else ''}"
+        f"{f' AND {visible}' if is_visible_first else ''}"
+        f" ORDER BY message_text.number DESC LIMIT {MAX_RANKED_MATCHES}),"
+        " best AS (SELECT number, (SELECT sum(count / (count + resistance))"
+        f" FROM unnest({_QUERIES.format(2)}) AS term (query),"
+        f" LATERAL (SELECT {_FREQUENCY} AS count) AS counted) AS score"
+        f" FROM newest, average, LATERAL (SELECT {resistance} AS resistance) AS lengths"
+        " ORDER BY score DESC, number DESC)"
+        " SELECT number, conversation.id, title, message.id, body, message.text"
+        f" FROM best {conversations} WHERE {visible} ORDER BY score DESC, number DESC LIMIT ?3"
+    )
+
+
+def _split_queries(db: Connection, table: str, queries: Sequence[str]) -> tuple[str, list[str]]:
+    """Split queries that rows have to match into those for the index, as one, and the frequent ones, as one or none.
+
+    The index collects all rows with a frequent term before it finds out that few of them have a rare one, too.
+    """
+    expected = [_expect_rows(db, table, query) for query in queries]
+    most = MAX_FREQUENCY_RATIO * min(expected)
+    rare = [query for query, rows in zip(queries, expected, strict=True) if rows <= most]
+    frequent = [query for query, rows in zip(queries, expected, strict=True) if rows > most]
+    return " & ".join(rare), [" & ".join(frequent)] if frequent else []
+
+
+def _count_rows(db: Connection, table: str, query: str, limit: int) -> int:
+    sql = f"SELECT count(*) FROM (SELECT FROM {table} WHERE words @@ {_QUERY.format(1)} LIMIT ?2) AS found"
+    (count,) = first_row(db, sql, (query, limit))
+    return count
+
+
+def _expect_rows(db: Connection, table: str, query: str) -> int:
+    """Return how many rows match a query by the statistics of PostgreSQL, which know the thousand frequent words."""
+    sql = f"EXPLAIN (FORMAT JSON) SELECT FROM {table} WHERE words @@ {_QUERY.format(1)}"
+    return int(orjson.loads(first_row(db, sql, (query,))[0])[0]["Plan"]["Plan Rows"])
 
 
 def term_words(term: SearchTerm) -> list[str]:

@@ -34,6 +34,7 @@ from eclair.storage.sql.text_index import (
     choose_rare,
     weigh_term,
 )
+from eclair.text.excerpts import cut_excerpt
 from eclair.text.name_match import NameQuery
 from eclair.text.search_terms import SearchTerm
 
@@ -81,13 +82,12 @@ class SQLiteTextIndex:
             )
             best = [number for number, _ in sorted(newest, key=lambda row: row[1], reverse=True)[:limit]]
             rows = db.execute(
-                "SELECT message_text.rowid, conversation.id, conversation.title, message.id,"
-                " iif(json_valid(body), body ->> 'role', 'user'), iif(json_valid(body), body ->> 'created', 0),"
-                " snippet(message_text, 0, char(0xE000), char(0xE001), '…', 16)"
-                f"{_VISIBLE} AND message_text.rowid >= ?4 AND +message_text.rowid IN (SELECT value FROM json_each(?5))",
-                (query, principal.id, project, min(best, default=0), orjson.dumps(best).decode()),
+                "SELECT number, conversation.id, title, message.id, iif(json_valid(body), body ->> 'role', 'user'),"
+                " iif(json_valid(body), body ->> 'created', 0), text FROM json_each(?) CROSS JOIN message"
+                " ON number = value CROSS JOIN conversation ON conversation.id = conversation WHERE owner = ?",
+                (orjson.dumps(best).decode(), principal.id),
             )
-            hits = dict(decode_rows(rows, build_numbered_hit, note))
+            hits = dict(decode_rows(rows, lambda row: _numbered_hit(row, terms), note))
         return [hits[number] for number in best if number in hits]
 
     def image_condition(self, terms: Sequence[SearchTerm]) -> tuple[str, Any]:
@@ -160,6 +160,11 @@ class SQLiteTextIndex:
             return True
         db.execute("DELETE FROM index_merge_due WHERE erasures = ?", (due,))
         return False
+
+
+def _numbered_hit(row: Any, terms: Sequence[SearchTerm]) -> tuple[int, Hit]:
+    *values, text = row
+    return build_numbered_hit((*values, cut_excerpt(text, terms)))
 
 
 def _score(matches: apsw.FTS5ExtensionApi, *_: Any) -> float:
