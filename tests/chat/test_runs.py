@@ -36,7 +36,7 @@ from eclair.schema.events import (
 from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.storage.base import Storage
 from eclair.storage.open import open_storage
-from eclair.storage.runs import EventChunk, LogPlace, NewEvents, RunRecord
+from eclair.storage.runs import EventChunk, LogPlace, NewEvents, RunRecord, RunRequest
 from eclair.storage.sql.connection import Connection
 from eclair.storage.sql.runs import SQLRunStore
 from tests.support import Ids, Server, Told, check_log, conversation, messages_of, new_turn, parse, text_of
@@ -565,7 +565,7 @@ async def test_a_second_process_stops_the_first_ones_run(runs: Runs, storage: St
     message, _ = await second.fold(await other.runs.get_run(LOCAL_PRINCIPAL, run.id))
     assert (message.status, message.text) == ("stopped", "Hello")
     assert work.closed.is_set(), "the engine was stopped"
-    assert await other.runs.list_stop_requests() == await storage.runs.list_stop_requests() == []
+    assert await other.runs.take_requests() == await storage.runs.take_requests() == []
 
 
 async def test_who_does_not_stop_a_run_is_named(
@@ -576,8 +576,8 @@ async def test_who_does_not_stop_a_run_is_named(
     run, _ = await _half(storage)
     with pytest.raises(Conflict, match="does not stop"):
         await Runs(other).stop(await other.runs.get_run(LOCAL_PRINCIPAL, run.id))
-    assert await storage.runs.list_stop_requests() == [run.id]
-    assert await other.runs.list_stop_requests() == []
+    assert await storage.runs.take_requests() == [RunRequest(run.id, is_stop=True)]
+    assert await other.runs.take_requests() == []
 
 
 async def test_a_run_of_a_process_that_died_ends_without_anybody_looking(

@@ -12,7 +12,7 @@ from eclair.schema.messages import Conversation, Message
 from eclair.schema.principal import LOCAL_PRINCIPAL, Principal
 from eclair.storage.base import Storage
 from eclair.storage.conversations import ConversationEdit
-from eclair.storage.runs import EventChunk, LogPlace, RunRecord
+from eclair.storage.runs import EventChunk, LogPlace, RunRecord, RunRequest
 from eclair.storage.tool_permissions import ToolPermission
 from tests.storage.conftest import Opener
 from tests.storage.helpers import turn
@@ -53,14 +53,14 @@ async def test_an_id_that_is_taken_elsewhere_is_refused(storage: Storage) -> Non
 async def test_a_process_learns_which_of_its_runs_others_want_stopped(storage: Storage, other: Storage) -> None:
     await conversation(storage)
     run = await storage.runs.open_turn(new_turn(storage, Ids())[0])
-    assert await storage.runs.list_stop_requests() == []
+    assert await storage.runs.take_requests() == []
     await other.runs.request_stop(run.id)
-    assert await storage.runs.list_stop_requests() == [run.id]
-    assert await other.runs.list_stop_requests() == [], "it is not this one's run"
+    assert await storage.runs.take_requests() == [RunRequest(run.id, is_stop=True)]
+    assert await other.runs.take_requests() == [], "it is not this one's run"
     answer = (await messages_of(storage, "conv_a"))[-1]
     await storage.runs.finish_run(run, replace(answer, status="finished"), None)
     await other.runs.request_stop(run.id)
-    assert await storage.runs.list_stop_requests() == [], "it has ended"
+    assert await storage.runs.take_requests() == [], "it has ended"
 
 
 async def test_a_process_learns_what_others_want_finished(storage: Storage, other: Storage) -> None:
@@ -68,15 +68,18 @@ async def test_a_process_learns_what_others_want_finished(storage: Storage, othe
     run = await storage.runs.open_turn(new_turn(storage, Ids())[0])
     for agent in ("2", "2", None):
         await other.runs.request_finish(run.id, agent)
-    assert await other.runs.take_finish_requests() == [], "it is not this one's run"
-    assert set(await storage.runs.take_finish_requests()) == {(run.id, None), (run.id, "2")}
-    assert await storage.runs.take_finish_requests() == []
+    assert await other.runs.take_requests() == [], "it is not this one's run"
+    assert set(await storage.runs.take_requests()) == {
+        RunRequest(run.id, is_stop=False),
+        RunRequest(run.id, is_stop=False, agent="2"),
+    }
+    assert await storage.runs.take_requests() == []
     await other.runs.request_finish(run.id, None)
     answer = (await messages_of(storage, "conv_a"))[-1]
     await storage.runs.finish_run(run, replace(answer, status="finished"), None)
-    assert await storage.runs.take_finish_requests() == []
+    assert await storage.runs.take_requests() == []
     await other.runs.request_finish(run.id, None)
-    assert await storage.runs.take_finish_requests() == [], "it has ended"
+    assert await storage.runs.take_requests() == [], "it has ended"
 
 
 async def test_closing_a_run_twice_keeps_the_first_end(storage: Storage, other: Storage) -> None:

@@ -304,11 +304,11 @@ class Runs:
         while await self._has_live.wait():
             version = await self._storage.processes.wait_for_write(POLL_INTERVAL_S, version)
             with contextlib.suppress(StoreError):  # which `_flush_periodically` says; the next poll tries again
-                for id in await self._storage.runs.list_stop_requests():
-                    if (live := self._live.get(id)) is not None:
+                for request in await self._storage.runs.take_requests():
+                    if not request.is_stop:
+                        self.on_enough(request.run, request.agent)
+                    elif (live := self._live.get(request.run)) is not None:
                         self._end(live, RunStopped())
-                for id, agent in await self._storage.runs.take_finish_requests():
-                    self.on_enough(id, agent)
             await asyncio.sleep(REQUESTS_INTERVAL_S)
 
     async def _reap_periodically(self) -> None:

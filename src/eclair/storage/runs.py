@@ -40,6 +40,15 @@ class RunRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class RunRequest:
+    """A request that a run be stopped, or finished, or one sub-agent of it, with what was read so far."""
+
+    run: str
+    is_stop: bool
+    agent: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class LogPlace:
     """A place in the log of a run: behind event number `after`."""
 
@@ -169,19 +178,15 @@ class RunStore(Protocol):
         ...
 
     async def request_stop(self, run: str) -> None:
-        """Ask the process that writes a run to stop it; see `list_stop_requests`."""
-        ...
-
-    async def list_stop_requests(self) -> list[str]:
-        """List the unfinished runs of this process that are to be stopped."""
+        """Ask the process that writes a run to stop it; see `take_requests`."""
         ...
 
     async def request_finish(self, run: str, agent: str | None) -> None:
         """Ask the process that writes a run to finish it, or one sub-agent, with what was read so far."""
         ...
 
-    async def take_finish_requests(self) -> list[tuple[str, str | None]]:
-        """Take what was asked so of this process: runs, and names of sub-agents or None."""
+    async def take_requests(self) -> list[RunRequest]:
+        """Take what is asked of this process; that a run be stopped is asked until it has ended."""
         ...
 
     async def get_run(self, principal: Principal, id: str) -> RunRecord:

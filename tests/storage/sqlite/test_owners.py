@@ -142,8 +142,7 @@ OWNERLESS: dict[str, frozenset[str]] = {
             "runs.SQLRunStore.list_waiting_runs",
             "runs.SQLRunStore.take_up_run",
             "runs.SQLRunStore._delete_finish_requests",
-            "runs.SQLRunStore._list_finish_requests",
-            "runs.SQLRunStore.list_stop_requests",
+            "runs.SQLRunStore._list_requests",
             "text_index.SQLiteTextIndex.count_entries",
             "usage.SQLUsageStore.get_model_speeds",
         ]

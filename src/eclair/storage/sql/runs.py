@@ -21,6 +21,7 @@ from eclair.storage.runs import (
     NewEvents,
     NewTurn,
     RunRecord,
+    RunRequest,
     TakenUpRun,
 )
 from eclair.storage.sql import conversations
@@ -210,13 +211,6 @@ class SQLRunStore(SQLStore):
     def request_stop(self, db: Connection, run: str) -> None:
         db.execute("UPDATE run SET stop_requested = true WHERE id = ? AND status = 'running'", (run,))
 
-    @read
-    def list_stop_requests(self, db: Connection) -> list[str]:
-        rows = db.execute(
-            "SELECT id FROM run WHERE status = 'running' AND stop_requested AND process = ?", (self._process,)
-        )
-        return [id for (id,) in rows]
-
     @write_brief
     def request_finish(self, db: Connection, run: str, agent: str | None) -> None:
         db.execute(
@@ -226,24 +220,27 @@ class SQLRunStore(SQLStore):
             (run, agent or ""),
         )
 
-    async def take_finish_requests(self) -> list[tuple[str, str | None]]:
-        found = await self._list_finish_requests()
-        if found:
-            await self._delete_finish_requests(found)
-        return [(run, agent or None) for run, agent in found]
+    async def take_requests(self) -> list[RunRequest]:
+        found = await self._list_requests()
+        if taken := [each for each in found if not each.is_stop]:
+            await self._delete_finish_requests(taken)
+        return found
 
-    @read
-    def _list_finish_requests(self, db: Connection) -> list[tuple[str, str]]:
+    @read_brief
+    def _list_requests(self, db: Connection) -> list[RunRequest]:
         rows = db.execute(
-            "SELECT finish_request.run, agent FROM finish_request JOIN run ON run.id = finish_request.run"
-            " WHERE process = ?",
+            "SELECT id, true, NULL FROM run WHERE status = 'running' AND stop_requested AND process = ?1"
+            " UNION ALL SELECT finish_request.run, false, agent FROM finish_request"
+            " JOIN run ON run.id = finish_request.run WHERE process = ?1",
             (self._process,),
         )
-        return [(run, agent) for run, agent in rows]
+        return [RunRequest(run, bool(is_stop), agent or None) for run, is_stop, agent in rows]
 
     @write
-    def _delete_finish_requests(self, db: Connection, taken: Sequence[tuple[str, str]]) -> None:
-        db.executemany("DELETE FROM finish_request WHERE run = ? AND agent = ?", taken)
+    def _delete_finish_requests(self, db: Connection, taken: Sequence[RunRequest]) -> None:
+        db.executemany(
+            "DELETE FROM finish_request WHERE run = ? AND agent = ?", [(each.run, each.agent or "") for each in taken]
+        )
 
     @read_brief
     def get_run(self, db: Connection, principal: Principal, id: str) -> RunRecord:
