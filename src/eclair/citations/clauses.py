@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from itertools import combinations
 
 from eclair.citations.claims import DENIALS
 from eclair.citations.evidence import Claim, EvidenceSentence
-from eclair.citations.opposites import are_opposites
-from eclair.text.facts import Facts, extract_facts
-from eclair.text.lexicon.loader import merge_words, words_in
-from eclair.text.terms import Term, fold_text, is_content_word, strip_ending
+from eclair.citations.opposites import are_opposites, are_synonyms
+from eclair.citations.roles import fillers
+from eclair.citations.weekdays import weekday_keys
+from eclair.citations.worded_figures import read_facts
+from eclair.text.facts import Facts
+from eclair.text.lexicon.loader import words_in
+from eclair.text.terms import MIN_COMPOUND_PART_CHARS, MIN_STEM_CHARS, Term, fold_text, is_content_word, strip_ending
 from eclair.text.written_dates import Date
-from eclair.text.written_numbers import Number
+from eclair.text.written_numbers import ORDINAL, Number
 
 MAX_SHORT_ITEMS = 4
 """A clause with no more to itself says one thing, so that half of it isn't what it says."""
@@ -25,7 +28,7 @@ MAX_ELLIPTIC_ITEMS = 3
 MAX_DENIED_ITEMS = 2
 YEARS = range(1500, 2101)
 
-_TIME_UNITS = frozenset(("s", "min", "h", "d", "wk", "mo", "yr"))
+_KINDS = dict.fromkeys(("s", "min", "h", "d", "wk", "mo", "yr"), "time") | {"share": "%"}
 _CLAUSE_END = re.compile(r"[;:—–]|,(?!\d)| - ")
 
 
@@ -83,7 +86,8 @@ class _Share:
 
     @property
     def size(self) -> int:
-        return len(self.taken) + len(self.omitted) + len(self.taken_figures) + len(self.omitted_figures)
+        words = [term for term in (*self.taken.values(), *self.omitted.values()) if not _is_filler(term)]
+        return len(words) + len(self.taken_figures) + len(self.omitted_figures)
 
 
 def find_mixed_clause(claim: Claim, span: Sequence[EvidenceSentence], language: str | None) -> str | None:
@@ -150,8 +154,9 @@ def split_clauses(sentence: EvidenceSentence, language: str | None) -> list[Clau
     beginnings = {term.start for term in sentence.facts.terms if term.key in _conjunctions(language)}
     clauses: list[Clause] = []
     start = 0
+    days = weekday_keys(sentence.text)
     for end in [*sorted(marks | beginnings), len(sentence.text)]:
-        clause = _clause(sentence.facts, start, end, language)
+        clause = _clause(sentence.facts, start, end, language, days)
         is_opening = sentence.text[end - 1 : end] == "," and clause.size == 1
         if is_opening and not clause.is_negated and not clause.is_contrast:
             continue  # goes with what it opens: `In 1998, the lake froze`
@@ -163,7 +168,7 @@ def split_clauses(sentence: EvidenceSentence, language: str | None) -> list[Clau
     return clauses
 
 
-def _clause(facts: Facts, start: int, end: int, language: str | None) -> Clause:
+def _clause(facts: Facts, start: int, end: int, language: str | None, days: Mapping[int, str]) -> Clause:
     figures = [*facts.numbers, *facts.dates]
     terms = [term for term in facts.terms if start <= term.start < end]
     negations = {facts.terms[at].start for at in facts.negations}
@@ -173,7 +178,7 @@ def _clause(facts: Facts, start: int, end: int, language: str | None) -> Clause:
     opening = next((term for term in words if term.start >= max(led, default=start)), None)
     return Clause(
         words={
-            strip_ending(term.key): term
+            days.get(term.start, strip_ending(term.key)): term
             for term in terms
             if (is_content_word(term) or (term.is_capitalized and not term.starts_sentence))
             and term.key not in _contrasts(language)
@@ -186,7 +191,7 @@ def _clause(facts: Facts, start: int, end: int, language: str | None) -> Clause:
             figure.start: strip_ending(term.key)
             for figure in figures
             for term in terms
-            if term.start == figure.end + 1 and is_content_word(term)
+            if term.start == figure.end + 1 and is_content_word(term) and not _is_filler(term)
         },
         is_negated=any(start <= at < end for at in negations) or (len(terms) > 1 and terms[-1].key in DENIALS),
         contrasts=tuple(term for term in terms if term.key in _contrasts(language)),
@@ -203,7 +208,7 @@ def _leads(figure: Number | Date, terms: Sequence[Term]) -> bool:
 
 def _as_claimed(text: str, facts: Facts) -> str:
     """Return what a span says as the claim writes it, which may inflect a word or write a number otherwise."""
-    stated = extract_facts(text)
+    stated = read_facts(text)
     figure = next((figure.text for figure in (*facts.numbers, *facts.dates) if _is_claimed(figure, stated)), None)
     word = strip_ending(fold_text(text))
     return figure or next((term.text for term in facts.terms if strip_ending(term.key) == word), text)
@@ -234,8 +239,17 @@ def _takes(share: _Share) -> bool:
 
 def _share(claim: Claim, clause: Clause, others: Sequence[Clause]) -> _Share:
     """Split what only this clause has into what the claim says and what it doesn't."""
-    claimed = {strip_ending(term.key) for term in claim.facts.terms}
-    elsewhere = set[str]().union(*(other.words for other in others))
+    days = weekday_keys(claim.text)
+    claimed = {days.get(term.start, strip_ending(term.key)) for term in claim.facts.terms}
+    known = {*clause.words}.union(*(other.words for other in others))
+    free = [term for term in claim.facts.terms if strip_ending(term.key) not in known and is_content_word(term)]
+    claimed |= {word for word, term in clause.words.items() if any(_is_same_thing(term, other) for other in free)}
+    elsewhere = {word for other in others for word in other.words}
+    elsewhere |= {
+        word
+        for word, term in clause.words.items()
+        if any(are_synonyms(term, same) for other in others for same in other.words.values())
+    }
     own = {word: term for word, term in clause.words.items() if word not in elsewhere}
     figures: list[Number | Date] = [
         number
@@ -253,6 +267,13 @@ def _share(claim: Claim, clause: Clause, others: Sequence[Clause]) -> _Share:
         taken,
         [figure for figure in figures if figure not in taken],
     )
+
+
+def _is_same_thing(term: Term, claimed: Term) -> bool:
+    """Tell whether a word of a claim is a part of a clause's compound, or a synonym: `Senioren`, `Seniorengruppe`."""
+    short, long = sorted((strip_ending(term.key), strip_ending(claimed.key)), key=len)
+    is_part = len(short) > MIN_COMPOUND_PART_CHARS and short in long and len(long) - len(short) >= MIN_STEM_CHARS
+    return is_part or are_synonyms(term, claimed)
 
 
 def _is_claimed(figure: Number | Date, facts: Facts) -> bool:
@@ -340,7 +361,7 @@ def _find_other_case(claim: Claim, mine: _Share, theirs: _Share) -> str | None:
 
 
 def _is_filler(term: Term) -> bool:
-    return term.key in _fillers()
+    return term.key in fillers()
 
 
 def _find_crossing(mine: _Share, theirs: _Share) -> str | None:
@@ -388,11 +409,11 @@ def _is_same_kind(figure: Number | Date, other: Number | Date) -> bool:
     if _is_year(figure) or _is_year(other):
         return _is_year(figure) and _is_year(other)
     units = {_kind(figure), _kind(other)}
-    return len(units) == 1 or (None in units and "%" not in units)
+    return len(units) == 1 or (None in units and units.isdisjoint(("%", ORDINAL)))
 
 
 def _kind(number: Number) -> str | None:
-    return "time" if number.unit in _TIME_UNITS else number.unit
+    return _KINDS.get(number.unit, number.unit) if number.unit is not None else None
 
 
 def _is_year(figure: Number | Date) -> bool:
@@ -415,8 +436,3 @@ def _conjunctions(language: str | None) -> frozenset[str]:
 @cache
 def _subjects(language: str | None) -> frozenset[str]:
     return frozenset(map(fold_text, words_in(language, lambda lexicon: lexicon.comparison.subjects)))
-
-
-@cache
-def _fillers() -> frozenset[str]:
-    return frozenset(map(fold_text, merge_words(lambda lexicon: lexicon.comparison.fillers)))

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, partial
+from itertools import pairwise, permutations
 
 from eclair.citations.claims import normalize_words
 from eclair.citations.clauses import find_mixed_clause, is_partly_negated
 from eclair.citations.evidence import Claim, EvidenceSentence
 from eclair.citations.opposites import find_opposite, has_denied_opposite
 from eclair.citations.roles import find_swapped_role
+from eclair.citations.weekdays import find_differing_day, is_weekday, names_day
 from eclair.text.facts import Facts, negation_scope
 from eclair.text.language import capitalizes_nouns
 from eclair.text.lexicon.loader import merge_words
-from eclair.text.terms import Term, fold_text, is_content_word
-from eclair.text.written_numbers import Number, is_certain
+from eclair.text.terms import MIN_STEM_CHARS, Term, fold_text, is_content_word, strip_ending
+from eclair.text.written_numbers import ORDINAL, Number, is_certain
 
 REPEAT_OVERLAP = 0.85
 """From this share of its words on, a claim repeats a span rather than joins it with another."""
@@ -76,8 +78,12 @@ def find_difference(claim: Claim, context: ComparisonContext) -> Difference | No
     if (date := _find_differing_date(claim, context)) is not None:
         return Difference(date, True)
     if (number := _find_differing_number(claim, context)) is not None:
-        units = {other.unit for sentence in context.span for other in sentence.numbers if other.unit is not None}
-        return Difference(number.text, not (number.is_spelled_out and number.unit not in units and is_free))
+        others = [other for sentence in context.span for other in sentence.numbers]
+        is_comparable = any(number.has_kind_of(other) for other in others)
+        return Difference(number.text, not (number.is_spelled_out and not is_comparable and is_free))
+    if (day := find_differing_day(claim.text, [sentence.text for sentence in context.span])) is not None:
+        is_range = len(day.days) > 1 and not day.is_group
+        return Difference(day.text, is_range or not is_free)
     if context.is_translated:
         negation = _find_differing_negation(claim, context)
         return None if negation is None else Difference(negation, True)
@@ -94,6 +100,8 @@ def find_difference(claim: Claim, context: ComparisonContext) -> Difference | No
         if negation is not None:
             return Difference(negation, not is_free)
     about = find_mixed_clause(claim, context.span, context.language)
+    if about is None:
+        about = _find_foreign_figure(claim, context.span)
     if about is None:
         about = find_swapped_role(claim, context.span, context.language)
     return None if about is None else Difference(about, not is_free)
@@ -150,13 +158,18 @@ def _find_differing_number(claim: Claim, context: ComparisonContext) -> Number |
         elif is_certain(number) and number.values.isdisjoint(date_numbers):
             unmatched.append(number)
     has_other_number = any(
-        is_certain(other) and not other.is_spelled_out and not is_stated(other, unmatched, set()) for other in unused
+        is_certain(other)
+        and (not other.is_spelled_out or other.unit == "share")
+        and not is_stated(other, unmatched, set())
+        for other in unused
     )
     in_passage = [number for sentence in context.passage for number in sentence.numbers]
     for number in unmatched:
+        if _is_change(claim, number, context.span):
+            continue
         if _names_same(claim, number, context) or is_stated(number, context.title_numbers, set()):
             continue
-        if number.is_spelled_out and not any(is_certain(other) for other in stated):
+        if number.is_spelled_out and not any(_could_differ(number, other) for other in stated):
             continue
         if not has_other_number and is_stated(number, in_passage, numbers_in_dates(context.passage)):
             continue
@@ -164,6 +177,48 @@ def _find_differing_number(claim: Claim, context: ComparisonContext) -> Number |
             continue
         return number
     return None
+
+
+def _find_foreign_figure(claim: Claim, span: Sequence[EvidenceSentence]) -> str | None:
+    """Return the amount that a claim takes from one sentence for what the next says with another amount."""
+    words = frozenset(stem for stem in claim.weights if stem[0] != "#")
+    claimed = claim.facts.numbers
+    for one, other in permutations(span, 2):
+        if not words & one.stems < words & other.stems:
+            continue
+        for number in claimed:
+            left = [each for each in other.numbers if not any(each.matches(mine) for mine in claimed)]
+            is_foreign = is_stated(number, one.numbers, set()) and not is_stated(number, other.numbers, set())
+            if number.unit is not None and is_foreign and any(number.unit == each.unit for each in left):
+                return number.text
+    return None
+
+
+def _is_change(claim: Claim, number: Number, span: Sequence[EvidenceSentence]) -> bool:
+    """Tell whether a claim compares, and a number is the difference of two in a row: `by 500` for `from 900 to 400`."""
+    if not any(term.key in comparatives() for term in claim.facts.terms):
+        return False
+    pairs = [
+        (one, other)
+        for sentence in span
+        for one, other in pairwise(sorted(sentence.numbers, key=lambda each: each.start))
+        if None in (one.unit, other.unit) or one.unit == other.unit
+    ]
+    return any(
+        number.matches(replace(other, values=frozenset((abs(left - right),)), unit=other.unit or one.unit))
+        for one, other in pairs
+        for left in one.values
+        for right in other.values
+    )
+
+
+def _could_differ(number: Number, stated: Number) -> bool:
+    """Tell whether a number in words says something else than one that is stated, rather than what that doesn't."""
+    if number.unit == ORDINAL:
+        return stated.unit == ORDINAL
+    if number.unit == "share":
+        return stated.unit in ("share", "%")
+    return number.has_kind_of(stated) or (is_certain(stated) and stated.unit not in ("share", ORDINAL))
 
 
 def _names_same(claim: Claim, number: Number, context: ComparisonContext) -> bool:
@@ -206,6 +261,7 @@ def _find_differing_name(claim: Claim, context: ComparisonContext) -> str | None
         for term in sentence.facts.terms
     )
     terms = claim.facts.terms
+    names_days = any(names_day(sentence.text) for sentence in context.span)
     for position, term in enumerate(terms):
         if (
             not term.is_capitalized
@@ -214,6 +270,10 @@ def _find_differing_name(claim: Claim, context: ComparisonContext) -> str | None
             or any(number.start <= term.start < number.end for number in claim.facts.numbers)
         ):
             continue
+        if term.starts_sentence and term.stem in context.lowercase_stems:
+            continue
+        if names_days and is_weekday(term.text):
+            continue  # compared as a day
         if _is_swapped_name(terms, position, context.span):
             return term.text
         if term.stem in here or _has_inflection(term, here) or not context.is_name(term, _term_at(terms, position + 1)):
@@ -245,11 +305,17 @@ def _is_swapped_name(terms: Sequence[Term], position: int, sentences: Sequence[E
         others = sentence.facts.terms
         for at, other in enumerate(others):
             same_before, same_after = _stem_at(others, at - 1) == before, _stem_at(others, at + 1) == after
-            if other.stem == name.stem:
+            if other.stem == name.stem or _is_part_of(name, other):
                 return False
             if same_before and same_after and other.is_capitalized:
                 is_swapped |= not _has_inflection(other, frozenset((name.stem,)))
     return is_swapped
+
+
+def _is_part_of(name: Term, other: Term) -> bool:
+    """Tell whether a compound contains the word, as `Seniorengruppe` does `Senioren`."""
+    part = strip_ending(name.key)
+    return len(part) > MIN_COMPOUND_END_CHARS and part in other.key and len(other.key) - len(part) >= MIN_STEM_CHARS
 
 
 def _is_acronym(term: Term, sentences: Sequence[EvidenceSentence]) -> bool:
@@ -274,7 +340,11 @@ def _is_name_by_position(terms: Sequence[Term], position: int) -> bool:
 
     It is taken for one at the beginning, after a preposition, and after another capitalized word.
     """
-    return position == 0 or terms[position - 1].is_capitalized or terms[position - 1].key in _words_before_names()
+    if position == 0:
+        return True
+    before = terms[position - 1]
+    is_opening = before.starts_sentence and (not is_content_word(before) or before.key in first_words())
+    return (before.is_capitalized and not is_opening) or before.key in _words_before_names()
 
 
 @cache
@@ -290,6 +360,12 @@ def first_words() -> frozenset[str]:
         )
     )
     return frozenset(map(fold_text, listed))
+
+
+@cache
+def comparatives() -> frozenset[str]:
+    """Return words by which two figures are compared."""
+    return frozenset(map(fold_text, merge_words(lambda lexicon: lexicon.comparison.comparatives)))
 
 
 @cache

@@ -38,9 +38,9 @@ from eclair.citations.source_facts import (
     source_words,
     without_attribution,
 )
-from eclair.citations.tables import TableFinding, check_table, keys_of, read_tables
+from eclair.citations.tables import TableFinding, check_table, claim_keys, read_tables
+from eclair.citations.worded_figures import read_facts
 from eclair.schema.messages import Passage
-from eclair.text.facts import extract_facts
 from eclair.text.language import capitalizes_nouns, identify_language, is_foreign_word
 from eclair.text.terms import Term, is_content_word, share_word, split_terms
 from eclair.text.written_numbers import is_certain, roman_numerals
@@ -116,7 +116,7 @@ class EvidenceIndex:
         ]
 
     def _add_sentence(self, passage: int, start: int, end: int, text: str) -> None:
-        facts = extract_facts(text, self._languages[passage])
+        facts = read_facts(text, self._languages[passage])
         stems = frozenset(term.stem for term in facts.terms if is_content_word(term))
         numbers = (*facts.numbers, *roman_numerals(text))
         values = {value for number in numbers for value in number.values | number.base_values} | date_parts(facts)
@@ -133,7 +133,7 @@ class EvidenceIndex:
     def weigh_claim(self, text: str, context: str) -> Claim:
         """Weigh the words of a sentence, rare ones most; `context` fills in one that says little, as "In 1943."."""
         language = identify_language(text)
-        facts, dropped, is_about_source = extract_facts(text, language), frozenset[str](), False
+        facts, dropped, is_about_source = read_facts(text, language), frozenset[str](), False
         for source in self._sources:
             facts, named = without_attribution(text, facts, source)
             dropped |= named
@@ -144,6 +144,12 @@ class EvidenceIndex:
             term.key in source_words() or any(figure.start <= term.start < figure.end for figure in figures)
             for term in words
         )
+        words = [
+            term
+            for term in words
+            if term.stem in self._sentences_by_stem
+            or not any(number.start <= term.start < number.end for number in facts.numbers)
+        ]
         weights = dict.fromkeys((term.stem for term in words), 1.0)
         stems = list(weights)
         if len(stems) < MIN_CONTENT_WORDS:
@@ -156,7 +162,7 @@ class EvidenceIndex:
                     _number_stem(float(year)): NUMBER_WEIGHT for year, _, _ in date.readings if year is not None
                 }
         if len(weights) < 2:
-            terms = [term for term in extract_facts(context).terms if is_content_word(term)]
+            terms = [term for term in read_facts(context).terms if is_content_word(term)]
             weights |= {term.stem: CONTEXT_WEIGHT for term in terms if term.stem not in weights}
             text = f"{context} {text}".strip()
         for stem, weight in weights.items():
@@ -213,7 +219,7 @@ class EvidenceIndex:
 
     def _judge_tables(self, claim: Claim) -> Verdict | None:
         """Return what the passages' tables say of the claim; None if it isn't about them."""
-        keys = keys_of(claim.text) if any(self._tables) else frozenset[str]()
+        keys = claim_keys(claim.text) if any(self._tables) else frozenset[str]()
         doubt: Doubtful | None = None
         for passage, tables in zip(self.passages, self._tables, strict=True):
             findings = [finding for table in tables if (finding := check_table(claim, keys, table)) is not None]

@@ -60,6 +60,11 @@ def are_opposites(one: Term, other: Term) -> bool:
     return _has_opposite_affix(one.key, other.key) or _base(other.key) in listed
 
 
+def are_synonyms(one: Term, other: Term) -> bool:
+    """Tell whether two words have the same contraries, as `rise` and `grow` do."""
+    return bool(_sides().get(_base(one.key), frozenset()) & _sides().get(_base(other.key), frozenset()))
+
+
 def _has_opposite_affix(one: str, other: str) -> bool:
     """Tell whether two words differ in a prefix or suffix that negates."""
     short, long = sorted((one, other), key=len)
@@ -99,6 +104,17 @@ def _opposites() -> dict[str, frozenset[str]]:
             for words, contraries in ((left, right), (right, left)):
                 for word in _words_of(words):
                     found[word] = found.get(word, frozenset()) | _words_of(contraries)
+    return found
+
+
+@cache
+def _sides() -> dict[str, frozenset[int]]:
+    """The lists of contraries that a word stands in, by their numbers; each has two sides."""
+    found: dict[str, frozenset[int]] = {}
+    entries = [entry.partition(":") for lexicon in load_lexicons() for entry in lexicon.comparison.opposites]
+    for number, words in enumerate(side for entry in entries for side in (entry[0], entry[2])):
+        for word in _words_of(words):
+            found[word] = found.get(word, frozenset()) | {number}
     return found
 
 

@@ -79,7 +79,8 @@ def read_said(question: str, claim: Claim) -> Said | None:
     words = [term for term in claim.facts.terms if is_content_word(term)]
     if said.has_figures:
         first = min(figure.start for figure in (*said.numbers, *said.dates))
-        has_subject = len(words) > MAX_ELLIPTIC_WORDS or any(word.start < first for word in said.words)
+        is_share = any(number.unit in ("%", "share") for number in said.numbers)  # `30 % of the houses are empty`
+        has_subject = len(words) + is_share > MAX_ELLIPTIC_WORDS or any(word.start < first for word in said.words)
         return replace(said, is_elliptic=not said.words or not has_subject)
     is_name = 0 < len(said.words) <= MAX_NAME_WORDS and all(
         term.is_capitalized for term in (said.words if said.is_choice else words)

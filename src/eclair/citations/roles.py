@@ -9,8 +9,9 @@ from functools import cache
 from itertools import accumulate, combinations, pairwise
 
 from eclair.citations.evidence import Claim, EvidenceSentence
+from eclair.citations.weekdays import weekday_keys
 from eclair.text.facts import Facts
-from eclair.text.lexicon.loader import Lexicon, merge_words, words_in
+from eclair.text.lexicon.loader import Lexicon, load_lexicon, merge_words, words_in
 from eclair.text.terms import Term, fold_text, is_content_word, strip_ending
 
 MAX_MARKER_DISTANCE = 3
@@ -70,13 +71,19 @@ class _Role:
 
 def find_swapped_role(claim: Claim, span: Sequence[EvidenceSentence], language: str | None) -> str | None:
     """Return a word of the claim that has another's place in a sentence of the span; None if none has."""
+    days = weekday_keys(claim.text)
     for sentence in span:
-        roles = _shared_roles(claim.facts, sentence.facts, _markers(language))
+        shared = _shared_roles(claim.facts, sentence.facts, _markers(language))
+        roles = [role for role in shared if role.term.start not in days]
         commas = _commas(claim.facts.terms), _commas(sentence.facts.terms)
+        reflexives = _reflexives(language)
+        is_reflexive = all(
+            any(term.key in reflexives for term in facts.terms) for facts in (claim.facts, sentence.facts)
+        )
         for one, other in combinations(roles, 2):
             if commas[0][one.claimed] != commas[0][other.claimed] or commas[1][one.stated] != commas[1][other.stated]:
                 continue
-            if _is_exchanged(one, other) or _is_turned(one, other, roles):
+            if _is_exchanged(one, other) or (not is_reflexive and _is_turned(one, other, roles)):
                 return one.term.text
     return None
 
@@ -90,7 +97,10 @@ def _shared_roles(mine: Facts, theirs: Facts, markers: _Markers) -> list[_Role]:
     return [
         _Role(mine.terms[at], at, stated[word], markers.find(mine.terms, at), markers.find(theirs.terms, stated[word]))
         for word, at in sorted(claimed.items(), key=lambda each: each[1])
-        if counts[word] == own[word] == 1 and is_content_word(mine.terms[at]) and not _is_counted(mine, at)
+        if counts[word] == own[word] == 1
+        and is_content_word(mine.terms[at])
+        and mine.terms[at].key not in fillers()
+        and not _is_counted(mine, at)
     ]
 
 
@@ -133,6 +143,18 @@ def _is_turned(one: _Role, other: _Role, roles: Sequence[_Role]) -> bool:
     if is_reversed:
         return not (other.becomes_agent or one.was_agent)
     return is_in_order and (other.becomes_agent or other.was_agent)
+
+
+@cache
+def fillers() -> frozenset[str]:
+    """Return words that say nothing in a clause."""
+    return frozenset(map(fold_text, merge_words(lambda lexicon: lexicon.comparison.fillers)))
+
+
+@cache
+def _reflexives(language: str | None) -> frozenset[str]:
+    lexicon = load_lexicon(language) if language is not None else None
+    return frozenset(lexicon.comparison.reflexives) if lexicon is not None else frozenset()
 
 
 @cache

@@ -37,6 +37,8 @@ _TAIL = re.compile(rf"(?:{_FOOTNOTE}|[\"'”’“»›)\]*_~`」』】）]|[ \u
 _MAY_GO_ON = re.compile(r"[ \t\u00a0\u202f]*(?:[\[【][\^\d,; –-]*)?\Z")
 _ENDS_LINE = re.compile(rf"(?<![.!?…])([.!?…]++){_TAIL.pattern}+[ \t]*+\Z")
 _LAST_STOP = re.compile(r"(?<![\w.])([^\W\d_]{3,})[.!?]\Z")
+_UNIT_BEFORE = re.compile(r"\d[ \u00a0\u202f]?[a-zµ]\Z")
+"""A measure ends with one small letter: `275 t`."""
 _SPACE = re.compile(r"[ \t\u00a0\u202f\u3000]*")
 _NEXT_WORD = re.compile(r"[\"'“”„‚«‹»›‘’(\[*_~`¿¡ \u00a0\u202f]*(\w*)")
 
@@ -306,8 +308,11 @@ def _is_sentence_end(text: str, start: int, at: int, stop: str, begin: int, last
     known = before.casefold()
     if word[:1].isdigit() and known in _rules().numbered_abbreviations:
         return False
+    if _UNIT_BEFORE.search(text, max(start, at - ABBREVIATION_LOOKBACK_CHARS), at):
+        return True
     if len(before) == 1 and text[at - 2 : at - 1] in ("", " ", "\u00a0", "\u202f", "\n", ".", "(", "-"):
-        return before.isupper() and word.casefold() in _rules().openers
+        is_half_day = text[max(start, at - 3) : at].casefold() in ("a.m", "p.m")
+        return (before.isupper() or is_half_day) and word.casefold() in _rules().openers
     return known not in _rules().abbreviations
 
 

@@ -18,9 +18,11 @@ MIN_SHARED_SHARE = 0.55
 """Two words that begin alike are taken for one if the shorter has this share of the other's letters."""
 
 STOP_LOOKBACK_CHARS = 6
+TITLE_LOOKBACK_CHARS = 12
 
 _WORD = re.compile(r"[^\W\d_]+")
 _UNSPACED_SCRIPT = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\u0e00-\u0e7f]")
+_TITLE = re.compile(r"\b([^\W\d_]{2,8})\.[ \u00a0]\Z")
 _STOPS = frozenset(".!?:…")
 
 
@@ -67,10 +69,21 @@ def _starts_sentence(text: str, start: int) -> bool:
     """Tell whether only signs stand between a word and the stop before it, or the beginning of the text."""
     for character in reversed(text[max(0, start - STOP_LOOKBACK_CHARS) : start]):
         if character in _STOPS:
-            return True
+            return character != "." or not _ends_with_title(text[max(0, start - TITLE_LOOKBACK_CHARS) : start])
         if character.isalnum():
             return False
     return start <= STOP_LOOKBACK_CHARS
+
+
+def _ends_with_title(text: str) -> bool:
+    """Tell whether a text ends with an abbreviation that stands before names, such as `Dr.`."""
+    found = _TITLE.search(text)
+    return found is not None and found[1].casefold() in _titles()
+
+
+@cache
+def _titles() -> frozenset[str]:
+    return merge_words(lambda lexicon: lexicon.sentences.abbreviations)
 
 
 @lru_cache(maxsize=50_000)

@@ -18,9 +18,14 @@ MAX_DIGITS = 300
 """Longer ones overflow a float."""
 
 _SYMBOLS = {
-    sign: sign for sign in ("%", "€", "$", "£", "km", "m", "cm", "mm", "mi", "ft", "kg", "g", "mg", "h", "min")
+    sign: sign for sign in ("%", "€", "$", "£", "km", "m", "cm", "mm", "mi", "ft", "kg", "g", "mg", "t", "h", "min")
 } | {"eur": "€", "usd": "$", "gbp": "£", "°c": "°C", "°f": "°F"}
 """Units that are written so in any language."""
+
+_MONEY_PREFIXES = {"t": 1e3, "k": 1e3, "m": 1e6, "md": 1e9}
+"""May stand before a currency's sign, as in `11,3 M€`, and how many it stands for."""
+
+CURRENCY_SIGNS = "€$£"
 
 _MULTIPLES = {
     "mm": ("m", 0.001),
@@ -40,8 +45,15 @@ _MULTIPLES = {
     "wk": ("s", 604_800.0),
     "mo": ("mo", 1.0),
     "yr": ("mo", 12.0),
+    "%": ("share", 0.01),
+    "share": ("share", 1.0),
 }
 """The base of each unit that is a multiple of another, and how many of the base it is."""
+
+ORDINAL = "th"
+"""Stands as the unit of `third` and `3rd`."""
+SHARE_TOLERANCE = 0.007
+"""Two thirds are 67 or 66 %."""
 
 _IMPERIAL = ("ft", "mi")
 _EXACT, _ROUGH = 1e-9, 0.03
@@ -51,7 +63,7 @@ _CENTURIES = (1800, 1900, 2000)
 """A decade such as `the 20s` may belong to any of these."""
 
 _WORD = re.compile(r"[^\W\d_]+")
-_ROMAN = re.compile(r"\b(?=[IVXL]{2,6}\b)(XL|L?X{0,3})(IX|IV|V?I{0,3})\b")
+_ROMAN = re.compile(r"\b(?=[IVXL]{2,6}e?\b)(XL|L?X{0,3})(IX|IV|V?I{0,3})e?\b")
 _ROMAN_VALUES = {"I": 1, "V": 5, "X": 10, "L": 50}
 _FOOTNOTE_MARK = re.compile(r"[\[【]\^?\d{1,3}(?:[,;–-] ?\d{1,3})*[\]】]")
 _GROUP_SPACE = re.compile(r"[ \u00a0\u202f'’]")
@@ -84,12 +96,22 @@ class Number:
         (base, factor), (other_base, other_factor) = self._multiple, other._multiple
         if base != other_base:
             return False
+        if base == "share":
+            return any(
+                abs(mine * factor - theirs * other_factor) <= SHARE_TOLERANCE
+                for mine in self.values
+                for theirs in other.values
+            )
         is_converted = (self.unit in _IMPERIAL) != (other.unit in _IMPERIAL)
         return any(
             math.isclose(mine * factor, theirs * other_factor, rel_tol=_ROUGH if is_converted else _EXACT)
             for mine in self.values
             for theirs in other.values
         )
+
+    def has_kind_of(self, other: Number) -> bool:
+        """Tell whether both measure the same, such as a length; not where one has no unit."""
+        return self.unit is not None and other.unit is not None and self._multiple[0] == other._multiple[0]
 
     @property
     def base_values(self) -> frozenset[float]:
@@ -119,11 +141,11 @@ def extract_numbers(text: str, excluded: Iterable[tuple[int, int]] = ()) -> tupl
             numbers.append(number)
             taken[number.start : number.end] = b"1" * (number.end - number.start)
     for match in _WORD.finditer(text):
-        value = rules.words.get(match[0].casefold())
-        if value is not None and not taken[match.start()]:
-            after = rules.after.match(text, match.end())
+        if not taken[match.start()] and (read := _read_words(text, match)) is not None:
+            value, end = read
+            after = rules.after.match(text, end)
             factors = rules.scales.get(after[1].casefold()) if after else None
-            end = after.end(1) if after and factors else match.end()
+            end = after.end(1) if after and factors else end
             values = frozenset(value * factor for factor in factors or (1.0,))
             after = rules.after.match(text, end)
             if after and (unit := _unit_of(after)):
@@ -153,7 +175,7 @@ def roman_numerals(text: str) -> tuple[Number, ...]:
     for match in _ROMAN.finditer(text):
         if not match[0]:
             continue
-        values = [_ROMAN_VALUES[sign] for sign in match[0]]
+        values = [_ROMAN_VALUES[sign] for sign in match[0].removesuffix("e")]
         value = sum(-one if one < after else one for one, after in zip(values, [*values[1:], 0], strict=True))
         numbers.append(Number(match[0], frozenset((float(value),)), None, match.start(), match.end()))
     return tuple(numbers)
@@ -179,16 +201,60 @@ def _read_figure(text: str, match: re.Match[str], *, has_money: bool) -> Number:
         values = frozenset(-value for value in values)
     if match["ending"] in rules.decade_suffixes and len(match["digits"]) == 2:
         values |= {value + century for value in values for century in _CENTURIES}
-    unit = _SYMBOLS.get(match["money"].strip()) if has_money else None
+    unit = _SYMBOLS.get(match["money"].strip().casefold()) if has_money else None
     end = match.end()
     after = None if match["ending"] else rules.after.match(text, end)
     if after and (factors := rules.scales.get(after[1].casefold())):
         values = frozenset(value * factor for value in values for factor in factors)
         end = after.end(1)
         after = rules.after.match(text, end)
+    elif after and (factor := _MONEY_PREFIXES.get(after[1][:-1].casefold())) and after[1][-1] in CURRENCY_SIGNS:
+        values, unit, end = frozenset(value * factor for value in values), after[1][-1], after.end(1)
     if after and unit is None and (unit := _unit_of(after)):
         end = after.end()
     return Number(text[start:end], values, unit, start, end)
+
+
+def _read_words(text: str, first: re.Match[str]) -> tuple[int, int] | None:
+    """Return the value of a number in words and where it ends: `thirty-five`, `treinta y cinco`, `mil doscientos`."""
+    rules = _number_rules()
+    value, end = _word_value(first[0].casefold()), first.end()
+    if value is None:
+        return None
+    while (next_word := rules.next_word.match(text, end)) is not None:
+        added = _word_value(next_word["word"].casefold())
+        if added is None:
+            break
+        if (value, added) == (4, 20) and text[end] == "-":
+            value *= added  # quatre-vingts
+        elif added < _room_after(value, has_joiner=next_word["joiner"] is not None):
+            value += added
+        else:
+            break
+        end = next_word.end()
+    return value, end
+
+
+def _room_after(value: int, *, has_joiner: bool) -> int:
+    """Return what a number word that adds to one of `value` must be less than; 0 where none may follow."""
+    if value >= 100:
+        return (
+            0 if has_joiner and value % 1000 == 0 else (1000 if value % 1000 == 0 else 100 if value % 100 == 0 else 0)
+        )
+    return {60: 20, 80: 20}.get(value, 10) if value >= 20 and value % 10 == 0 else 0
+
+
+@lru_cache(maxsize=10_000)
+def _word_value(word: str) -> int | None:
+    """Return the value of a number word; of one that joins two, such as `fünfunddreißig`, too."""
+    rules = _number_rules()
+    if (value := rules.words.get(word)) is not None:
+        return value
+    for joiner in rules.inner_joiners:
+        ones, found, tens = word.partition(joiner)
+        if found and ones in rules.words and tens in rules.words and rules.words[ones] < 10 < rules.words[tens] < 100:
+            return rules.words[ones] + rules.words[tens]
+    return None
 
 
 def _unit_of(after: re.Match[str]) -> str | None:
@@ -222,6 +288,8 @@ class _NumberRules:
     scales: dict[str, frozenset[float]]
     units: dict[str, str]
     words: dict[str, int]
+    inner_joiners: tuple[str, ...]
+    next_word: re.Pattern[str]
     ambiguous: frozenset[str]
 
 
@@ -237,20 +305,24 @@ def _number_rules() -> _NumberRules:
         words |= {name.casefold(): int(value) for value, names in lexicon.numbers.words.items() for name in names}
     endings = merge_literals(lambda lexicon: (*lexicon.numbers.ordinal_suffixes, *lexicon.numbers.decade_suffixes))
     prepositions = merge_literals(lambda lexicon: lexicon.numbers.unit_prepositions)
+    joiners = merge_literals(lambda lexicon: lexicon.numbers.joiners)
     percent_ends = merge_literals(lambda lexicon: [phrase.split()[1] for phrase in lexicon.numbers.percent_phrases])
     return _NumberRules(
         figure=re.compile(
-            r"(?<![\w.,])(?P<sign>[−-](?=\d))?(?P<money>[€$£]\s?)?"
+            r"(?<![\w.,])(?P<sign>[−-](?=\d))?(?P<money>(?:[€$£]|EUR|USD|GBP)\s?)?"
             r"(?P<digits>\d{1,3}(?:[ \u00a0\u202f'’]\d{3})+(?:[.,]\d+)?(?![\d\w])|\d+(?:[.,]\d+)*)"
-            rf"(?P<ending>(?:{endings})\b)?"
+            rf"(?P<ending>\.?(?:{endings})\b)?"
         ),
         after=re.compile(
-            rf"[ \u00a0\u202f-]{{0,2}}(?:(?:{prepositions}) )?(%|°[CF]|[€$£]|[^\W\d_]+)(?:[ \u00a0]({percent_ends}))?"
+            rf"[ \u00a0\u202f-]{{0,2}}(?:(?:{prepositions}) )?"
+            rf"(%|°[CF]|(?:Md|[kKTM])?[€$£]|[^\W\d_]+)(?:[ \u00a0]({percent_ends}))?"
         ),
         decade_suffixes=merge_words(lambda lexicon: lexicon.numbers.decade_suffixes),
         percent_starts=merge_words(lambda lexicon: [phrase.split()[0] for phrase in lexicon.numbers.percent_phrases]),
         scales={name: frozenset(factors) for name, factors in scales.items()},
         units=units,
         words=words,
+        inner_joiners=tuple(sorted(merge_words(lambda lexicon: lexicon.numbers.joiners))),
+        next_word=re.compile(rf"[ \u00a0-](?:(?P<joiner>{joiners})[ -])?(?P<word>[^\W\d_]+)", re.IGNORECASE),
         ambiguous=merge_words(lambda lexicon: lexicon.numbers.ambiguous),
     )

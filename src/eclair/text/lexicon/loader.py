@@ -81,7 +81,11 @@ class Negation:
 class NumberWords:
     """Number words by value, scales (`million`) by factor, units by symbol, and suffixes of ordinals and decades.
 
-    `ambiguous` ones are another word in another language. Suffixes are those of `3rd` and `1990s`.
+    `ambiguous` ones are another word in another language. Suffixes are those of `3rd` and `1990s`. `joiners` stand
+    within a number of two words (`treinta y cinco`), `ordinals` are words by value, `ones` phrases such as `a year` by
+    unit. Shares are `halves` and patterns in which `{part}` is a number, `{denominator}` one of `denominators`,
+    `{ordinal}` one of `ordinals`, and `{whole}` the number that the part is taken of: `one in four`. An hour of the
+    afternoon is followed by one of `past_noon`.
     """
 
     words: Mapping[str, Words] = field(default_factory=lambda: _NO_LISTS)
@@ -90,6 +94,14 @@ class NumberWords:
     units: Mapping[str, Words] = field(default_factory=lambda: _NO_LISTS)
     unit_prepositions: Words = _NO_WORDS
     percent_phrases: Words = _NO_WORDS
+    joiners: Words = _NO_WORDS
+    ordinals: Mapping[str, Words] = field(default_factory=lambda: _NO_LISTS)
+    ones: Mapping[str, Words] = field(default_factory=lambda: _NO_LISTS)
+    denominators: Mapping[str, Words] = field(default_factory=lambda: _NO_LISTS)
+    halves: Words = _NO_WORDS
+    shares: Patterns = ()
+    noon: Words = _NO_WORDS
+    past_noon: Words = _NO_WORDS
     ordinal_suffixes: Words = _NO_WORDS
     decade_suffixes: Words = _NO_WORDS
 
@@ -98,13 +110,19 @@ class NumberWords:
 class DateWords:
     """Names of the twelve months, suffixes of a day, and what may stand before a month or year.
 
-    The first name of a month is the one to write; what stands before a month includes its space.
+    The first name of a month is the one to write; what stands before a month includes its space. The days of a week
+    are named in `QueryWords`; `weekdays` are those from Monday to Friday, and `until` stands between the first and the
+    last of several days.
     """
 
     months: Sequence[Words] = ()
     day_suffixes: Words = _NO_WORDS
     month_prefixes: Words = _NO_WORDS
     year_prefixes: Words = _NO_WORDS
+    weekday_abbreviations: Sequence[Words] = ()
+    weekdays: Words = _NO_WORDS
+    weekend: Words = _NO_WORDS
+    until: Words = _NO_WORDS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -242,7 +260,9 @@ class Comparison:
     `contrast_adverbs` stand in one, and `fillers` say nothing in it. Each of `opposites` lists words, and after a
     colon their contraries. `subjects` are pronouns that stand for the subject of the clause before; words that are also
     articles aren't among them. `totals` ask for a sum, `exclusions` for what is left without something. `attributions`
-    name a source within a sentence; `source_words` say nothing but that it is one.
+    name a source within a sentence; `source_words` say nothing but that it is one. `comparatives` compare two figures.
+    Each of `synonyms` lists words that mean the same in a table, such as abbreviations. One of `reflexives` makes a
+    verb passive.
     """
 
     agents: Words = _NO_WORDS
@@ -256,6 +276,9 @@ class Comparison:
     opposites: Words = _NO_WORDS
     subjects: Words = _NO_WORDS
     totals: Words = _NO_WORDS
+    comparatives: Words = _NO_WORDS
+    synonyms: Words = _NO_WORDS
+    reflexives: Words = _NO_WORDS
     exclusions: Words = _NO_WORDS
     attributions: Words = _NO_WORDS
     source_words: Words = _NO_WORDS
