@@ -16,7 +16,7 @@ import pytest_asyncio
 
 from eclair.chat.turn_options import TurnOptions
 from eclair.generation.conversation_prompt import KEPT_REMARK
-from eclair.generation.prompt import SPOKEN_INSTRUCTION
+from eclair.generation.prompt import PASSAGES_INSTRUCTION, SPOKEN_INSTRUCTION
 from eclair.llm.base import Engine
 from eclair.schema.messages import Message, Part, Role
 from eclair.schema.models import Model, Tier
@@ -367,6 +367,31 @@ async def test_after_an_answer_a_slow_model_reads_the_rest_of_the_files(rack: Ra
     second = await rack.shown(conversation, "How often is the mayor of Dover elected?")
     assert second == [*range(len(TOWNS))]
     assert rack.prompts()[1][-1]["content"].startswith(ahead[-1].removesuffix("."))
+
+
+async def test_all_above_the_closest_sentences_of_a_next_question_is_read_after_an_answer(rack: Rack) -> None:
+    rack.slow_down("small")
+    file, conversation = await rack.upload("towns.md", GUIDE), await rack.server.begin()
+    for town in ("Ghent", "Dover"):
+        await rack.shown(conversation, f"How often is the mayor of {town} elected?", *([file] * (town == "Ghent")))
+        ahead = await asyncio.wait_for(rack.heard.get(), 60)
+        await rack.finished.get()
+    assert ahead[-1] == f"{PASSAGES_INSTRUCTION}\n\n<passages>\n\n</passages>\n\n<closest>\n."
+    question = "How often is the mayor of Leith elected?"
+    await rack.shown(conversation, question)
+    asked = rack.prompts()[-1][-1]["content"]
+    assert asked.startswith(ahead[-1].removesuffix("."))
+    assert asked.endswith(f"\n</closest>\n\n{question}")
+
+
+async def test_all_above_the_passages_of_a_question_on_a_long_document_is_read_before_it(rack: Rack) -> None:
+    rack.slow_down("small")
+    long = "\n\n".join(GUIDE.replace("# Towns", f"# Towns of {country}") for country in ("the north", "the south"))
+    file, conversation = await rack.upload("towns.md", long), await rack.server.begin()
+    _, ahead = await rack.prefill(model="m", files=[file])
+    assert ahead == f"{PASSAGES_INSTRUCTION}\n\n<passages>\n."
+    await rack.shown(conversation, "How often is the mayor of Ghent elected?", file)
+    assert rack.prompts()[-1][-1]["content"].startswith(ahead.removesuffix("."))
 
 
 async def test_whoever_writes_elsewhere_is_read_for_first(rack: Rack) -> None:

@@ -32,7 +32,7 @@ from eclair.generation.conversation_prompt import KEPT_REMARK, NOT_KEPT_REMARK, 
 from eclair.generation.pipeline import AnswerPipeline
 from eclair.generation.route import Route
 from eclair.generation.shown_notes import ShownNotes
-from eclair.generation.sources import PassageNumbers, Retriever, combine
+from eclair.generation.sources import KnownFindings, PassageNumbers, Retriever, combine
 from eclair.generation.tool_loop import loop_budget
 from eclair.generation.tools import Tool, offer_tools
 from eclair.generation.untrusted import has_foreign_text
@@ -182,9 +182,10 @@ class AnswerRequests:
         prepared = await self._prepare(question, is_complete=False)
         route, prompt = prepared.route, prepared.prompt
         documents = self._documents.make_retriever(question.principal, question.history) if self._documents else None
-        passages = await documents.certain_passages(route.model) if documents is not None else ()
-        turn = await prompt.build(route.engine, route.model, passages)
-        tools = tuple(definition for _, definition in offer_tools(prepared.tools, turn, passages))
+        known = await documents.known_findings(route.model) if documents is not None else KnownFindings()
+        prompt = replace(prompt, open_block=known.open_block)
+        turn = await prompt.build(route.engine, route.model, known.passages)
+        tools = tuple(definition for _, definition in offer_tools(prepared.tools, turn, known.passages))
         request = replace(turn.request, tools=tools, purpose="prefill")
         note = partial(documents.note_read_ahead, route.model) if documents is not None else None
         return PrefillRequest(route.engine, request, note)

@@ -49,6 +49,7 @@ from eclair.generation.sources import (
     NO_LEAD,
     ClosestQuotes,
     Finding,
+    KnownFindings,
     Lead,
     Note,
     PassageNumbers,
@@ -213,19 +214,21 @@ class DocumentRetriever:
             if not model.can_plan and (table := computed_table(self._passages[0])) is not None:
                 self._lead = Lead((table,), is_complete=True)
 
-    async def certain_passages(self, model: Model) -> list[Passage]:
-        """Return the passages that are shown whatever the question: those of files shown in full, once read."""
+    async def known_findings(self, model: Model) -> KnownFindings:
+        """Return what is shown whatever the question: the passages of files that are shown in full, once read."""
         files = await self._list_files()
         if waiting := {each.document.sha256 for each in files if is_pending(each.document)}:
             await self._ingestor.wait_until_searchable(waiting, READ_TIMEOUT_S)
             files = await self._list_files()
-        whole = await self._full_passages(files, reading_budget(model)) or ()
-        return self._numbers.assign(
-            filter_photo_locations(whole, _question(self._history), local=model.location == "machine")
-        )
+        whole = await self._full_passages(files, reading_budget(model))
+        if whole is None:
+            return KnownFindings(open_block="passages")
+        self._show(whole, model)
+        shows_closest = model.tier == "small" and self._embedder is not None
+        return KnownFindings(tuple(self._passages), "closest" if whole and shows_closest else None)
 
     def note_read_ahead(self, model: Model, seconds: float) -> None:
-        """Note that a model has read the certain passages for so long; infinity if it has read them all."""
+        """Note that a model has read the known passages for so long; infinity if it has read them all."""
         self._read_ahead.add(self._question_key(model), seconds)
 
     async def lead(self, model: Model) -> Lead:

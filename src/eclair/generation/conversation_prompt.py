@@ -20,7 +20,7 @@ from eclair.generation.prompt import (
 from eclair.generation.route import Route
 from eclair.generation.sampling import resolve_sampling
 from eclair.generation.shown_notes import ShownNotes
-from eclair.generation.sources import Note
+from eclair.generation.sources import Note, OpenBlock
 from eclair.generation.untrusted import break_control_tokens, neutralize_line
 from eclair.generation.use_warning import use_warning
 from eclair.llm.base import JSON, Engine, Request, control_tokens
@@ -65,7 +65,7 @@ class ConversationPrompt:
     attached. `wants_picture` if the question asks for one; `may_draw` if a model that calls tools makes it by itself.
     `memories` stand below the instructions, `recalled` ones, the instructions of a `skill`, a `remark` and those
     `canvases` that no call in the history names beside the question. `shown_notes` are those of earlier questions. A
-    `spoken` answer suits a conversation by voice.
+    `spoken` answer suits a conversation by voice. What is read ahead may end in an `open_block`.
     """
 
     settings: Settings
@@ -85,6 +85,7 @@ class ConversationPrompt:
     canvases: Sequence[Canvas] = ()
     shown_notes: ShownNotes = field(default_factory=ShownNotes)
     spoken: bool = False
+    open_block: OpenBlock | None = None
 
     async def build(
         self, engine: Engine, model: Model, passages: Sequence[Passage] = (), notes: Sequence[Note] = ()
@@ -106,6 +107,7 @@ class ConversationPrompt:
             control_tokens=tokens,
             shows_calls=model.makes_calls,
             shown_notes=self.shown_notes,
+            open_block=self.open_block,
         )
         if not self._resumes:  # else it was shown the notes of its question already
             self.shown_notes.keep(self._asked[-1], notes, spoken=self.spoken)

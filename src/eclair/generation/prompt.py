@@ -19,7 +19,7 @@ from eclair.errors import TooLarge
 from eclair.generation.call_rounds import call_messages, last_call_round
 from eclair.generation.cost import UNSTATED, Rates
 from eclair.generation.shown_notes import ShownNotes
-from eclair.generation.sources import Note, passages_read, was_asked
+from eclair.generation.sources import Note, OpenBlock, passages_read, was_asked
 from eclair.generation.untrusted import break_control_tokens, neutralize, neutralize_line
 from eclair.llm.base import Engine, PromptImage, PromptMessage, Request
 from eclair.schema.events import Notice
@@ -114,6 +114,7 @@ async def build_prompt(
     shows_calls: bool = False,
     preface: str = "",
     shown_notes: ShownNotes | None = None,
+    open_block: OpenBlock | None = None,
 ) -> Prompt:
     """Choose what fits in `window` tokens (None: everything), less `reserve` for the answer.
 
@@ -121,13 +122,13 @@ async def build_prompt(
     answer to resume; `passages` and `notes` belong to the question. The `images`, by file id, are shown with the
     message that their file is attached to. `control_tokens` are the model's. With `shows_calls` the model is shown
     calls of tools and their results, too. The `preface` stands above the question, below its passages. `shown_notes`
-    has what earlier questions were shown with, and whether the answer to any of them is spoken. Raises TooLarge if the
-    question alone doesn't fit.
+    has what earlier questions were shown with, and whether the answer to any of them is spoken. An `open_block` is left
+    open above the question. Raises TooLarge if the question alone doesn't fit.
     """
     head = (PromptMessage("system", system),) if system else ()
     dropped, shown_notes = 0, shown_notes or ShownNotes()
     rounds = [_rounds(message, control_tokens) if shows_calls else [] for message in history]
-    texts = _message_texts(history, passages, notes, images, control_tokens, rounds, preface, shown_notes)
+    texts = _message_texts(history, passages, notes, images, control_tokens, rounds, preface, shown_notes, open_block)
     shown = [_images_of(message, images) for message in history]
     tokens = [sum(image.tokens for image in attached) for attached in shown]
     if window is not None:
@@ -143,7 +144,7 @@ async def build_prompt(
             dropped = count_dropped(history, lengths, room)
             shown, rounds = shown[dropped:], rounds[dropped:]
             texts = _message_texts(
-                history[dropped:], passages, notes, images, control_tokens, rounds, preface, shown_notes
+                history[dropped:], passages, notes, images, control_tokens, rounds, preface, shown_notes, open_block
             )
     messages: list[PromptMessage] = []
     for message, text, attached, each in zip(history[dropped:], texts, shown, rounds, strict=True):
@@ -193,13 +194,14 @@ def with_passages(
     with_images: bool = False,
     control_tokens: tuple[str, ...] = (),
     preface: str = "",
+    open_block: OpenBlock | None = None,
 ) -> str:
-    """Put numbered passages, the preface and notes above the question.
+    """Put numbered passages, the preface and notes above the question; an `open_block` isn't closed.
 
     If there are web pages among them, the date on which it was `asked` is added, since they may be news. With
     `with_images`, attached images may answer the question too. `control_tokens` are the model's.
     """
-    if not passages and not notes:
+    if not passages and not notes and open_block is None:
         return f"{preface}{question}"
     sections = [note.text for note in notes if note.kind == "section"]
     closest = [note.text for note in notes if note.kind == "closest"]
@@ -211,7 +213,10 @@ def with_passages(
     if sections:
         instruction = f"{instruction} {NOTES_INSTRUCTION}"
     noted = _block("notes", sections, control_tokens) + _block("closest", closest, control_tokens)
-    return f"{instruction}\n\n<passages>\n{shown}\n</passages>\n\n{preface}{noted}{question}"
+    if open_block == "passages":
+        return f"{instruction}\n\n<passages>\n{question}"
+    opened = "<closest>\n" if open_block == "closest" else ""
+    return f"{instruction}\n\n<passages>\n{shown}\n</passages>\n\n{preface}{noted}{opened}{question}"
 
 
 def _block(tag: str, texts: Sequence[str], control_tokens: tuple[str, ...]) -> str:
@@ -295,12 +300,13 @@ def _message_texts(
     rounds: Sequence[Sequence[PromptMessage]],
     preface: str,
     shown_notes: ShownNotes,
+    open_block: OpenBlock | None,
 ) -> list[str]:
     """Return the text of each message, with passages above the questions.
 
     Each question gets the passages that were read for its answer and that no earlier question had, and that no call of
     a tool brought if its `rounds` are shown; and its notes, below the instruction for a spoken answer. The last one
-    also gets the preface. Answers may quote foreign text.
+    also gets the preface, and the `open_block`. Answers may quote foreign text.
     """
     texts, shown, has_images, asked_last = list[str](), set[int](), False, _question_index(history)
     turns = zip(history, [*history[1:], None], rounds, [*rounds[1:], ()], strict=True)
@@ -327,6 +333,7 @@ def _message_texts(
                 with_images=has_images,
                 control_tokens=control_tokens,
                 preface=f"{above}{preface}" if at == asked_last else above,
+                open_block=open_block if at == asked_last else None,
             )
         )
         shown.update((passage.number for passage in given), brought)

@@ -26,6 +26,18 @@ class Note:
     kind: Literal["section", "closest"] = "section"
 
 
+OpenBlock = Literal["passages", "closest"]
+"""The block at the end of a prompt that is read ahead, which what is found for the question will go on with."""
+
+
+@dataclass(frozen=True, slots=True)
+class KnownFindings:
+    """Findings that are known before a question is asked, and the block that others will go on with, if any."""
+
+    passages: tuple[Passage, ...] = ()
+    open_block: OpenBlock | None = None
+
+
 Finding = StepStarted | StepProgressed | StepFinished | SectionRead | SourceFound | Notice | Note
 """A step of a retrieval, or a result of it. Only events become part of the run; notes are for the model."""
 
