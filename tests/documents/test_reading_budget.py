@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -13,6 +14,7 @@ from eclair.documents.reading_budget import (
     ReadingBudget,
     chars_read_in,
     reading_budget,
+    reads_slowly,
 )
 from eclair.llm.base import TokenUsage
 from eclair.llm.local.reading_rate import ReadingRate, reading_rate
@@ -52,8 +54,15 @@ def test_a_large_model_with_a_large_window_is_shown_many_passages(context: int |
 
 def test_what_was_read_ahead_follows_the_speed() -> None:
     slow, unknown = Model("m", "M", "e", reading_rate=60.0), Model("m", "M", "e")
-    assert [chars_read_in(slow, seconds) for seconds in (0.0, 1.0, 11.0, math.inf)] == [0, 0, 1800, math.inf]
-    assert chars_read_in(unknown, 1.0) == math.inf
+    assert [chars_read_in(slow, seconds) for seconds in (0.0, 1.0, 11.0, math.inf)] == [0, 180, 1980, math.inf]
+    assert chars_read_in(unknown, 0.0) == math.inf
+
+
+def test_a_model_that_is_shown_fewer_passages_since_it_reads_slowly_reads_for_drafts() -> None:
+    rates = (10.0, 260.0, 270.0, None)
+    small = [Model("m", "M", "e", stated_tier="small", reading_rate=rate) for rate in rates]
+    assert list(map(reads_slowly, small)) == [True, True, False, False]
+    assert not reads_slowly(replace(small[0], stated_tier="tiny")), "it quotes"
 
 
 def test_the_rate_is_estimated_until_it_is_measured() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, asynccontextmanager
@@ -17,10 +18,11 @@ import pytest_asyncio
 from eclair.chat.turn_options import TurnOptions
 from eclair.generation.conversation_prompt import KEPT_REMARK
 from eclair.generation.prompt import PASSAGES_INSTRUCTION, SPOKEN_INSTRUCTION
+from eclair.generation.sources import KnownFindings
 from eclair.llm.base import Engine
 from eclair.schema.messages import Message, Part, Role
 from eclair.schema.models import Model, Tier
-from eclair.schema.principal import LOCAL_PRINCIPAL
+from eclair.schema.principal import LOCAL_PRINCIPAL, Principal
 from eclair.settings import EngineSettings, Settings
 from eclair.util.background import IDLE_DELAY_S
 from tests.llm.standin import Answer, Call, StandIn, standing_in
@@ -33,6 +35,9 @@ GUIDE = "# Towns\n\n" + "\n\n".join(
     for year, town in enumerate(TOWNS, 2)
 )
 """More than a slow model reads while one waits, and not too much for it to be shown."""
+
+LONG_GUIDE = f"{GUIDE}\n\n{GUIDE[: GUIDE.index('## Dover')].replace('# Towns', '# Other towns')}"
+"""Too much for a slow model to be shown."""
 
 
 @dataclass
@@ -260,6 +265,7 @@ async def test_the_beginning_that_was_read_ahead_is_shown_with_the_passages_that
     )
     assert retriever is not None
     _, model = await rack.server.app.registry.resolve("m")
+    await retriever.known_findings(model, has_draft=False)
     retriever.note_read_ahead(model, 8.0)
     shown = await rack.shown(await rack.server.begin(), question, file)
     assert {0, 1, TOWNS.index("Leith")} <= {*shown}
@@ -366,7 +372,7 @@ async def test_after_an_answer_a_slow_model_reads_the_rest_of_the_files(rack: Ra
     await rack.finished.get()
     second = await rack.shown(conversation, "How often is the mayor of Dover elected?")
     assert second == [*range(len(TOWNS))]
-    assert rack.prompts()[1][-1]["content"].startswith(ahead[-1].removesuffix("."))
+    assert rack.prompts()[1][-1]["content"].startswith(ahead[-1])
 
 
 async def test_all_above_the_closest_sentences_of_a_next_question_is_read_after_an_answer(rack: Rack) -> None:
@@ -376,22 +382,108 @@ async def test_all_above_the_closest_sentences_of_a_next_question_is_read_after_
         await rack.shown(conversation, f"How often is the mayor of {town} elected?", *([file] * (town == "Ghent")))
         ahead = await asyncio.wait_for(rack.heard.get(), 60)
         await rack.finished.get()
-    assert ahead[-1] == f"{PASSAGES_INSTRUCTION}\n\n<passages>\n\n</passages>\n\n<closest>\n."
+    assert ahead[-1] == f"{PASSAGES_INSTRUCTION}\n\n<passages>\n\n</passages>\n\n<closest>\n"
     question = "How often is the mayor of Leith elected?"
     await rack.shown(conversation, question)
     asked = rack.prompts()[-1][-1]["content"]
-    assert asked.startswith(ahead[-1].removesuffix("."))
+    assert asked.startswith(ahead[-1])
     assert asked.endswith(f"\n</closest>\n\n{question}")
 
 
 async def test_all_above_the_passages_of_a_question_on_a_long_document_is_read_before_it(rack: Rack) -> None:
     rack.slow_down("small")
-    long = "\n\n".join(GUIDE.replace("# Towns", f"# Towns of {country}") for country in ("the north", "the south"))
-    file, conversation = await rack.upload("towns.md", long), await rack.server.begin()
+    file, conversation = await rack.upload("towns.md", LONG_GUIDE), await rack.server.begin()
     _, ahead = await rack.prefill(model="m", files=[file])
-    assert ahead == f"{PASSAGES_INSTRUCTION}\n\n<passages>\n."
+    assert ahead == f"{PASSAGES_INSTRUCTION}\n\n<passages>\n"
     await rack.shown(conversation, "How often is the mayor of Ghent elected?", file)
-    assert rack.prompts()[-1][-1]["content"].startswith(ahead.removesuffix("."))
+    assert rack.prompts()[-1][-1]["content"].startswith(ahead)
+
+
+async def test_a_slow_model_reads_what_fits_a_draft_and_the_question_begins_with_that(rack: Rack) -> None:
+    rack.slow_down("small")
+    file, conversation = await rack.upload("towns.md", LONG_GUIDE), await rack.server.begin()
+    _, ahead = await rack.prefill(model="m", files=[file], text="How often is the mayor of Ghent")
+    assert "mayor of Ghent is" in ahead
+    await rack.finished.get()
+    await rack.shown(conversation, "How often is the mayor of Ghent elected in the north?", file)
+    asked = rack.prompts()[-1][-1]["content"]
+    passages, closest = ahead.split("</passages>")
+    assert asked.startswith(passages.rstrip())
+    assert closest.startswith("\n\n<closest>\n[")
+    assert closest.endswith("\n</closest>\n\nHow often is the mayor of Ghent")
+    assert len(rack.server.app.answer_requests.shown_notes.by_question) == 1, "nothing is kept of a draft"
+
+
+async def test_a_question_that_is_sent_as_it_was_drafted_has_been_read(rack: Rack) -> None:
+    rack.slow_down("small")
+    file, conversation = await rack.upload("towns.md", GUIDE), await rack.server.begin()
+    question = "How often is the mayor of Leith elected?"
+    _, ahead = await rack.prefill(model="m", files=[file], text=question)
+    await rack.finished.get()
+    shown = await rack.shown(conversation, question, file)
+    assert rack.prompts()[-1][-1]["content"] == ahead
+    assert TOWNS.index("Leith") in shown
+    assert len(shown) < len(TOWNS)
+
+
+async def test_what_was_read_for_another_draft_stays_before_what_the_question_needs(rack: Rack) -> None:
+    rack.slow_down("small")
+    file, conversation = await rack.upload("towns.md", GUIDE), await rack.server.begin()
+    for town in ("Leith", "Aarhus"):
+        _, ahead = await rack.prefill(model="m", files=[file], text=f"How often is the mayor of {town}")
+        await rack.finished.get()
+        assert ahead.index("mayor of Leith is") <= ahead.index(f"mayor of {town} is")
+    shown = await rack.shown(conversation, "How often is the mayor of Dover elected?", file)
+    assert {TOWNS.index(town) for town in ("Leith", "Aarhus", "Dover")} <= {*shown}
+    asked = rack.prompts()[-1][-1]["content"]
+    assert asked.startswith(ahead[: ahead.index("</passages>")].rstrip())
+
+
+async def test_what_was_read_of_a_file_for_one_person_is_not_shown_to_another(rack: Rack) -> None:
+    rack.slow_down("small")
+    documents, (_, model) = rack.server.app.documents, await rack.server.app.registry.resolve("m")
+    assert documents is not None
+    file = await rack.upload("towns.md", LONG_GUIDE)
+
+    async def known(person: Principal) -> KnownFindings:
+        attached = await documents.get_attachments(LOCAL_PRINCIPAL, [file])
+        asked = Message(
+            "msg_1", "conv_1", None, "user", (Part("text", "Who is the mayor of Ghent"),), 0, files=attached
+        )
+        retriever = documents.make_retriever(person, [asked])
+        assert retriever is not None
+        found = await retriever.known_findings(model, has_draft=True)
+        retriever.note_read_ahead(model, math.inf)
+        return found
+
+    assert (await known(LOCAL_PRINCIPAL)).passages
+    assert not (await known(replace(LOCAL_PRINCIPAL, id="bert"))).passages
+
+
+@pytest.mark.parametrize(
+    ("tier", "attaches", "text", "follows"),
+    [
+        ("small", True, "How often is the mayor", True),
+        ("small", True, "How often", True),
+        ("small", False, "How often is the mayor", False),
+        ("tiny", True, "How often is the mayor", False),
+    ],
+)
+async def test_a_draft_is_wanted_where_a_slow_model_searches_files_for_it(
+    rack: Rack, tier: Tier, attaches: bool, text: str, follows: bool
+) -> None:
+    rack.slow_down(tier)
+    files = [await rack.upload("towns.md", LONG_GUIDE)] if attaches else []
+    reply = await rack.server.post("/api/prefill", {"model": "m", "files": files, "text": text})
+    assert (reply.status, reply.body) == (202, {"follows_drafts": follows})
+    ahead = (await asyncio.wait_for(rack.heard.get(), 60))[-1]
+    assert ("<closest>" in ahead) == (follows and len(text.split()) > 2)
+
+
+async def test_a_fast_model_does_not_want_drafts(rack: Rack) -> None:
+    file = await rack.upload("towns.md", LONG_GUIDE)
+    reply = await rack.server.post("/api/prefill", {"model": "m", "files": [file], "text": "How often is the mayor"})
+    assert reply.body == {"follows_drafts": False}
 
 
 async def test_whoever_writes_elsewhere_is_read_for_first(rack: Rack) -> None:

@@ -552,6 +552,51 @@ test("when the person begins to write the engine may read ahead, and a failure i
   assert.deepEqual([one.draft, one.error], ["And", null]);
 });
 
+test("a draft is sent as it pauses, and every two seconds, to a server that reads ahead for it", async () => {
+  server.followsDrafts = true;
+  const one = page();
+  one.write("Why is");
+  await advanceTime(10);
+  one.write("Why is the sky");
+  await advanceTime(399);
+  assert.deepEqual(server.drafts, []);
+  await advanceTime(1);
+  assert.deepEqual(server.drafts, ["Why is the sky"]);
+  one.write("Why is the sky ");
+  await advanceTime(1000);
+  assert.equal(server.drafts.length, 1);
+  let written = "Why is the sky ";
+  for (const letter of "bluish") {
+    one.write((written += letter));
+    await advanceTime(390);
+  }
+  assert.deepEqual(server.drafts, ["Why is the sky", "Why is the sky bluish"]);
+  one.write("Why is the sky blue?");
+  assert.ok(await one.send());
+  await advanceTime(5000);
+  assert.equal(server.drafts.length, 2);
+});
+
+test("a draft is not sent where no model reads ahead for it, nor of images and comparisons", async () => {
+  const one = page();
+  one.write("Why is");
+  await advanceTime(10);
+  one.write("Why is the sky blue?");
+  await advanceTime(5000);
+  server.followsDrafts = true;
+  one.attach(FILE);
+  await advanceTime(5000);
+  assert.deepEqual(server.drafts, ["Why is the sky blue?"]);
+  one.setImageOptions({ count: 2 });
+  one.write("a blue sky");
+  await advanceTime(5000);
+  one.setImageOptions(null);
+  one.setCompare({ models: ["a", "b"], blind: false });
+  one.write("a blue sky over hills");
+  await advanceTime(5000);
+  assert.equal(server.drafts.length, 1);
+});
+
 test("image options stay with the draft, are sent, and are kept when the message is edited", async () => {
   const one = page();
   one.write("an apple");

@@ -1,7 +1,7 @@
 // An in-memory server for one conversation, which writes an answer when the test says so.
 
 import { NO_SETTINGS } from "../src/api/conversations.ts";
-import type { AcceptedTurn, AnswerSettings, ConversationBackend, ConversationChanges, MessageTree, Turn } from "../src/api/conversations.ts";
+import type { AcceptedTurn, AnswerSettings, ConversationBackend, ConversationChanges, MessageTree, PrefillReply, Turn } from "../src/api/conversations.ts";
 import { ApiError } from "../src/api/client.ts";
 import { userMessage } from "../src/lib/userMessage.ts";
 import type { Conversation, Event, Message } from "../src/api/events.ts";
@@ -64,6 +64,10 @@ export class Server implements ConversationBackend {
   readonly stopped: string[] = [];
   /** The conversations in which a message was begun; null is a new one. */
   readonly prefilled: (string | null)[] = [];
+  /** The drafts that were sent while they were written. */
+  readonly drafts: string[] = [];
+  /** A slow model reads what fits them. */
+  followsDrafts = false;
   leaf: string | null = null;
   settings: AnswerSettings = NO_SETTINGS;
   /** The connection is down: nothing arrives. */
@@ -119,9 +123,11 @@ export class Server implements ConversationBackend {
     return accepted;
   }
 
-  async prefill({ conversation }: { conversation?: string }): Promise<void> {
-    this.prefilled.push(conversation ?? null);
+  async prefill({ conversation, text }: { conversation?: string; text?: string }): Promise<PrefillReply> {
+    if (text === undefined) this.prefilled.push(conversation ?? null);
+    else this.drafts.push(text);
     if (this.unreachable) throw new ApiError(0, "unreachable", "unreachable");
+    return { follows_drafts: this.followsDrafts };
   }
 
   async stop(run: string): Promise<void> {

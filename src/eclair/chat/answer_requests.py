@@ -21,6 +21,7 @@ from eclair.chat.routing import ModelRouter
 from eclair.chat.standing_instructions import StandingInstructions
 from eclair.chat.tree import last_question
 from eclair.chat.turn_options import TurnOptions
+from eclair.documents.reading_budget import reads_slowly
 from eclair.documents.readings import READ_AS_USUAL, ReadingOptions
 from eclair.documents.service import DocumentService
 from eclair.documents.vision import VisionService
@@ -173,18 +174,30 @@ class AnswerRequests:
         """Return whether the embedded engine answers, which has the memory for one model at a time."""
         return request.route.engine is self._registry.local
 
-    async def prefill(self, question: ChatQuestion) -> PrefillRequest:
+    async def check_draft(self, question: ChatQuestion) -> bool:
+        """Return whether it pays to read ahead for each draft of a question. Raises what `make` raises."""
+        question = await self._with_assistant(await self._find_project(question))
+        prepared = await self._prepare(question, is_complete=False)
+        route = prepared.route
+        await prepared.prompt.check(route.engine, route.model)
+        searches = self._documents is not None and self._documents.has_scope(question.principal, question.history)
+        return searches and reads_slowly(route.model)
+
+    async def prefill(self, question: ChatQuestion, *, has_draft: bool = False) -> PrefillRequest:
         """Return the part of the prompt that is known while the question is written.
 
-        Waits for files that are being read. Raises what `make` raises.
+        If the question `has_draft`, what fits it is searched for a slow model. Waits for files that are being read.
+        Raises what `make` raises.
         """
         question = await self._with_assistant(await self._find_project(question))
         prepared = await self._prepare(question, is_complete=False)
         route, prompt = prepared.route, prepared.prompt
         documents = self._documents.make_retriever(question.principal, question.history) if self._documents else None
-        known = await documents.known_findings(route.model) if documents is not None else KnownFindings()
-        prompt = replace(prompt, open_block=known.open_block)
-        turn = await prompt.build(route.engine, route.model, known.passages)
+        known = KnownFindings()
+        if documents is not None:
+            known = await documents.known_findings(route.model, has_draft=has_draft)
+        prompt = replace(prompt, open_block=known.open_block, shown_notes=prompt.shown_notes.copy())
+        turn = await prompt.build(route.engine, route.model, known.passages, known.notes)
         tools = tuple(definition for _, definition in offer_tools(prepared.tools, turn, known.passages))
         request = replace(turn.request, tools=tools, purpose="prefill")
         note = partial(documents.note_read_ahead, route.model) if documents is not None else None

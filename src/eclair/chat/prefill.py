@@ -6,7 +6,7 @@ import asyncio
 import logging
 import math
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from eclair.errors import EclairError
@@ -59,14 +59,22 @@ class Prefill:
         Replaces an earlier request for the same conversation. One that `is_unasked`, since nobody writes yet, gives
         way to any that comes later.
         """
+        ended = list[asyncio.Task[None]]()
         unasked = () if is_unasked else self._unasked
         for old in [key, *unasked, *list(self._tasks)[: max(0, len(self._tasks) - MAX_PENDING_PREFILLS + 1)]]:
             if (task := self._tasks.pop(old, None)) is not None:
                 task.cancel()
+                ended.append(task)
         self._unasked = {*(self._unasked & self._tasks.keys()), *([key] if is_unasked else [])}
-        task = asyncio.create_task(self._read(build), name="read ahead")
+        task = asyncio.create_task(self._read(build, ended), name="read ahead")
         self._tasks[key] = task
         task.add_done_callback(lambda done: self._forget(key, done))
+
+    def drop(self, *keys: PrefillKey) -> None:
+        """Read nothing more for these conversations, which a question has come for."""
+        for key in keys:
+            if (task := self._tasks.pop(key, None)) is not None:
+                task.cancel()
 
     async def until_read(self) -> None:
         """Return once nothing is being read, or will be soon."""
@@ -77,8 +85,11 @@ class Prefill:
         if self._tasks.get(key) is done:
             del self._tasks[key]
 
-    async def _read(self, build: BuildPrefill) -> None:
+    async def _read(self, build: BuildPrefill, ended: Sequence[asyncio.Task[None]]) -> None:
+        """Build and read while no answer is made, once it is known how far those that `ended` came."""
+
         async def read() -> None:
+            wanted = await build()
             began, is_read = self._clock(), False
             try:
                 await wanted.engine.prefill(wanted.request)
@@ -88,7 +99,8 @@ class Prefill:
                     wanted.note_seconds(math.inf if is_read else self._clock() - began)
 
         try:
-            wanted = await build()
+            if ended:
+                await asyncio.wait(ended)
             await self._idle.prepare(read)
         except EclairError as error:
             log.info("nothing was read ahead: %s", error.message)  # who asks will hear it

@@ -46,6 +46,9 @@ from eclair.storage.base import Storage
 from eclair.storage.runs import EventChunk, NewAnswer, NewTurn, RunRecord
 from eclair.tools.draw_picture import AnswerRef
 
+MIN_DRAFT_WORDS = 3
+"""The beginning of a question says too little of what it will ask if it is shorter."""
+
 
 @dataclass(frozen=True, slots=True)
 class OpenedTurn:
@@ -155,6 +158,7 @@ class Turns:
             check_use(action.text, self._settings.current)
         with self._pipeline.busy():
             turn = await self._locate(principal, conversation, action)
+            self._prefill.drop((principal.id, turn.conversation.id), *([(principal.id, "")] if turn.is_new else []))
             if turn.position.image_request is not None:
                 return await self._generate_images(turn, _image_models(action, options, turn.messages))
             await self._budgets.check(principal)
@@ -256,10 +260,11 @@ class Turns:
         text: str = "",
         files: tuple[str, ...] = (),
         assistant_id: str | None = None,
-    ) -> None:
+    ) -> bool:
         """Have the engine read the known part of a prompt while the question is being written.
 
-        That is the history, the beginning of the question, and those of its `files` that will be shown in full. The
+        That is the history, the beginning of the question, and those of its `files` that will be shown in full. A slow
+        model reads what fits the `text` so far; returns whether it would, so that each draft is worth sending. The
         web is prepared too if it will be searched. Without a conversation, a new one is assumed, with the assistant
         that is named. Nothing is stored.
         Raises NotFound and TooLarge as `ask` does.
@@ -271,13 +276,15 @@ class Turns:
         if (options.web or stored.web) == "on":
             self._requests.expect_web()
         if any(message.is_open for message in messages):
-            return  # what comes before the next question is not known yet
+            return False  # what comes before the next question is not known yet
         action = NewMessage(text.strip() or ".", files=files)
         turn = await self._locate_in_tree(principal, stored, messages, action, is_new=False)
-        build = partial(self._requests.prefill, _chat_question(turn, options, 0.0))
-        if not files:
-            await build()  # raises what is wrong with the question; files may still have to be read
+        question = _chat_question(turn, options, 0.0)
+        follows_drafts = await self._requests.check_draft(question)
+        has_draft = len(text.split()) >= MIN_DRAFT_WORDS
+        build = partial(self._requests.prefill, question, has_draft=has_draft)
         self._prefill.begin((principal.id, conversation or ""), build)
+        return follows_drafts
 
     def _read_on(self, turn: _Turn, options: TurnOptions, answer: Message) -> None:
         """Have the engine read what the next question will follow, so that it waits for less: the rest of the files."""

@@ -100,14 +100,18 @@ class DocumentSearch:
         keys.sort(key=lambda key: is_table_of_contents(located[key].chunk))
         return [_as_found(located[key], key[0], by_words.get(key), by_meaning.get(key)) for key in keys[:limit]]
 
+    async def locate(self, scope: SearchScope, hits: Sequence[ChunkHit]) -> list[FoundChunk]:
+        """Return the chunks of hits that are still there, in their order. Raises StoreError."""
+        located = await self._chunks.locate_chunks(scope, hits)
+        return [
+            _as_found(located[key], hit.key, None, None) for hit in hits if (key := (hit.key, hit.number)) in located
+        ]
+
     async def find_neighbors(self, scope: SearchScope, found: FoundChunk) -> list[FoundChunk]:
         """Return the chunks before and after a found one, as far as they are of its section. Raises StoreError."""
         number = found.chunk.number
         hits = [ChunkHit(found.key, near, 0.0) for near in (number - 1, number + 1) if near >= 0]
-        located = await self._chunks.locate_chunks(scope, hits)
-        near = [
-            _as_found(located[key], found.key, None, None) for hit in hits if (key := (hit.key, hit.number)) in located
-        ]
+        near = await self.locate(scope, hits)
         return [each for each in near if each.chunk.heading == found.chunk.heading]
 
     async def _search_vectors(self, scope: SearchScope, query: str, limit: int) -> list[ChunkHit]:

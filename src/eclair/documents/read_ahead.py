@@ -1,25 +1,101 @@
-"""Keeps how long models have read documents ahead of questions that are still being written."""
+"""Keeps what models have read of documents ahead of questions that are still being written."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from eclair.documents.reading_budget import CHARS_PER_TOKEN, PROMPT_TOKENS
+from eclair.storage.chunks import ChunkHit
 
 MAX_QUESTIONS = 256
 """Questions that are remembered; beyond that, the oldest are forgotten."""
 
-QuestionKey = tuple[str, tuple[str, ...], int]
-"""A model's id, the ids of the files in the conversation, and the number of questions up to this one."""
+PassagePlace = tuple[str, int]
+"""The file of a passage or a sentence, and where in it that starts."""
+
+
+@dataclass(frozen=True, slots=True)
+class QuestionKey:
+    """The question that will follow message `after`, empty for a first one, for one person and one model."""
+
+    principal: str
+    model: str
+    files: tuple[str, ...]
+    libraries: tuple[str, ...]
+    after: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedPassage:
+    """The place of a passage in a prompt that is read ahead, and its length; `hit` finds a searched one again."""
+
+    file: str
+    start: int
+    chars: int
+    hit: ChunkHit | None = None
+
+    @property
+    def place(self) -> PassagePlace:
+        return self.file, self.start
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The passages of a prompt that is read ahead, in order, and the sentences closest to its draft.
+
+    `follows_draft` if they were searched for a draft.
+    """
+
+    passages: tuple[PlannedPassage, ...] = ()
+    closest: tuple[PassagePlace, ...] = ()
+    follows_draft: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AheadReading:
+    """A plan, and how many characters of its passages the model has read; below zero it reads what precedes them."""
+
+    plan: Plan = Plan()
+    chars: float = -CHARS_PER_TOKEN * PROMPT_TOKENS
+
+    @property
+    def passages_read(self) -> tuple[PlannedPassage, ...]:
+        """The passages that have been read to their end."""
+        left = self.chars
+        for at, each in enumerate(self.plan.passages):
+            left -= each.chars
+            if left < 0:
+                return self.plan.passages[:at]
+        return self.plan.passages
+
+
+NOTHING_READ = AheadReading()
 
 
 class ReadAhead:
-    """Seconds for which a model has read the files of a conversation for its next question."""
+    """Keeps what models have read for the next questions of conversations."""
 
     def __init__(self) -> None:
-        self._seconds: dict[QuestionKey, float] = {}
+        self._readings: dict[QuestionKey, AheadReading] = {}
 
-    def add(self, key: QuestionKey, seconds: float) -> None:
-        """Add the seconds of one reading; infinity if everything has been read."""
-        self._seconds[key] = self._seconds.pop(key, 0.0) + seconds
-        while len(self._seconds) > MAX_QUESTIONS:
-            del self._seconds[next(iter(self._seconds))]
+    def add(self, key: QuestionKey, plan: Plan, chars: float) -> None:
+        """Note that a model went on with so many characters of passages, by this plan; infinity if to its end."""
+        before = self._readings.pop(key, NOTHING_READ)
+        kept = min(before.chars, _common_chars(before.plan.passages, plan.passages))
+        self._readings[key] = AheadReading(plan, kept + chars)
+        while len(self._readings) > MAX_QUESTIONS:
+            del self._readings[next(iter(self._readings))]
 
-    def seconds(self, key: QuestionKey) -> float:
-        return self._seconds.get(key, 0.0)
+    def find(self, key: QuestionKey) -> AheadReading:
+        return self._readings.get(key, NOTHING_READ)
+
+
+def _common_chars(before: Sequence[PlannedPassage], after: Sequence[PlannedPassage]) -> int:
+    """Return the length of the passages that both begin with."""
+    chars = 0
+    for old, new in zip(before, after, strict=False):
+        if old.place != new.place:
+            break
+        chars += new.chars
+    return chars

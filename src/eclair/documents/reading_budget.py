@@ -77,10 +77,13 @@ def reading_budget(model: Model) -> ReadingBudget:
 
 
 def chars_read_in(model: Model, seconds: float) -> float:
-    """Estimate how many characters of passages a model has read some seconds after it began; infinity if unknown."""
-    if math.isinf(seconds) or model.reading_rate is None:
-        return math.inf
-    return max(0.0, _chars_per_second(model) * seconds - CHARS_PER_TOKEN * PROMPT_TOKENS)
+    """Estimate how many characters a model reads in some seconds; infinity if unknown."""
+    return math.inf if math.isinf(seconds) or model.reading_rate is None else _chars_per_second(model) * seconds
+
+
+def reads_slowly(model: Model) -> bool:
+    """Return whether a model is shown fewer passages since it reads slowly, which pays to read ahead."""
+    return not model.only_quotes and PASSAGES_READING_S * _chars_per_second(model) < PASSAGES * PASSAGE_CHARS
 
 
 def _chars_per_second(model: Model) -> float:

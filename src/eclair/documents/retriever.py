@@ -19,6 +19,7 @@ from eclair.citations.checker import CitationChecker
 from eclair.documents.answerability import is_answered
 from eclair.documents.background_embedding import embedding_text
 from eclair.documents.closest_sentences import (
+    MAX_CLOSEST,
     MAX_PASSAGES,
     answer_probability,
     describe_closest,
@@ -38,9 +39,16 @@ from eclair.documents.listings import computed_table
 from eclair.documents.neighbors import with_neighbors
 from eclair.documents.passages import found_passage, load_passages, read_openings
 from eclair.documents.query_rewriting import rewrite_question
-from eclair.documents.quotes import MIN_WHOLE_WORDS, choose_quotes, is_answered_by_quote, quote_answer, quote_closest
-from eclair.documents.read_ahead import QuestionKey, ReadAhead
-from eclair.documents.reading_budget import ReadingBudget, chars_read_in, reading_budget
+from eclair.documents.quotes import (
+    MIN_WHOLE_WORDS,
+    RankedSentence,
+    choose_quotes,
+    is_answered_by_quote,
+    quote_answer,
+    quote_closest,
+)
+from eclair.documents.read_ahead import AheadReading, PassagePlace, Plan, PlannedPassage, QuestionKey, ReadAhead
+from eclair.documents.reading_budget import ReadingBudget, chars_read_in, reading_budget, reads_slowly
 from eclair.documents.readings import ReadingOptions, Readings
 from eclair.documents.table_answers import TableCalculator
 from eclair.documents.whole_documents import MANY_FILES, WholeDocumentReader
@@ -61,7 +69,7 @@ from eclair.schema.events import Notice, SourceFound, StepFinished, StepStarted
 from eclair.schema.messages import Message, Passage
 from eclair.schema.models import Model
 from eclair.storage.base import Storage
-from eclair.storage.chunks import SearchScope
+from eclair.storage.chunks import ChunkHit, SearchScope
 from eclair.storage.files import FileState
 from eclair.text.intent.location import filter_photo_locations
 from eclair.text.intent.whole_document import asks_each_file, wants_whole_document
@@ -122,9 +130,11 @@ class DocumentRetriever:
         self._clock = clock
         self._gives_way = gives_way
         self._query = _query(history)
-        self._shown_before = {(each.file, each.start) for message in history for each in passages_read(message)}
+        self._shown_before = {_place(each) for message in history for each in passages_read(message)}
         self._passages: list[Passage] = []
         self._found_chunks: Sequence[FoundChunk] | None = None
+        self._hits: dict[PassagePlace, ChunkHit] = {}
+        self._plan = Plan()
         self._is_answerable = True
         self._lead = NO_LEAD
         self._files_read: Sequence[FileState] = ()
@@ -214,22 +224,49 @@ class DocumentRetriever:
             if not model.can_plan and (table := computed_table(self._passages[0])) is not None:
                 self._lead = Lead((table,), is_complete=True)
 
-    async def known_findings(self, model: Model) -> KnownFindings:
-        """Return what is shown whatever the question: the passages of files that are shown in full, once read."""
+    async def known_findings(self, model: Model, *, has_draft: bool) -> KnownFindings:
+        """Return what is shown whatever the question: the passages of files that are shown in full, once read.
+
+        If the question `has_draft`, a slow model reads what fits that.
+        """
         files = await self._list_files()
         if waiting := {each.document.sha256 for each in files if is_pending(each.document)}:
             await self._ingestor.wait_until_searchable(waiting, READ_TIMEOUT_S)
             files = await self._list_files()
-        whole = await self._full_passages(files, reading_budget(model))
+        budget = reading_budget(model)
+        follows_draft = has_draft and reads_slowly(model) and not self._asks_about_all()
+        if follows_draft and await self._is_fully_embedded(files):
+            return await self._findings_for_draft(files, budget, model)
+        whole = await self._full_passages(files, budget)
         if whole is None:
             return KnownFindings(open_block="passages")
-        self._show(whole, model)
+        self._show(await self._after_read(whole, whole, budget, model), model)
+        self._plan = Plan(self._planned_passages())
         shows_closest = model.tier == "small" and self._embedder is not None
-        return KnownFindings(tuple(self._passages), "closest" if whole and shows_closest else None)
+        return KnownFindings(tuple(self._passages), open_block="closest" if whole and shows_closest else None)
+
+    async def _findings_for_draft(
+        self, files: Sequence[FileState], budget: ReadingBudget, model: Model
+    ) -> KnownFindings:
+        """Return what would be shown if the draft were the question, and it were one that the passages answer."""
+        self._show(await self._find_passages(files, budget, model, for_draft=True), model)
+        if not self._passages:
+            return KnownFindings(open_block="passages")
+        closest = (await self._closest_sentences())[:MAX_CLOSEST] if model.tier == "small" else []
+        self._plan = Plan(self._planned_passages(), tuple(map(_sentence_place, closest)), follows_draft=True)
+        notes = (Note(describe_closest(closest), "closest"),) if closest else ()
+        return KnownFindings(tuple(self._passages), notes)
+
+    def _planned_passages(self) -> tuple[PlannedPassage, ...]:
+        return tuple(
+            PlannedPassage(each.file, each.start, len(each.text), self._hits.get(_place(each)))
+            for each in self._passages
+            if self._unread_chars(each)
+        )
 
     def note_read_ahead(self, model: Model, seconds: float) -> None:
         """Note that a model has read the known passages for so long; infinity if it has read them all."""
-        self._read_ahead.add(self._question_key(model), seconds)
+        self._read_ahead.add(self._question_key(model), self._plan, chars_read_in(model, seconds))
 
     async def lead(self, model: Model) -> Lead:
         """Quote the sentences that answer best if the model is tiny, or say that nothing answers.
@@ -311,7 +348,8 @@ class DocumentRetriever:
         """Search for other queries as well; return what each of them found."""
         found = {query: await self._search.find(self._scope, query, budget.passages) for query in queries}
         self._found_chunks = merge_rankings([self._found_chunks or [], *found.values()])[: budget.passages]
-        self._show(await self._found_passages(self._found_chunks, budget), model)
+        passages = self._passages_of(await self._expand_found(self._found_chunks, budget))
+        self._show(await self._after_read(passages, None, budget, model), model)
         return found
 
     async def _rewrite(self, engine: Engine, model: Model) -> tuple[str, ...]:
@@ -353,28 +391,78 @@ class DocumentRetriever:
         language, other = identify_language(self._query), identify_language(self._passages[0].text)
         return None not in (language, other) and language != other
 
-    async def _find_passages(self, files: Sequence[FileState], budget: ReadingBudget, model: Model) -> list[Passage]:
-        """Find the passages to show, unnumbered."""
+    async def _find_passages(
+        self, files: Sequence[FileState], budget: ReadingBudget, model: Model, *, for_draft: bool = False
+    ) -> list[Passage]:
+        """Find the passages to show, unnumbered. For a draft the best are read first."""
         whole = await self._full_passages(files, budget)
         if whole is not None and self._asks_about_all():
             return whole
-        read = self._count_read(whole, model) if whole is not None else 0
-        if whole is not None and sum(map(self._unread_chars, whole[read:])) <= budget.unread_chars:
-            return whole
+        if whole is not None and self._may_wait_for_all(whole, budget, model, for_draft=for_draft):
+            return await self._after_read(whole, whole, budget, model)
         if whole is not None and not await self._is_fully_embedded(files):
             passages = await self._nearest_passages(whole, budget.passages)
         else:
             found = await self._search.find(self._scope, self._query, budget.passages)
-            passages = await self._found_passages(found, budget)
+            passages = self._passages_of(await self._expand_found(found, budget))
             if whole is None:
                 self._found_chunks = found
-                return passages
-        places = {(each.file, each.start) for each in passages} or {(each.file, each.start) for each in whole}
-        return [
-            each
-            for at, each in enumerate(whole)
-            if at < read or self._unread_chars(each) == 0 or (each.file, each.start) in places
-        ]
+                return await self._after_read(passages, None, budget, model)
+        ranks = {_place(each): rank for rank, each in enumerate(passages or whole)}
+        shown = [each for each in whole if self._unread_chars(each) == 0 or _place(each) in ranks]
+        if for_draft:
+            shown.sort(key=lambda each: ranks.get(_place(each), -1))
+        return await self._after_read(shown, whole, budget, model)
+
+    def _may_wait_for_all(
+        self, whole: Sequence[Passage], budget: ReadingBudget, model: Model, *, for_draft: bool
+    ) -> bool:
+        """Return whether so little of files is unread that a question may wait for it.
+
+        It doesn't if what fits was read for a draft, unless the files are hardly longer than that.
+        """
+        reading = self._reading(model)
+        read = {each.place for each in reading.passages_read}
+        follows_draft = for_draft or reading.plan.follows_draft
+        is_short = sum(map(self._unread_chars, whole)) <= budget.unread_chars
+        unread = sum(self._unread_chars(each) for each in whole if _place(each) not in read)
+        return unread <= (budget.unread_chars if is_short or not follows_draft else 0)
+
+    async def _after_read(
+        self, found: Sequence[Passage], whole: Sequence[Passage] | None, budget: ReadingBudget, model: Model
+    ) -> list[Passage]:
+        """Put what the model has read for this question before what was found, and that in the order it was planned.
+
+        What precedes a passage must stay the same, or the passage is read again. Of a long document, what was read and
+        is not found is kept up to a limit.
+        """
+        reading = self._reading(model)
+        read = await self._load_read(reading, whole)
+        planned = {each.place: rank for rank, each in enumerate(reading.plan.passages)}
+        wanted, kept, others = {_place(each) for each in found}, list[Passage](), 0
+        for each in read:
+            others += 0 if _place(each) in wanted else len(each.text)
+            if whole is None and others > budget.unread_chars:
+                break
+            kept.append(each)
+        have = {_place(each) for each in kept}
+        rest = [each for each in found if _place(each) not in have]
+        return [*kept, *sorted(rest, key=lambda each: planned.get(_place(each), len(planned)))]
+
+    async def _load_read(self, reading: AheadReading, whole: Sequence[Passage] | None) -> list[Passage]:
+        """Return the passages that a model has read, as far as they may still be shown."""
+        if whole is not None:
+            passages = {_place(each): each for each in whole}
+            return [passages[each.place] for each in reading.passages_read if each.place in passages]
+        hits = [each.hit for each in reading.passages_read if each.hit is not None]
+        return self._passages_of(await self._search.locate(self._scope, hits)) if hits else []
+
+    def _passages_of(self, found: Sequence[FoundChunk]) -> list[Passage]:
+        """Return the passages of found chunks; what is read of them ahead is found again by their hits."""
+        self._hits.update(
+            ((each.file, each.chunk.start), ChunkHit(each.key, each.chunk.number, each.score)) for each in found
+        )
+        return [found_passage(each) for each in found]
 
     async def _nearest_passages(self, whole: Sequence[Passage], limit: int) -> Sequence[Passage]:
         """Return the passages nearest to the question, of a document whose vectors are not all stored yet.
@@ -402,13 +490,14 @@ class DocumentRetriever:
         question = _question(self._history)
         return wants_whole_document(question) or asks_each_file(question)
 
-    async def _found_passages(self, found: Sequence[FoundChunk], budget: ReadingBudget) -> list[Passage]:
+    async def _expand_found(self, found: Sequence[FoundChunk], budget: ReadingBudget) -> list[FoundChunk]:
+        """Add the neighbors of what was found, and all of the best one's table."""
         if not found:
             return []
-        passages = [found_passage(each) for each in await with_neighbors(self._search, self._scope, found)]
-        sheet = await self._table_passages(found[0], budget.document_chars // 2)
-        places = {(passage.file, passage.start) for passage in sheet}
-        return [*sheet, *(each for each in passages if (each.file, each.start) not in places)]
+        near = await with_neighbors(self._search, self._scope, found)
+        sheet = await self._table_chunks(found[0], budget.document_chars // 2)
+        places = {(each.file, each.chunk.start) for each in sheet}
+        return [*sheet, *(each for each in near if (each.file, each.chunk.start) not in places)]
 
     async def _may_answer(self, files: Sequence[FileState], model: Model) -> bool:
         """Return whether anything found may answer the question.
@@ -453,22 +542,29 @@ class DocumentRetriever:
     async def _find_closest(self, engine: Engine, model: Model) -> Note | None:
         """Return the sentences closest to the question, or None if it isn't one; see if they answer it."""
         question = _question(self._history)
-        if self._embedder is None or not has_question_mark(question) or wants_whole_document(question):
+        if self._embedder is None or not has_question_mark(question):
             return None
         try:
-            ranked = await self._rank_passages()
-            is_whole = len(question.split()) >= MIN_WHOLE_WORDS
-            asked = question if is_whole else self._query
-            closest = await find_closest_sentences(asked, ranked, self._embedder)
+            closest = await self._closest_sentences()
             if not closest:
                 return None
-            if is_whole and self._embedder.name.startswith(CALIBRATED_EMBEDDER):
+            if len(question.split()) >= MIN_WHOLE_WORDS and self._embedder.name.startswith(CALIBRATED_EMBEDDER):
                 judge = partial(answer_probability, question, closest, self._ask, self._scope.principal, engine, model)
                 self._is_answerable = await is_answered(question, self._passages, closest, judge)
         except UpstreamError as error:
             log.warning("the sentences closest to a question are not known: %s", error.message)
             return None
-        return Note(describe_closest(closest), "closest")
+        read = {place: rank for rank, place in enumerate(self._reading(model).plan.closest)}
+        shown = sorted(closest[:MAX_CLOSEST], key=lambda each: read.get(_sentence_place(each), len(read)))
+        return Note(describe_closest(shown), "closest")
+
+    async def _closest_sentences(self) -> list[RankedSentence]:
+        """Return the sentences closest to the question; none if it concerns a whole document. Raises UpstreamError."""
+        question = _question(self._history)
+        if self._embedder is None or wants_whole_document(question):
+            return []
+        asked = question if len(question.split()) >= MIN_WHOLE_WORDS else self._query
+        return await find_closest_sentences(asked, await self._rank_passages(), self._embedder)
 
     async def _rank_passages(self) -> list[Passage]:
         """Return the passages best first; those of a document shown in full come in its order."""
@@ -490,8 +586,8 @@ class DocumentRetriever:
         chosen = [each for each in libraries if each.library.id in self._scope.libraries]
         return all(each.waiting == 0 and each.embedded == each.chunks for each in chosen)
 
-    async def _table_passages(self, found: FoundChunk, max_chars: int) -> list[Passage]:
-        """Return the passages of the table that a found row is in, if it has at most `max_chars`; else the row's.
+    async def _table_chunks(self, found: FoundChunk, max_chars: int) -> list[FoundChunk]:
+        """Return the chunks of the table that a found row is in, if it has at most `max_chars`; else the row's.
 
         A question about a table may rest on all of its rows.
         """
@@ -507,8 +603,8 @@ class DocumentRetriever:
             chunks = await self._storage.chunks.list_chunks(
                 chunk.document, max(0, chunk.number - near), chunk.number + near
             )
-            return [found_passage(replace(found, chunk=each)) for each in chunks if start <= each.start < end]
-        return [found_passage(found)]
+            return [replace(found, chunk=each) for each in chunks if start <= each.start < end]
+        return [found]
 
     async def _full_passages(self, files: Sequence[FileState], budget: ReadingBudget) -> list[Passage] | None:
         """Return all passages of the files if the model may be shown them in full, otherwise None."""
@@ -517,21 +613,17 @@ class DocumentRetriever:
             return None
         return [passage for each in files for passage in await load_passages(self._storage, each)]
 
-    def _count_read(self, passages: Sequence[Passage], model: Model) -> int:
-        """Count the passages from the first one on that the model has read for this question or an earlier one."""
-        left = chars_read_in(model, self._read_ahead.seconds(self._question_key(model)))
-        for at, each in enumerate(passages):
-            left -= self._unread_chars(each)
-            if left < 0:
-                return at
-        return len(passages)
-
     def _unread_chars(self, passage: Passage) -> int:
         """Return a passage's length; 0 if an earlier question of the conversation was answered with it."""
-        return 0 if (passage.file, passage.start) in self._shown_before else len(passage.text)
+        return 0 if _place(passage) in self._shown_before else len(passage.text)
+
+    def _reading(self, model: Model) -> AheadReading:
+        """Return what the model has read for this question."""
+        return self._read_ahead.find(self._question_key(model))
 
     def _question_key(self, model: Model) -> QuestionKey:
-        return model.id, self._scope.files, sum(message.role == "user" for message in self._history)
+        before = self._history[-2].id if len(self._history) > 1 else ""
+        return QuestionKey(self._scope.principal.id, model.id, self._scope.files, self._scope.libraries, before)
 
     def _file_notices(self, files: Sequence[FileState]) -> list[Notice]:
         """Return notices about files that are unreadable or only partly read."""
@@ -559,6 +651,14 @@ def _query(history: Sequence[Message]) -> str:
 
 def _question(history: Sequence[Message]) -> str:
     return next(message.text for message in reversed(history) if message.role == "user")
+
+
+def _place(passage: Passage) -> PassagePlace:
+    return passage.file, passage.start
+
+
+def _sentence_place(sentence: RankedSentence) -> PassagePlace:
+    return sentence.passage.file, sentence.passage.start + sentence.start
 
 
 def _is_ready(file: FileState) -> bool:

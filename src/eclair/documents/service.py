@@ -128,6 +128,10 @@ class DocumentService:
             *collaborators, scope, history, numbers, self.readings, options, self._read_ahead, gives_way=gives_way
         )
 
+    def has_scope(self, principal: Principal, history: Sequence[Message]) -> bool:
+        """Return whether a conversation has files or libraries to search."""
+        return self._find_scope(principal, history) is not None
+
     def make_lookup(self, principal: Principal, history: Sequence[Message]) -> DocumentLookup | None:
         """Make what looks up passages for the last question; None if there are no files or libraries."""
         scope = self._find_scope(principal, history)

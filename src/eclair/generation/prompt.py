@@ -122,8 +122,8 @@ async def build_prompt(
     answer to resume; `passages` and `notes` belong to the question. The `images`, by file id, are shown with the
     message that their file is attached to. `control_tokens` are the model's. With `shows_calls` the model is shown
     calls of tools and their results, too. The `preface` stands above the question, below its passages. `shown_notes`
-    has what earlier questions were shown with, and whether the answer to any of them is spoken. An `open_block` is left
-    open above the question. Raises TooLarge if the question alone doesn't fit.
+    has what earlier questions were shown with, and whether the answer to any of them is spoken. The prompt ends in the
+    `open_block`, if any. Raises TooLarge if the question alone doesn't fit.
     """
     head = (PromptMessage("system", system),) if system else ()
     dropped, shown_notes = 0, shown_notes or ShownNotes()
@@ -196,7 +196,7 @@ def with_passages(
     preface: str = "",
     open_block: OpenBlock | None = None,
 ) -> str:
-    """Put numbered passages, the preface and notes above the question; an `open_block` isn't closed.
+    """Put numbered passages, the preface and notes above the question; end in the `open_block`, if any.
 
     If there are web pages among them, the date on which it was `asked` is added, since they may be news. With
     `with_images`, attached images may answer the question too. `control_tokens` are the model's.
@@ -214,9 +214,9 @@ def with_passages(
         instruction = f"{instruction} {NOTES_INSTRUCTION}"
     noted = _block("notes", sections, control_tokens) + _block("closest", closest, control_tokens)
     if open_block == "passages":
-        return f"{instruction}\n\n<passages>\n{question}"
-    opened = "<closest>\n" if open_block == "closest" else ""
-    return f"{instruction}\n\n<passages>\n{shown}\n</passages>\n\n{preface}{noted}{opened}{question}"
+        return f"{instruction}\n\n<passages>\n"
+    below = "<closest>\n" if open_block == "closest" else question
+    return f"{instruction}\n\n<passages>\n{shown}\n</passages>\n\n{preface}{noted}{below}"
 
 
 def _block(tag: str, texts: Sequence[str], control_tokens: tuple[str, ...]) -> str:

@@ -27,12 +27,16 @@ NO_NOTES = QuestionNotes("")
 class ShownNotes:
     """The notes of this process's newest questions, by the question's id. After a restart, no engine has them read."""
 
-    def __init__(self) -> None:
-        self._by_question: dict[str, QuestionNotes] = {}
+    def __init__(self, by_question: Mapping[str, QuestionNotes] | None = None) -> None:
+        self._by_question = dict(by_question or {})
 
     @property
     def by_question(self) -> Mapping[str, QuestionNotes]:
         return self._by_question
+
+    def copy(self) -> ShownNotes:
+        """Return them for a prompt that nobody will ask to go on."""
+        return ShownNotes(self._by_question)
 
     def find(self, question: str) -> QuestionNotes:
         """Return what a question was shown with."""

@@ -35,6 +35,7 @@ class KnownFindings:
     """Findings that are known before a question is asked, and the block that others will go on with, if any."""
 
     passages: tuple[Passage, ...] = ()
+    notes: tuple[Note, ...] = ()
     open_block: OpenBlock | None = None
 
 

@@ -25,6 +25,8 @@ export type ErasureStatus = Reply<"/api/erasure", "get">;
 
 /** For how long conversations are kept, and what a limit would erase now. */
 export type KeptResponses = Reply<"/api/responses", "get">;
+/** Whether the draft is worth sending as it is written. */
+export type PrefillReply = Reply<"/api/prefill", "post", 202>;
 export type Retention = Reply<"/api/retention", "get">;
 
 export type ExportSize = Reply<"/api/export/size", "get">;
@@ -183,8 +185,8 @@ export class ConversationCalls extends Resource {
     return this.client.call("PUT", `/api/mcp-servers/${server}/switch`, { on, conversation });
   }
 
-  /** Tell the engine that a message is being written, so that it can read the prompt ahead. */
-  prefill(writing: Pick<AnswerOptions, "model" | "mode" | "web" | "system" | "memory"> & Pick<Body<"/api/prefill", "post">, "conversation" | "files" | "assistant_id" | "spoken">): Promise<void> {
+  /** Tell the engine that a message is being written, and how far, so that it can read the prompt ahead. */
+  prefill(writing: Pick<AnswerOptions, "model" | "mode" | "web" | "system" | "memory"> & Pick<Body<"/api/prefill", "post">, "conversation" | "files" | "assistant_id" | "spoken" | "text">): Promise<PrefillReply> {
     return this.client.call("POST", "/api/prefill", writing);
   }
 

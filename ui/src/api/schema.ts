@@ -2084,7 +2084,9 @@ export interface paths {
                     headers: {
                         readonly [name: string]: unknown;
                     };
-                    content?: never;
+                    content: {
+                        readonly "application/json": components["schemas"]["PrefillReply"];
+                    };
                 };
             };
         };
@@ -13909,6 +13911,10 @@ export interface components {
             readonly text?: string;
             /** @default [] */
             readonly files?: readonly string[];
+        };
+        /** @description Tells whether a slow model reads what fits the `text`, which is worth sending again then whenever it changes. */
+        readonly PrefillReply: {
+            readonly follows_drafts: boolean;
         };
         /** @description Names of the others who have a shown conversation open now, and the number of further ones. */
         readonly PresentPeople: {

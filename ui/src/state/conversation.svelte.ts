@@ -13,6 +13,7 @@ import { MessageQueue } from "./messageQueue.svelte.ts";
 import { answersToCompare, branchTo, leafUnder, type Messages, siblingsByParent } from "../lib/messageTree.ts";
 import { ComposerDraft, type DraftContent } from "./composerDraft.svelte.ts";
 import type { ConversationContext } from "./conversationContext.ts";
+import { DraftSender } from "./draftSender.ts";
 import type { CompareOptions } from "./drafts.ts";
 import { outgoingMessage, type OutgoingMessage, TurnSender } from "./turnSender.svelte.ts";
 import type { Attachment, LibraryName, Message, Mode, Web } from "../api/events.ts";
@@ -67,6 +68,10 @@ export class Conversation {
   readonly #follower: RunFollower;
   readonly #turns: TurnSender;
   readonly #queueSender: QueueSender;
+  readonly #drafts = new DraftSender({
+    draft: () => (this.running || this.compare !== null || this.imageOptions !== null ? "" : this.draft),
+    send: (draft) => this.#prefill(draft),
+  });
   /** Loading before a message is sent. */
   #preparing = $state(false);
   /** Ends the following of answers that are written side by side. */
@@ -241,7 +246,9 @@ export class Conversation {
   write(text: string): void {
     const begins = this.draft === "" && text !== "";
     this.#composer.write(text);
-    if (begins && !this.running) void this.prefill();
+    if (this.running) return;
+    if (begins) void this.prefill();
+    else this.#drafts.changed();
   }
 
   attach(file: Attachment): void {
@@ -517,14 +524,22 @@ export class Conversation {
   /** The person begins to write or to speak, or attaches a file: let the engine read ahead. That only saves time, so a
    * failure isn't shown. */
   async prefill(): Promise<void> {
-    if (this.#context.refusal?.() != null) return;
+    await this.#drafts.begin();
+  }
+
+  /** True where a slow model reads what fits the draft. */
+  async #prefill(draft: string): Promise<boolean> {
+    if (this.#context.refusal?.() != null) return false;
     const settings = this.settings;
     const { temperature: _, max_tokens: __, ...options } = this.#context.answerOptions({ ...settings, model: this.nextModel ?? settings.model });
     try {
       const files = this.#composer.files.map(({ id }) => id);
-      await this.#context.api.prefill({ ...(this.stored ? { conversation: this.id } : { assistant_id: this.assistant }), ...options, ...(this.spoken && { spoken: true }), ...(files.length > 0 && { files }) });
+      const writing = { ...(this.stored ? { conversation: this.id } : { assistant_id: this.assistant }), ...options, ...(this.spoken && { spoken: true }), ...(files.length > 0 && { files }) };
+      const { follows_drafts } = await this.#context.api.prefill({ ...writing, ...(draft !== "" && { text: draft }) });
+      return follows_drafts;
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
+      return false;
     }
   }
 

@@ -1,7 +1,7 @@
 // The backend of a temporary chat: its tree is in this tab's memory alone, and the server answers without storing
 // anything.
 
-import type { AcceptedTurn, AnswerSettings, ConversationBackend, ConversationCalls, ConversationChanges, ConversationStart, MessageTree, Turn, UnstoredTurn } from "../api/conversations.ts";
+import type { AcceptedTurn, AnswerSettings, ConversationBackend, ConversationCalls, ConversationChanges, ConversationStart, MessageTree, PrefillReply, Turn, UnstoredTurn } from "../api/conversations.ts";
 import { ApiError } from "../api/client.ts";
 import { NO_SETTINGS } from "../api/conversations.ts";
 import { fold, messageText } from "../api/fold.ts";
@@ -57,7 +57,9 @@ export class TemporaryBackend implements ConversationBackend {
   }
 
   /** Does nothing: the engine gets the messages only with the question. */
-  async prefill(): Promise<void> {}
+  async prefill(): Promise<PrefillReply> {
+    return { follows_drafts: false };
+  }
 
   /** Does nothing: each turn says which servers are on. */
   async switchMcpServer(): Promise<void> {}

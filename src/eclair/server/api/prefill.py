@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Response
-from pydantic import Field
+from fastapi import APIRouter
+from pydantic import BaseModel, Field
 
 from eclair.app import App
 from eclair.chat.turn_options import TurnOptions
@@ -32,12 +32,22 @@ class PrefillBody(RequestBody):
     files: Annotated[tuple[str, ...], Field(max_length=50)] = ()
 
 
+class PrefillReply(BaseModel):
+    """Tells whether a slow model reads what fits the `text`, which is worth sending again then whenever it changes."""
+
+    follows_drafts: bool
+
+
 def router(app: App) -> APIRouter:
     api = APIRouter(prefix="/api", tags=["conversations"])
 
-    @api.post("/prefill", status_code=202, response_class=Response)
-    async def prefill(principal: Caller, body: PrefillBody) -> None:
+    @api.post("/prefill", status_code=202)
+    async def prefill(principal: Caller, body: PrefillBody) -> PrefillReply:
         options = TurnOptions(body.model, body.mode, body.system, web=body.web, memory=body.memory, spoken=body.spoken)
-        await app.turns.prefill(principal, body.conversation, options, body.text, body.files, body.assistant_id)
+        return PrefillReply(
+            follows_drafts=await app.turns.prefill(
+                principal, body.conversation, options, body.text, body.files, body.assistant_id
+            )
+        )
 
     return api

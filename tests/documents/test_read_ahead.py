@@ -1,0 +1,39 @@
+"""What counts as read of the passages that were read ahead for one draft after another."""
+
+from __future__ import annotations
+
+import math
+
+from eclair.documents.read_ahead import MAX_QUESTIONS, Plan, PlannedPassage, QuestionKey, ReadAhead
+
+KEY = QuestionKey("person", "m", ("file",), (), "")
+A, B, C = (PlannedPassage("file", start, 300) for start in (0, 300, 600))
+
+
+def test_a_passage_is_read_once_all_of_it_is() -> None:
+    ahead = ReadAhead()
+    assert ahead.find(KEY).passages_read == ()
+    ahead.add(KEY, Plan((A, B, C)), 400.0)
+    assert ahead.find(KEY).passages_read == (), "the system prompt is read first"
+    ahead.add(KEY, Plan((A, B, C)), 100.0)
+    assert ahead.find(KEY).passages_read == (A,)
+    ahead.add(KEY, Plan((A, B, C)), math.inf)
+    assert ahead.find(KEY).passages_read == (A, B, C)
+
+
+def test_what_follows_another_passage_must_be_read_again() -> None:
+    ahead = ReadAhead()
+    ahead.add(KEY, Plan((A, B)), math.inf)
+    ahead.add(KEY, Plan((A, C, B)), 299.0)
+    assert ahead.find(KEY).passages_read == (A,)
+    ahead.add(KEY, Plan((A, C, B)), 1.0)
+    assert ahead.find(KEY).passages_read == (A, C)
+
+
+def test_other_questions_have_readings_of_their_own_and_the_oldest_are_forgotten() -> None:
+    ahead = ReadAhead()
+    for number in range(MAX_QUESTIONS + 1):
+        ahead.add(QuestionKey("person", "m", ("file",), (), f"msg_{number}"), Plan((A,)), math.inf)
+    assert ahead.find(KEY).passages_read == ()
+    read = [ahead.find(QuestionKey("person", "m", ("file",), (), f"msg_{number}")).passages_read for number in (0, 1)]
+    assert read == [(), (A,)]
