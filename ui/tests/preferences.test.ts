@@ -28,6 +28,7 @@ afterEach(() => {
   vi.unstubAllGlobals();
   vi.restoreAllMocks();
   worn.mockClear();
+  connect.mockClear();
 });
 
 function server({ method, body }: { method: string; body: unknown }): unknown {
@@ -43,7 +44,24 @@ function dead(): never {
   throw new TypeError("network");
 }
 
-const preferences = () => new Preferences(new Api({ key: null, askKey: async () => null, explain }));
+const connect = vi.fn();
+const preferences = () => new Preferences(new Api({ key: null, askKey: async () => null, explain }), connect);
+
+test("the stream of changes starts again once it is stored whether others see who is here", async () => {
+  const mine = preferences();
+  await mine.refresh();
+  mine.change({ theme: "dark" });
+  await until(() => mine.progress === "saved");
+  assert.equal(connect.mock.calls.length, 0);
+  connect.mockImplementation(() => assert.equal(stored.show_presence, false));
+  mine.change({ show_presence: false });
+  await until(() => mine.progress === "saved");
+  assert.equal(connect.mock.calls.length, 1);
+  stored = { ...stored, version: stored.version + 1, show_presence: true };
+  connect.mockReset();
+  await mine.refresh();
+  assert.equal(connect.mock.calls.length, 1, "it was changed elsewhere");
+});
 
 test("a change applies at once, and is sent once the typing pauses", async () => {
   const mine = preferences();

@@ -96,7 +96,7 @@ export class App {
   readonly conversationActions = new ConversationActions(this);
   /** Conversations that were left with a queue, which they go on sending. */
   readonly #background = new Map<string, Conversation>();
-  readonly preferences = new Preferences(this.api);
+  readonly preferences = new Preferences(this.api, () => this.changes.restart());
   readonly installedModels = new InstalledModels(this);
   /** Reads answers aloud, one at a time. */
   readonly readAloud = new ReadAloud(this.api.speech, this.preferences);

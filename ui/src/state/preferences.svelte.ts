@@ -63,11 +63,14 @@ export class Preferences {
   });
 
   readonly #api: Api;
+  readonly #connect: () => void;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #sending = false;
 
-  constructor(api: Api) {
+  /** `connect` restarts the stream of changes: the server asks at its start whether it shows that the person is here. */
+  constructor(api: Api, connect: () => void = () => {}) {
     this.#api = api;
+    this.#connect = connect;
     this.#readMirror();
   }
 
@@ -76,7 +79,9 @@ export class Preferences {
     await this.#apply();
     addEventListener("storage", (event) => {
       if (event.key !== MIRROR) return;
+      const shown = this.#kept.show_presence;
       this.#readMirror();
+      if (this.#kept.show_presence !== shown) this.#connect();
       void this.#apply();
     });
     addEventListener("online", () => void this.refresh());
@@ -160,8 +165,10 @@ export class Preferences {
   }
 
   #settle(kept: StoredPreferences): void {
+    const shown = this.#kept.show_presence;
     this.#kept = known(kept);
     this.#mirror();
+    if (this.#kept.show_presence !== shown) this.#connect();
   }
 
   #mirror(): void {
