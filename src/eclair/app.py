@@ -394,7 +394,7 @@ class App:
         self.shown_conversations = ShownConversations(*showing, rights)
         self.presence = PresenceService(
             *(storage.presence, storage.processes, self.changes, self.shown_conversations, self.preferences),
-            *(self.absent.find_person, self.live_settings),
+            self.live_settings,
         )
         stack.push_async_callback(self.presence.close)
         self.assistants = AssistantService(storage.assistants, self.changes, rights)

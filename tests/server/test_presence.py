@@ -15,9 +15,14 @@ import apsw
 import orjson
 import pytest
 
+from eclair.chat import presence
+from eclair.chat.shown_conversations import ShownConversations
+from eclair.schema.principal import Principal
 from eclair.settings import Settings
 from eclair.storage.backup.backup import back_up
 from eclair.storage.backup.repository import BackupRepository
+from eclair.storage.presence import Present
+from eclair.storage.projects import ShownConversation
 from tests.postgres import databases
 from tests.server.test_accounts import Headers, member, set_up
 from tests.server.test_load_balancer import shared
@@ -119,8 +124,14 @@ async def furnished(settings: Settings) -> AsyncGenerator[tuple[Server, House]]:
         yield server, await furnish(server, await set_up(server))
 
 
-async def test_members_see_each_other_come_and_go(furnished: tuple[Server, House]) -> None:
+async def test_members_see_each_other_come_and_go(
+    furnished: tuple[Server, House], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(presence, "LEAVE_DELAY_S", 0.05)
     server, house = furnished
+    later = (await server.post("/api/conversations", {"title": "Trams"}, headers=house.ben)).body["id"]
+    shown = {"project_id": house.project}
+    assert (await server.call("PUT", f"/api/project-conversations/{later}", shown, headers=house.ben)).status == 204
     async with page(server, house.ben, house.conversation) as his:
         assert await others(server, house, house.ben) == []
         async with page(server, house.ada, house.conversation):
@@ -128,7 +139,9 @@ async def test_members_see_each_other_come_and_go(furnished: tuple[Server, House
             await his.hears_of_presence()
             async with page(server, house.ada, house.conversation):
                 await until(server, house, house.ada, ["ben"])
-            await asyncio.sleep(1.5)
+            async with page(server, house.ada, later):
+                await until(server, replace(house, conversation=later), house.ben, ["ada-b"])
+            await until(server, replace(house, conversation=later), house.ben, [])
             assert await others(server, house, house.ben) == ["ada-b"], "she has it open in another tab"
             his.changes = asyncio.Queue()
         await his.hears_of_presence()
@@ -151,6 +164,7 @@ async def test_a_stranger_neither_sees_nor_is_seen_nor_hears(furnished: tuple[Se
             while (kind := (await hers.changes.get())["kind"]) != "memories":
                 assert kind != "presence"
         assert "presence" not in hers.told
+        assert len(present(server)) == 2, "she isn't even noted"
     assert (await server.get(f"/api/changes?conversation=conv_%00{'a' * 25}", house.ben)).status == 400
 
 
@@ -190,10 +204,36 @@ async def test_a_preference_hides_a_person_at_once(furnished: tuple[Server, Hous
         assert await others(server, house, house.ada) == []
         await hers.hears_of_presence()
         await until(server, house, house.ben, ["ada-b"])
-    await until_nobody(server)
-    async with page(server, house.ben, house.conversation):
-        await asyncio.sleep(0.5)
-        assert present(server) == [], "what nobody may see isn't noted"
+        await until_noted(server, 1)
+        shown = {**(await server.get("/api/preferences", house.ben)).body, "show_presence": True}
+        assert (await server.call("PUT", "/api/preferences", shown, headers=house.ben)).status == 200
+        await until(server, house, house.ada, ["ben"])
+        hidden = {**(await server.get("/api/preferences", house.ben)).body, "show_presence": False}
+        assert (await server.call("PUT", "/api/preferences", hidden, headers=house.ben)).status == 200
+    await until_noted(server, 0)
+    async with page(server, house.ben, house.conversation), page(server, house.ada, house.conversation):
+        await until(server, house, house.ben, ["ada-b"])
+        assert len(present(server)) == 1, "what nobody may see isn't noted"
+
+
+async def test_strangers_who_are_noted_take_no_place_and_count_for_nothing(
+    furnished: tuple[Server, House], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server, house = furnished
+    found, asked = ShownConversations.find, list[str]()
+
+    async def find(self: ShownConversations, principal: Principal, id: str) -> ShownConversation:
+        asked.append(principal.id)
+        return await found(self, principal, id)
+
+    monkeypatch.setattr(ShownConversations, "find", find)
+    strangers = [f"acc_{n:026}" for n in range(presence.MAX_OTHERS + 1)]
+    noted = [Present(house.conversation, person) for person in (*strangers, house.ben_id)]
+    await server.app.storage.presence.change_presence(noted, [])
+    assert await others(server, house, house.ada) == ["ben"]
+    assert len(asked) == 1, "the conversation is found once, however many are noted"
+    monkeypatch.setattr(presence, "MAX_OTHERS", 0)
+    assert (await server.get(house.path, house.ada)).body == {"people": [], "more": 1}
 
 
 def present(server: Server) -> list[Any]:
@@ -204,21 +244,43 @@ def present(server: Server) -> list[Any]:
         db.close()
 
 
-async def until_nobody(server: Server) -> None:
+async def until_noted(server: Server, count: int) -> None:
     async with asyncio.timeout(PATIENCE_S):
-        while present(server):  # noqa: ASYNC110 (no event tells)
+        while len(present(server)) != count:  # noqa: ASYNC110 (no event tells)
             await asyncio.sleep(0.1)
 
 
-async def test_works_council_mode_notes_and_tells_nothing(settings: Settings) -> None:
+async def test_works_council_mode_notes_and_tells_nothing(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(presence, "WATCH_INTERVAL_S", 0.05)
     async with serving(replace(settings, accounts="on", works_council=True)) as server:
         house = await furnish(server, await set_up(server))
+        store, looks = server.app.storage.presence, asyncio.Semaphore(0)
+        list_noted = store.list_own_presence
+
+        async def look() -> set[Present]:
+            looks.release()
+            return await list_noted()
+
         async with page(server, house.ben, house.conversation), page(server, house.ada, house.conversation):
-            await asyncio.sleep(0.5)
-            assert present(server) == []
+            monkeypatch.setattr(store, "list_own_presence", look)
+            async with asyncio.timeout(PATIENCE_S):
+                for _ in range(2):
+                    await looks.acquire()
+            assert present(server) == [], "the first look with both pages open has ended"
             for headers in (house.ben, house.ada):
                 assert await others(server, house, headers) == []
             assert (await server.get(house.path, house.eve)).status == 404
+
+
+async def test_works_council_mode_forgets_who_has_pages_open(
+    furnished: tuple[Server, House], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(presence, "WATCH_INTERVAL_S", 0.05)
+    server, house = furnished
+    async with page(server, house.ben, house.conversation):
+        await until_noted(server, 1)
+        server.app.live_settings.overlay({"works_council": True})
+        await until_noted(server, 0)
 
 
 async def test_presence_leaves_no_trace(
@@ -237,7 +299,7 @@ async def test_presence_leaves_no_trace(
     assert list(apsw.Connection(str(copy)).execute("SELECT * FROM presence")) == []
     assert house.ben_id not in caplog.text
     assert (await server.get("/api/audit", house.admin)).body == acts
-    await until_nobody(server)
+    await until_noted(server, 0)
 
 
 async def test_people_at_two_servers_see_each_other_until_one_is_killed(

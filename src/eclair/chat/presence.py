@@ -1,7 +1,8 @@
 """Presence: who else has a conversation open that is shown in a project.
 
-A person is noted from the first page that has it open until the last is closed or hidden. Rights are asked when others
-are told, so a right that ends, ends it at once. Works-council mode notes and tells nothing.
+A person who may see it is noted from the first page that has it open until the last is closed or hidden, unless they
+chose not to show that. Rights are asked again when others are told, so a right that ends, ends it at once.
+Works-council mode notes and tells nothing.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import asyncio
 import contextlib
 import logging
 from collections import Counter
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Generator
 from dataclasses import dataclass
 
 from eclair.chat.preferences import PreferenceService
@@ -28,6 +29,8 @@ WATCH_INTERVAL_S = 2.0
 """Time between two looks for processes that died, and for notes that were lost."""
 MAX_OTHERS = 20
 """Others who are named; further ones are counted."""
+MAX_ASKED = 100
+"""Others whose rights are asked; whoever is noted beyond is neither named nor counted."""
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +44,7 @@ class Others:
 
 
 class PresenceService:
-    """Notes who is here, and finds who else is. `find_person` returns somebody with today's rights."""
+    """Notes who is here, and finds who else is."""
 
     def __init__(
         self,
@@ -50,7 +53,6 @@ class PresenceService:
         changes: ChangeFeed,
         shown: ShownConversations,
         preferences: PreferenceService,
-        find_person: Callable[[str], Awaitable[Principal | None]],
         settings: LiveSettings,
     ) -> None:
         self._store = store
@@ -58,7 +60,6 @@ class PresenceService:
         self._changes = changes
         self._shown = shown
         self._preferences = preferences
-        self._find_person = find_person
         self._settings = settings
         self._here = Counter[Present]()
         self._changed = asyncio.Event()
@@ -71,10 +72,6 @@ class PresenceService:
         await asyncio.wait([self._keeping])
         self._here.clear()
         await self._note()
-
-    async def may_show(self, principal: Principal) -> bool:
-        """Tell whether others may see that the principal is here: by their preference, and outside works councils."""
-        return not self._settings.current.works_council and (await self._preferences.read(principal)).show_presence
 
     @contextlib.contextmanager
     def here(self, principal: Principal, conversation: str) -> Generator[None]:
@@ -89,17 +86,18 @@ class PresenceService:
 
     async def find_others(self, principal: Principal, conversation: str) -> Others:
         """Return who else has a conversation open that is shown to the principal. Raises NotFound."""
-        await self._shown.find(principal, conversation)
+        shown = await self._shown.find(principal, conversation)
         if self._settings.current.works_council:
             return Others()
         found = await self._store.list_present(conversation)
         dead = await self._processes.list_dead(process for _, process in found)
         people = sorted({person for person, process in found if process not in dead} - {principal.id})
-        named = [each for each in people[:MAX_OTHERS] if await self._is_shown(each, conversation)]
-        return Others(tuple(named), len(people[MAX_OTHERS:]))
+        visible = [each for each in people[:MAX_ASKED] if await self._is_visible(each, shown.project)]
+        return Others(tuple(visible[:MAX_OTHERS]), len(visible[MAX_OTHERS:]))
 
     async def tell_of(self, principal: Principal) -> None:
-        """Tell those who have the same conversations open that the principal's preference was changed."""
+        """Take over a change of the principal's preference, and tell those who have the same conversations open."""
+        self._changed.set()
         self._tell(set(await self._store.list_open(principal)))
 
     async def may_see(self, principal: Principal, conversation: str) -> bool:
@@ -110,10 +108,10 @@ class PresenceService:
             return False
         return True
 
-    async def _is_shown(self, person: str, conversation: str) -> bool:
-        """Tell whether a person still may read a conversation, and shows that they are here."""
-        found = await self._find_person(person)
-        return found is not None and await self.may_see(found, conversation) and await self.may_show(found)
+    async def _is_visible(self, person: str, project: str) -> bool:
+        """Tell whether a person still is a member of a project, and shows that they are here."""
+        found = await self._shown.find_member(person, project)
+        return found is not None and (await self._preferences.read(found)).show_presence
 
     def _leave(self, present: Present) -> None:
         self._here[present] -= 1
@@ -132,17 +130,25 @@ class PresenceService:
     async def _note(self) -> None:
         """Store who is here, and remove those at processes that died. What fails is tried again."""
         try:
-            here, noted = set(self._here), await self._store.list_own_presence()
+            noted = await self._store.list_own_presence()
+            here = await self._find_visible_here()
             if here != noted:
                 await self._store.change_presence(here - noted, noted - here)
                 self._tell({each.conversation for each in here ^ noted})
-            if here:
+            if self._here:
                 await self._remove_dead()
             self._is_failing = False
         except StoreError as error:
             if not self._is_failing:
                 log.warning("who has conversations open can't be stored: %s", error.message)
             self._is_failing = True
+
+    async def _find_visible_here(self) -> set[Present]:
+        """Return those whose pages are open here and who show it: none in works-council mode."""
+        if self._settings.current.works_council:
+            return set()
+        shows = {each: await self._preferences.get(Principal(each.person)) for each in tuple(self._here)}
+        return {each for each, preferences in shows.items() if preferences.show_presence}
 
     async def _remove_dead(self) -> None:
         for process in await self._processes.list_dead(await self._store.list_presence_processes()):

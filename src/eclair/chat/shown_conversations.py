@@ -51,8 +51,8 @@ class ShownConversations:
         """List what members show in a project, latest change first. Raises NotFound and RightMissing."""
         project = await self._projects.get(principal, project_id)
         shown = await self._storage.projects.list_shown_conversations(principal, project.id)
-        members = {owner: await self._is_member(owner, project.id) for owner in {each.owner for each in shown}}
-        return [each for each in shown if members[each.owner]]
+        members = {owner: await self.find_member(owner, project.id) for owner in {each.owner for each in shown}}
+        return [each for each in shown if members[each.owner] is not None]
 
     async def read(self, principal: Principal, id: str) -> tuple[ShownConversation, Conversation, list[Message]]:
         """Return a conversation that is shown to somebody, and the messages of its thread. Raises NotFound."""
@@ -64,10 +64,13 @@ class ShownConversations:
         """Return a conversation that is shown to somebody, its author or another member. Raises NotFound."""
         shown = await self._storage.projects.find_shown_conversation(principal, id)
         project = await self._projects.find(principal, shown.project)
-        if project is None or not await self._is_member(shown.owner, shown.project):
+        if project is None or await self.find_member(shown.owner, shown.project) is None:
             raise NotFound(f"There is no conversation {id!r} that is shown to you.")
         return shown
 
-    async def _is_member(self, owner: str, project_id: str) -> bool:
-        author = await self._find_person(owner)
-        return author is not None and await self._projects.find(author, project_id) is not None
+    async def find_member(self, person: str, project_id: str) -> Principal | None:
+        """Return a person with today's rights; None for one to whom the project isn't open."""
+        found = await self._find_person(person)
+        if found is None or await self._projects.find(found, project_id) is None:
+            return None
+        return found

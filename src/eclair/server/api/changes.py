@@ -29,14 +29,18 @@ def router(app: App) -> APIRouter:
         principal: Caller, conversation: Annotated[str | None, Query(pattern="^conv_" + ID_PATTERN)] = None
     ) -> EventStream:
         """Follow changes. `conversation` is the one that is open meanwhile; others to whom it is shown may see that."""
-        shows = conversation is not None and await app.presence.may_show(principal)
-        return EventStream(_events(app, principal, conversation, shows))
+        is_shown = conversation is not None and await app.presence.may_see(principal, conversation)
+        if is_shown:
+            await app.preferences.read(principal)  # another process may have changed them
+        return EventStream(_events(app, principal, conversation, is_shown))
 
     return api
 
 
-async def _events(app: App, principal: Principal, conversation: str | None, shows: bool) -> AsyncGenerator[bytes, None]:
-    here = app.presence.here(principal, conversation) if shows and conversation is not None else nullcontext()
+async def _events(
+    app: App, principal: Principal, conversation: str | None, is_shown: bool
+) -> AsyncGenerator[bytes, None]:
+    here = app.presence.here(principal, conversation) if is_shown and conversation is not None else nullcontext()
     with here:
         async with aclosing(app.changes.follow(principal, conversation)) as followed:
             async for batch in followed:
