@@ -219,8 +219,10 @@ async def test_a_clock_that_leaps_ahead_or_is_not_the_databases_erases_nothing(
         await service.run_once()
         assert expired == [30, 30]
         for offset_s, said in ((7200, "2.0 hours ahead of"), (-7200, "2.0 hours behind"), (5, "")):
+            caplog.clear()
             report = LeaseReport(clock_offset_s=offset_s)
             monkeypatch.setattr(type(server.app.storage.processes), "lease", report)
             await service.run_once()
             assert said in caplog.text
+            assert ("nothing is erased" in caplog.text) == bool(said)
         assert expired == [30, 30, 30]
