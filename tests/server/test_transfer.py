@@ -22,6 +22,7 @@ from eclair.server import auth
 from eclair.storage.imports import WaitingImport
 from eclair.storage.shares import Share
 from eclair.transfer.exporters import DOCX_MEDIA_TYPE
+from eclair.transfer.import_service import MAX_WAITING_IMPORTS
 from tests.support import JSON, Door, Reply, Server, text_of
 from tests.transfer.support import sample, zipped
 
@@ -239,6 +240,12 @@ async def test_only_a_few_imports_wait(server: Server) -> None:
     ids = [(await upload(server, sample("librechat"))).body["id"] for _ in range(5)]
     statuses = [(await server.call("DELETE", f"/api/imports/{id}")).status for id in ids]
     assert statuses == [404, 204, 204, 204, 204]
+
+
+async def test_an_upload_that_fails_drops_no_import_that_waits(server: Server) -> None:
+    ids = [(await upload(server, sample("librechat"))).body["id"] for _ in range(MAX_WAITING_IMPORTS)]
+    assert (await upload(server, b"[{]")).status == 400
+    assert [(await server.call("DELETE", f"/api/imports/{id}")).status for id in ids] == [204] * len(ids)
 
 
 def kept(server: Server) -> list[str]:

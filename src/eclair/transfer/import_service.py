@@ -108,7 +108,6 @@ class ImportService:
 
     async def upload(self, principal: Principal, source: AsyncIterable[bytes], name: str) -> UploadedImport:
         """Keep an export and read it in a sandbox. Raises UserError, StoreError and what `source` raises."""
-        await self._make_room(principal)
         blob = (await self._blobs.put_stream(source)).name
         now = self._clock()
         waiting = WaitingImport(
@@ -126,10 +125,12 @@ class ImportService:
         try:
             async with self._open(waiting) as staged:
                 items = await compare_import(self._storage, self._archives, principal, staged)
-                return UploadedImport(waiting.id, staged.preview, items)
+                uploaded = UploadedImport(waiting.id, staged.preview, items)
+            await self._make_room(principal, waiting.id)
         except BaseException:
             await finish(self._delete(waiting))
             raise
+        return uploaded
 
     async def check(self, principal: Principal, id: str) -> None:
         """Check that an export of the principal's waits. Raises NotFound, or Conflict while it is being imported."""
@@ -208,9 +209,9 @@ class ImportService:
         async with self._changing, self._blobs.lock():
             yield
 
-    async def _make_room(self, principal: Principal) -> None:
-        """Discard the oldest exports of a principal's that nobody imports, so that one more may wait."""
-        found = await self._storage.imports.list_imports(principal)
+    async def _make_room(self, principal: Principal, new: str) -> None:
+        """Discard the oldest exports of a principal's that nobody imports, so that a new one may wait."""
+        found = [each for each in await self._storage.imports.list_imports(principal) if each.id != new]
         surplus = len(found) - MAX_WAITING_IMPORTS + 1
         for waiting in found:
             if surplus > 0:
