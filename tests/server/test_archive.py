@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import zipfile
+from contextlib import aclosing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,7 @@ from eclair.transfer.archive import (
     dump_record,
     load_record,
 )
+from eclair.transfer.archive_importer import ImportChoices
 from tests.server.test_accounts import member, set_up
 from tests.server.test_transfer import carry_out, upload
 from tests.support import JSON, Server, serving
@@ -235,6 +237,20 @@ async def test_an_archive_takes_no_library_from_what_is_here(fresh: Server) -> N
         assert (await fresh.call("DELETE", f"/api/assistants/{each['id']}")).status == 204
     assert {each["id"] for each in (await fresh.get("/api/libraries")).body} == {town, mine}
     assert (await fresh.get(f"/api/projects/{project}")).body["library"] == town
+
+
+async def test_a_library_that_an_import_has_made_is_noted_before_it_goes_on(fresh: Server) -> None:
+    """An import whose server is killed is gone on with at another: none of it ends in order."""
+    library = ArchivedLibrary("lib_" + "5" * 26, "Cellar", 1)
+    assistant = ArchivedAssistant("asst_" + "5" * 26, 1, 1, AssistantProfile(name="Cook"), library.id)
+    id = (await upload(fresh, crafted(library, assistant), "eclair.zip")).body["id"]
+    noted: list[list[str]] = []
+    async with aclosing(fresh.app.imports.run(LOCAL_PRINCIPAL, id, ImportChoices())) as steps:
+        async for step in steps:
+            if not step.is_finished:
+                waiting = await fresh.app.storage.imports.get_import(LOCAL_PRINCIPAL, id)
+                noted.append([*waiting.libraries])
+    assert noted == [[library.id], []], "made, then the assistant's own"
 
 
 async def test_an_archive_puts_no_file_in_another_persons_library(settings: Settings) -> None:

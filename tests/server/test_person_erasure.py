@@ -8,6 +8,7 @@ import asyncio
 import io
 import zipfile
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +16,7 @@ import orjson
 import pytest
 import pytest_asyncio
 
+from eclair.errors import NotFound
 from eclair.schema.ids import new_id
 from eclair.schema.images import GeneratedImage
 from eclair.schema.principal import Principal
@@ -23,9 +25,11 @@ from eclair.storage.backup.backup import back_up
 from eclair.storage.backup.repository import BackupRepository
 from eclair.storage.egress import CallRecord
 from eclair.storage.feeds import StoredFeed
-from eclair.transfer.person_erasure import check_erasure_receipt
+from eclair.transfer.archive_importer import ImportChoices
+from eclair.transfer.person_erasure import KEPT_KINDS, check_erasure_receipt
 from tests.server.test_accounts import PASSWORD, Headers, member, set_up
 from tests.server.test_erasure import gone, holding
+from tests.server.test_transfer import many, upload
 from tests.support import JSON, Server, serving
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -154,6 +158,25 @@ async def test_nothing_of_an_erased_person_is_left_and_others_keep_theirs(
     assert theirs["files"] == 3
     again = await house.post(f"/api/people/{ben}/data/erasure", {"confirm": "erase everything"}, headers=admin)
     assert again.status == 404
+
+
+async def test_an_import_that_runs_ends_with_its_person(house: Server) -> None:
+    admin = await set_up(house)
+    ivo, his = await member(house, admin, "ivo")
+    who, app = Principal(ivo), house.app
+    id = (await upload(house, many(20, "Because."), headers=his)).body["id"]
+    async with aclosing(app.imports.run(who, id, ImportChoices())) as steps:
+        await anext(steps)
+        asked = await house.post(f"/api/people/{ivo}/data/erasure", {"confirm": "erase everything"}, headers=admin)
+        assert asked.status == 202, asked
+        erasing = asyncio.create_task(erased(house, admin, asked.body["id"]))
+        async with asyncio.timeout(30):
+            while await app.storage.imports.list_imports(who):
+                await asyncio.sleep(0.01)
+        with pytest.raises(NotFound):
+            await anext(steps)
+    assert (await erasing)["remaining"] == []
+    assert (await app.storage.personal_data.count_rows(who)).keys() <= KEPT_KINDS
 
 
 async def test_what_others_share_with_an_erased_person_stays_theirs(house: Server) -> None:

@@ -23,6 +23,7 @@ from eclair.storage.base import Storage
 from eclair.storage.blobs import Blobs
 from eclair.storage.change_feed import ChangeFeed
 from eclair.storage.imports import WaitingImport
+from eclair.storage.jobs import hold_when_free
 from eclair.transfer.archive_importer import ArchiveImporter, ImportChoices, ImportItems, ImportStep
 from eclair.transfer.normalize import ImportedConversation
 from eclair.util.tasks import finish
@@ -36,6 +37,8 @@ MAX_WAITING_IMPORTS = 4
 WAITING_TTL_S = 3600.0
 SWEEP_INTERVAL_S = 300.0
 SHARED_SWEEP_INTERVAL_S = 30.0
+END_TIMEOUT_S = 30.0
+"""Time in which a running import, whose row was deleted, is to end: it looks for that after each thing it stores."""
 
 log = logging.getLogger(__name__)
 
@@ -140,19 +143,22 @@ class ImportService:
     async def run(self, principal: Principal, id: str, choices: ImportChoices) -> AsyncGenerator[ImportProgress, None]:
         """Import an export that waits. If closed early it stops between two things and can be resumed.
 
-        Raises as `check` does.
+        Raises as `check` does, also once the export was deleted meanwhile, as its person was erased.
         """
+        imports = self._storage.imports
         async with self._claim(principal, id) as waiting:
             async with self._open(waiting) as staged:
                 staged.added_libraries |= waiting.libraries
+                noted = {**staged.added_libraries}
                 steps = store_import(self._storage, self._archives, principal, staged, choices)
                 try:
                     async with aclosing(steps):
                         async for progress in steps:
+                            await imports.get_import(principal, id)
+                            if staged.added_libraries != noted:
+                                noted = {**staged.added_libraries}
+                                await imports.note_libraries(principal, id, noted)
                             yield progress
-                except BaseException:
-                    await finish(self._storage.imports.note_libraries(principal, id, staged.added_libraries))
-                    raise
                 finally:
                     self._changes.publish(principal, None, "changed")
             await self._delete(waiting)
@@ -163,9 +169,14 @@ class ImportService:
             await self._delete(waiting)
 
     async def delete_all(self, principal: Principal) -> None:
-        """Discard all of a principal's exports. Raises StoreError."""
-        for waiting in await self._storage.imports.list_imports(principal):
-            await self._delete(waiting)
+        """Discard all of a principal's exports, which ends the import of one. Raises StoreError if that goes on."""
+        storage = self._storage
+        for waiting in await storage.imports.list_imports(principal):
+            await self._delete_row(waiting)
+            async with hold_when_free(storage.jobs, storage.processes, "import", waiting.id, END_TIMEOUT_S) as ended:
+                await self._delete_blob(waiting.blob)
+            if not ended:
+                raise StoreError(f"The import {waiting.id} has not ended yet.")
 
     async def sweep(self) -> None:
         """Delete exports that have expired, and bytes that none has. Raises StoreError."""
@@ -222,9 +233,12 @@ class ImportService:
 
     async def _delete(self, waiting: WaitingImport) -> None:
         """Delete an export; one that is gone is no error."""
+        await self._delete_row(waiting)
+        await self._delete_blob(waiting.blob)
+
+    async def _delete_row(self, waiting: WaitingImport) -> None:
         with contextlib.suppress(NotFound):
             await self._storage.imports.delete_import(Principal(waiting.owner), waiting.id)
-        await self._delete_blob(waiting.blob)
 
     async def _delete_blob(self, name: str) -> None:
         """Delete the bytes of an export unless another has the same."""

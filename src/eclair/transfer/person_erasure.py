@@ -166,12 +166,12 @@ class PersonErasure:
         await self._refuse_last_administrator(person.id)
         before = after = await store.count_rows(person)
         for _ in range(MAX_PASSES):
+            await self._imports.delete_all(person)  # first: one that runs adds to all the others
             await self._conversations.delete_all(person, forever=True)
             await self._conversations.erase_due()
             await self._erase_files(person)
             await self._responses.delete_all(person)
             await self._storage.batches.delete_all(person)
-            await self._imports.delete_all(person)
             await store.erase_rows(person)
             self._preferences.forget(person)
             self._principals.forget()
