@@ -80,7 +80,7 @@ from eclair.provenance.service import Provenance
 from eclair.python.python_service import PythonService
 from eclair.schedules.mail import ScheduleMail
 from eclair.schedules.runner import ScheduleRunner
-from eclair.schedules.service import ScheduleService
+from eclair.schedules.service import NO_PROCESS, ScheduleService
 from eclair.schema.events import Event, decode, fold
 from eclair.schema.jobs import WORK_KINDS, BackgroundWorker, WorkKind
 from eclair.schema.messages import Message, Role, Web
@@ -453,7 +453,8 @@ class App:
 
     def _open_schedules(self, stack: AsyncExitStack) -> None:
         storage = self.storage
-        self.schedules = ScheduleService(storage.schedules, self.changes, storage.processes.current)
+        asker = storage.processes.current if "schedules" in self.work else NO_PROCESS
+        self.schedules = ScheduleService(storage.schedules, self.changes, asker)
         self.schedule_mail = ScheduleMail(self.live_settings, storage.people, self.gate)
         stack.push_async_callback(self.schedule_mail.close)
         asking = (self.turns, self.idle, self.changes, self.absent.find_person, self.schedule_mail, self.assistants)

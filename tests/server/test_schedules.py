@@ -369,3 +369,13 @@ async def test_two_processes_take_a_due_time_once(tmp_path: Path) -> None:
         finally:
             await first.close()
             await second.close()
+
+
+async def test_a_server_that_leaves_work_to_others_has_run_now_asked_by_one(settings: Settings) -> None:
+    async with serving(replace(settings, background_work="workers")) as server, serving(settings) as worker:
+        added = await add(server)
+        begun = (await server.post(f"/api/schedules/{added['id']}/run")).body
+        worker.app.schedules.on_change()  # it looks by itself within some seconds
+        ended = await until(server, added["id"], has_ended)
+        assert (ended["last"]["id"], ended["last"]["status"]) == (begun["id"], "done")
+        assert worker.app.schedule_runner.taken_over == 0

@@ -32,7 +32,7 @@ from eclair.errors import (
 from eclair.network.gate import PRINCIPAL
 from eclair.research.plan import parse_command
 from eclair.schedules.due_times import find_zone, next_due
-from eclair.schedules.service import ScheduleService
+from eclair.schedules.service import NO_PROCESS, ScheduleService
 from eclair.schema.ids import Clock, new_id
 from eclair.schema.messages import Conversation, Message
 from eclair.schema.principal import Principal
@@ -163,7 +163,7 @@ class ScheduleRunner:
                     continue
                 if not await self._storage.schedules.take_over(occurrence, processes.current):
                     continue
-                self.taken_over += 1
+                self.taken_over += occurrence.process != NO_PROCESS
                 occurrence = replace(occurrence, process=processes.current)
             if occurrence.status == "due":
                 if len(asking) < MAX_CONCURRENT and schedule.owner not in asking:

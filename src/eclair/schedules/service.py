@@ -23,9 +23,15 @@ from eclair.schema.schedules import (
 from eclair.storage.change_feed import ChangeFeed
 from eclair.storage.schedules import ScheduleStore
 
+NO_PROCESS = "process_none"
+"""Has no lease, so that whichever process asks the questions of schedules takes over what is its."""
+
 
 class ScheduleService:
-    """Reads and changes the schedules of people, and publishes each change. `on_change` is called after one."""
+    """Reads and changes the schedules of people, and publishes each change. `on_change` is called after one.
+
+    `process` asks the questions of due times that are made here; NO_PROCESS where another one is to.
+    """
 
     def __init__(
         self,
@@ -116,7 +122,7 @@ class ScheduleService:
     def occurrence(
         self, schedule: Schedule, due: int, *, is_missed: bool = False, is_manual: bool = False
     ) -> Occurrence:
-        """Make the occurrence of a due time, which belongs to this process."""
+        """Make the occurrence of a due time."""
         kept = schedule.conversation if schedule.keeps == "same" else None
         return Occurrence(
             id=self._ids("occ"),
