@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Callable, Sequence
 from itertools import count
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -142,6 +143,21 @@ async def test_frequent_words_are_counted_by_statistics(
     for query in ("bread crust", "oven crust bread", "baker7", "baker", "bread", "nowhere"):
         hits = [await found(storage, scope, query) for storage, scope in zip(both, (lite, post), strict=True)]
         assert hits[0][:1] == hits[1][:1], query
+
+
+async def test_the_rarest_of_words_that_are_not_known_to_be_frequent_is_searched(
+    both: tuple[Storage, Storage], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Statistics expect as many rows with each of these, whichever comes first in the query."""
+    from eclair.storage.postgres import text_index
+    from eclair.storage.sql import text_index as common
+
+    texts = [f"bread{' crust' * (number == 7)}{' oven' * (number % 3 == 0)}" for number in range(60)]
+    _, post = [await read(storage, texts) for storage in both]
+    monkeypatch.setattr(common, "MAX_INDEX_HITS", 25)
+    monkeypatch.setattr(text_index, "MAX_COUNTED", 25)
+    monkeypatch.setattr(text_index, "_expect_rows", Mock(return_value=30))
+    assert (await found(both[1], post, "oven bread crust"))[0] == 7
 
 
 async def test_messages_behind_many_deleted_ones_are_found(

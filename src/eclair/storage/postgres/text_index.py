@@ -44,8 +44,8 @@ MAX_LEXEME_BYTES = 800_000
 LAST_POSITION = 16383
 MAX_POSITIONS = 255
 MAX_COUNTED = MAX_INDEX_HITS
-"""Rows that are counted for a search, from its rarest term on. For other terms, its estimate from the statistics is
-taken: PostgreSQL knows the thousand most frequent words, and counting theirs would read as many rows from the disk."""
+"""Rows of a term that are counted. Those of terms that PostgreSQL expects to be frequent aren't: its statistics know
+the thousand most frequent words, and counting reads a page of the table for nearly each row."""
 SAMPLE_ROWS = 1000
 """The newest rows, from which the average length is taken."""
 
@@ -123,7 +123,7 @@ class PostgresTextIndex:
         rows: list[Any] = []
         if project is None:  # nearly all are visible, so it is enough to look up the best
             rows = list(db.execute(_best_messages(is_visible_first=False, has_frequent=bool(frequent)), values))
-        if len(rows) < limit:
+        if not rows or (len(rows) < limit and rows[0][-1] == MAX_RANKED_MATCHES):
             rows = list(db.execute(_best_messages(is_visible_first=True, has_frequent=bool(frequent)), values))
         return [hit for _, hit in decode_rows(rows, lambda row: _hit(row, terms), note)]
 
@@ -216,16 +216,10 @@ class PostgresTextIndex:
         if total <= MAX_COUNTED:
             return [_count_rows(db, table, query, total) for query in queries]
         *counts, unknown = (min(_expect_rows(db, table, query), total) for query in (*queries, _UNKNOWN_WORD))
-        left = MAX_COUNTED
-        for place in sorted(range(len(queries)), key=counts.__getitem__):
-            if counts[place] > max(left, unknown):
-                break
-            count = _count_rows(db, table, queries[place], left + 1)
-            if count > left:
-                counts[place] = max(count, counts[place])
-                break
-            counts[place] = count
-            left -= count
+        for place, expected in enumerate(counts):
+            if expected <= max(MAX_COUNTED, unknown):
+                count = _count_rows(db, table, queries[place], MAX_COUNTED + 1)
+                counts[place] = count if count <= MAX_COUNTED else max(count, expected)
         return counts
 
 
@@ -253,8 +247,9 @@ def vector_literal(columns: Sequence[Sequence[str]]) -> str:
 def _best_messages(*, is_visible_first: bool, has_frequent: bool) -> str:
     """Return the statement that ranks the newest messages with all terms; of all, or of the visible ones.
 
-    Its parameters are the queries of the rare terms, all queries, the limit, the owner, the project, and the queries of
-    the frequent terms, if there are any: each row that is found is asked for these, and the index isn't.
+    Each row says how many were ranked. Its parameters are the queries of the rare terms, all queries, the limit, the
+    owner, the project, and the queries of the frequent terms, if there are any: each row that is found is asked for
+    these, and the index isn't.
     """
     conversations = "JOIN message USING (number) JOIN conversation ON conversation.id = message.conversation"
     visible = "owner = ?4 AND deleted IS NULL AND (CAST(?5 AS TEXT) IS NULL OR project_id = CAST(?5 AS TEXT))"
@@ -271,7 +266,7 @@ def _best_messages(*, is_visible_first: bool, has_frequent: bool) -> str:
         f" LATERAL (SELECT {_FREQUENCY} AS count) AS counted) AS score"
         f" FROM newest, average, LATERAL (SELECT {resistance} AS resistance) AS lengths"
         " ORDER BY score DESC, number DESC)"
-        " SELECT number, conversation.id, title, message.id, body, message.text"
+        " SELECT number, conversation.id, title, message.id, body, message.text, (SELECT count(*) FROM newest)"
         f" FROM best {conversations} WHERE {visible} ORDER BY score DESC, number DESC LIMIT ?3"
     )
 
@@ -326,7 +321,7 @@ def _average(table: str, key: str) -> str:
 
 
 def _hit(row: Any, terms: Sequence[SearchTerm]) -> tuple[int, Hit]:
-    number, conversation, title, message, body, text = row
+    number, conversation, title, message, body, text, _ = row
     found = decode_object(body)
     excerpt = cut_excerpt(text, terms)
     return build_numbered_hit((number, conversation, title, message, found["role"], found["created"], excerpt))
