@@ -403,8 +403,8 @@ async def _blobs(settings: Settings) -> list[Check]:
         return [Check("Files", "broken", error.message)]
     if not is_safe:
         detail = (
-            f"in {store.description}, {how}, which replaces an object whatever If-Match says: a file that is sent "
-            "again in the very moment when it is erased may be lost."
+            f"in {store.description}, {how}, which replaces an object whatever If-Match says: a file that is "
+            "uploaded at the very moment it is being erased may be lost."
         )
         return [Check("Files", "note", detail, "Use a store with conditional writes; docs/blobs.md says more.")]
     return [Check("Files", "ok", f"in {store.description}, {how}")]

@@ -319,4 +319,4 @@ class PostgresProcessStore(SQLStore):
 def _report_death(task: asyncio.Task[None]) -> None:
     """Log that a task, which is to run until the end of the process, was ended by a fault of ours."""
     if not task.cancelled() and (error := task.exception()) is not None:
-        log.critical("%s ended; restart this process: others take it for dead", task.get_name(), exc_info=error)
+        log.critical("%s ended because of an error in Éclair; restart this process", task.get_name(), exc_info=error)
