@@ -89,6 +89,12 @@ def test_an_answer() -> None:
         "He stopped... and went on.",
         "So it says.[12]",
         "So it says.¹²",
+        "Caesar wurde 44 v. Chr. ermordet.",
+        "W 1999 r. Polska przystąpiła do NATO.",
+        "Lietuva 2004 m. Įstojo.",
+        "Murió en el 44 a. C. Augusto le siguió.",
+        "År 300 f. Kr. byggdes det.",
+        "Sie nahm 275 t.",
     ],
 )
 def test_stops_that_end_nothing(sentence: str) -> None:
@@ -167,6 +173,8 @@ def test_rows_of_plain_text_are_sentences() -> None:
         ("La caution est de 950 euros ;", False, False),
         ("Is it 850? I think so.", True, False),
         ("(Is it 850?)", True, True),
+        ("„Ist es 850?“", True, True),
+        ("「850ですか？」", True, True),
     ],
 )
 def test_a_semicolon_asks_in_greek_alone(text: str, has_mark: bool, ends: bool) -> None:

@@ -28,7 +28,7 @@ _QUESTION_MARKS = ("?", "？", "؟")
 _GREEK_QUESTION_MARKS = (";", "\u037e")
 """A semicolon elsewhere."""
 _GREEK_LETTER = re.compile(r"[\u0370-\u037d\u037f-\u03ff\u1f00-\u1fff]")
-_CLOSING_MARKS = " \t\r\n\"'”’»)]*_"
+_CLOSING_MARKS = " \t\r\n\"'”“’‘»«)]*_」』】"
 
 _STOP = re.compile(r"[.!?…]+|[。！？｡؟۔।]+|\n")
 _FULL_STOP = re.compile(r"[。！？｡؟۔।]")
@@ -37,8 +37,8 @@ _TAIL = re.compile(rf"(?:{_FOOTNOTE}|[\"'”’“»›)\]*_~`」』】）]|[ \u
 _MAY_GO_ON = re.compile(r"[ \t\u00a0\u202f]*(?:[\[【][\^\d,; –-]*)?\Z")
 _ENDS_LINE = re.compile(rf"(?<![.!?…])([.!?…]++){_TAIL.pattern}+[ \t]*+\Z")
 _LAST_STOP = re.compile(r"(?<![\w.])([^\W\d_]{3,})[.!?]\Z")
-_UNIT_BEFORE = re.compile(r"\d[ \u00a0\u202f]?[a-zµ]\Z")
-"""A measure ends with one small letter: `275 t`."""
+_UNIT_BEFORE = re.compile(r"(?<![\d.,])(?!(?:1\d|20)\d\d[ \u00a0\u202f]?[a-zµ]\Z)[\d.,]*\d[ \u00a0\u202f]?[ghlmstµ]\Z")
+"""A measure ends with one small letter, as `275 t`; a year such as `1999 m.` may be abbreviated so."""
 _SPACE = re.compile(r"[ \t\u00a0\u202f\u3000]*")
 _NEXT_WORD = re.compile(r"[\"'“”„‚«‹»›‘’(\[*_~`¿¡ \u00a0\u202f]*(\w*)")
 
