@@ -203,8 +203,9 @@ async def test_a_client_that_goes_while_it_sends_is_no_fault(
     writer.write(beginning)
     await writer.drain()
     writer.close()
-    while not caplog.records:  # noqa: ASYNC110 (no event tells)
-        await asyncio.sleep(0.01)
+    async with asyncio.timeout(30):
+        while not caplog.records:  # noqa: ASYNC110 (no event tells)
+            await asyncio.sleep(0.01)
     assert [" 499 " in record.getMessage() for record in caplog.records] == [True]
 
 
