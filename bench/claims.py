@@ -130,7 +130,7 @@ async def measure(
         if judge is not None and isinstance(verdict, Doubtful) and verdict.nearest and not verdict.about:
             started = time.perf_counter()
             doubt = OpenDoubt(Doubt(0, 0, 0, ""), claim.sentence, verdict.nearest)
-            verdict = verdict.nearest.place if await judge(doubt) else verdict
+            verdict = verdict.nearest if await judge(doubt) else verdict
             reviews.append(time.perf_counter() - started)
         tally = tallies.setdefault((claim.is_true, claim.kind), Tally())
         tally.counts[claim.language] += 1

@@ -50,6 +50,8 @@ async def test_a_free_paraphrase_is_looked_at_again(settings: Settings, verdict:
         assert "Bread costs 12 euros." in sentences, "a figure that no passage has needs no second look"
         (prompt,) = asked
         assert FREE in prompt
+        cited = [each["quote"] for each in message["citations"] if sentence(message, each) == FREE]
+        assert cited == ([] if doubted else [prompt.partition("Text:\n")[2].partition("\n\nClaim:")[0]])
 
 
 async def test_a_tiny_model_is_not_asked(settings: Settings) -> None:

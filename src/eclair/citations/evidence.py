@@ -37,24 +37,16 @@ class Supported:
 
 
 @dataclass(frozen=True, slots=True)
-class Nearest:
-    """The `text` of the passages that comes nearest to a claim, and the `place` in it to cite if it is confirmed."""
-
-    text: str
-    place: Supported
-
-
-@dataclass(frozen=True, slots=True)
 class Doubtful:
     """No passage supports the claim.
 
     `about` is the part of it that differs from the nearest passage, whose number is `passage`; empty if there is none.
-    Then `nearest` is what the passages say that comes nearest, should somebody look again.
+    Then `nearest` is the place of the passages that comes nearest, to be cited should somebody look again and agree.
     """
 
     about: str
     passage: int | None
-    nearest: Nearest | None = field(default=None, compare=False)
+    nearest: Supported | None = field(default=None, compare=False)
 
 
 Verdict = Supported | Doubtful

@@ -24,7 +24,6 @@ from eclair.citations.evidence import (
     Doubtful,
     EvidenceSentence,
     EvidenceSpan,
-    Nearest,
     Supported,
     Verdict,
     split_passage,
@@ -73,7 +72,6 @@ OPENING_NAME_WEIGHT = 0.25
 MAX_CANDIDATES = 4
 """Sentences considered by words, and again by meaning."""
 
-MAX_QUOTED_SPANS = 2
 MIN_PAIR_GAIN = 0.06
 """Overlap that a second sentence must add to be quoted too."""
 
@@ -194,9 +192,10 @@ class EvidenceIndex:
     def language_of(self, sentence: int) -> str | None:
         return self._languages[self.sentences[sentence].passage]
 
-    def nearest(self, claim: Claim) -> Nearest | None:
-        """Return what the passages say that has most of a claim's words."""
-        return self._find_nearest(self.rank_by_words(claim))
+    def nearest(self, claim: Claim) -> Supported | None:
+        """Return the place of the passages that has most of a claim's words."""
+        spans = self.rank_by_words(claim)
+        return self.cite(spans[0]) if spans else None
 
     def judge(self, claim: Claim, spans: list[EvidenceSpan], *, cites_figures: bool) -> Verdict | None:
         """Return the best evidence: of the tables, or of the spans; None for what only the source's name bears out.
@@ -258,7 +257,7 @@ class EvidenceIndex:
             return Doubtful(difference.about, self._passage_number(spans[0]))
         if not spans or spans[0].support < MIN_SUPPORT:
             number = self._passage_number(spans[0]) if spans else None
-            return Doubtful(self._find_unstated_fact(claim), number, self._find_nearest(spans))
+            return Doubtful(self._find_unstated_fact(claim), number, self.cite(spans[0]) if spans else None)
         best = spans[0]
         differences: list[Difference] = []
         for span in spans:
@@ -351,13 +350,6 @@ class EvidenceIndex:
         begin, quote = passage.start + first.start, passage.text[first.start : last.end]
         support = round(span.support, 3)
         return Supported(passage.number, begin, passage.start + last.end, quote, support, *passage.named_at(begin))
-
-    def _find_nearest(self, spans: Sequence[EvidenceSpan]) -> Nearest | None:
-        """The sentences of the best spans, in their order, and the best span; None without any."""
-        if not spans:
-            return None
-        places = sorted({at for span in spans[:MAX_QUOTED_SPANS] for at in range(span.first, span.last + 1)})
-        return Nearest(" ".join(self.sentences[at].text for at in places), self.cite(spans[0]))
 
     def _find_unstated_fact(self, claim: Claim) -> str:
         """The first date or number of a claim that no passage states at all; empty if each is stated."""

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from eclair.citations.clauses import Clause, split_clauses
-from eclair.citations.evidence import Claim, Doubtful, EvidenceSentence, EvidenceSpan, Nearest, Supported, Verdict
+from eclair.citations.evidence import Claim, Doubtful, EvidenceSentence, EvidenceSpan, Supported, Verdict
 from eclair.citations.index import EvidenceIndex
 from eclair.citations.unanswered import is_unanswered
 from eclair.text.facts import extract_facts, negation_scope
@@ -203,7 +203,7 @@ def judge_yes(index: EvidenceIndex, claim: Claim, verdict: Verdict | None) -> Ve
     stems = {term.stem for term in claim.facts.terms if is_content_word(term)}
     denied = [negation_scope(facts, at, DENIAL_REACH) & stems for at in facts.negations]
     if not claim.facts.negations and any(2 * len(each) >= len(stems) for each in denied):
-        return Doubtful("", verdict.passage, Nearest(verdict.quote, verdict))
+        return Doubtful("", verdict.passage, verdict)
     quoted = facts.terms
     titles = index.title_stems
     words = [term for term in claim.facts.terms if is_content_word(term)]
@@ -211,7 +211,7 @@ def judge_yes(index: EvidenceIndex, claim: Claim, verdict: Verdict | None) -> Ve
         term for term in words if term.stem not in titles and not any(share_word(term, other) for other in quoted)
     ]
     if len(missing) > MAX_MISSING_SHARE * len(words):
-        return Doubtful("", verdict.passage, Nearest(verdict.quote, verdict))
+        return Doubtful("", verdict.passage, verdict)
     return verdict
 
 

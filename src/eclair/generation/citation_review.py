@@ -12,7 +12,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 
-from eclair.citations.evidence import Nearest, Supported
+from eclair.citations.evidence import Supported
 from eclair.errors import EclairError
 from eclair.llm.base import JSON, Delta, PromptMessage, Request, Text
 from eclair.llm.reasoning import FLASH_EFFORT
@@ -54,7 +54,7 @@ class OpenDoubt:
 
     doubt: Doubt
     sentence: str
-    nearest: Nearest
+    nearest: Supported
 
 
 def cited(index: int, start: int, end: int, place: Supported) -> Cited:
@@ -109,13 +109,13 @@ async def review_doubts(
 
 
 def _confirm(open_doubt: OpenDoubt) -> Cited:
-    doubt, place = open_doubt.doubt, replace(open_doubt.nearest.place, support=CONFIRMED_SUPPORT)
+    doubt, place = open_doubt.doubt, replace(open_doubt.nearest, support=CONFIRMED_SUPPORT)
     return cited(doubt.index, doubt.start, doubt.end, place)
 
 
 async def is_supported(doubt: OpenDoubt, ask: AskReviewer, model: Model) -> bool:
     """Ask whether the nearest text supports the sentence; no if the engine fails."""
-    prompt = _PROMPT.format(nearest=doubt.nearest.text[:MAX_NEAREST_CHARS], sentence=doubt.sentence)
+    prompt = _PROMPT.format(nearest=doubt.nearest.quote[:MAX_NEAREST_CHARS], sentence=doubt.sentence)
     extra: JSON = {} if model.reasoning in (None, "never") else {"reasoning_effort": FLASH_EFFORT}
     request = Request(
         model.id,
