@@ -22,6 +22,10 @@ from eclair.citations.claims import makes_claim
         "We do not allow pets.",
         "The document does not mention pets, but the deposit is 2,850 euros.",
         "Das Dokument nennt keine Frist; sie beträgt 3 Monate.",
+        "The document does not mention pets, but the tenant may sublet the flat.",
+        "The document does not mention pets and the deposit is 2,850 euros.",
+        "Das Dokument nennt keine Haustiere, aber der Mieter darf untervermieten.",
+        "Les documents ne mentionnent pas d'animaux, mais le locataire peut sous-louer.",
     ],
 )
 def test_a_denial_or_figure_is_a_claim(sentence: str) -> None:
@@ -35,6 +39,10 @@ def test_a_denial_or_figure_is_a_claim(sentence: str) -> None:
         "The document doesn't specify whether the deposit is 2,850 euros.",
         "The deposit is not mentioned in the lease document.",
         "I could not find the rent for 2025.",
+        "The document does not mention a rent for 2024 and 2025.",
+        "The document does not mention pets, but I do not know why.",
+        "Les documents ne mentionnent pas ma caution.",
+        "Πόσο ήταν το 2025;",
         "Here is the summary.",
         "Im Text steht nichts über Hunde.",
         "Der Preis wird im Dokument nicht genannt.",

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from eclair.citations.checker import CitationChecker
 from eclair.citations.evidence import Doubtful, Supported
 from eclair.citations.weekdays import read_weekdays
 from eclair.citations.worded_figures import read_facts
 from eclair.schema.messages import Passage
+from eclair.text.lexicon.loader import load_lexicons
 from eclair.text.written_numbers import extract_numbers
 
 
@@ -24,6 +29,23 @@ def passage(text: str) -> Passage:
         ("mil doscientos euros", 1200, "€"),
         ("quatre-vingt-dix-sept ans", 97, "yr"),
         ("fünfunddreißig Tage", 35, "d"),
+        ("two hundred and fifty euros", 250, "€"),
+        ("two hundred and six thousand", 206_000, None),
+        ("twelve hundred", 1200, None),
+        ("dos mil quinientos treinta y cinco euros", 2535, "€"),
+        ("treinta y un días", 31, "d"),
+        ("deux cents euros", 200, "€"),
+        ("mille deux cents euros", 1200, "€"),
+        ("mille neuf cent quatre-vingt-dix", 1990, None),
+        ("quatre-vingts ans", 80, "yr"),
+        ("vingt et un jours", 21, "d"),
+        ("zwei tausend Euro", 2000, "€"),
+        ("zweihundertfünfzig Euro", 250, "€"),
+        ("zweitausendfünfundzwanzig", 2025, None),
+        ("zevenentwintig dagen", 27, "d"),
+        ("eenentwintig", 21, None),
+        ("tweeëndertig euro", 32, "€"),
+        ("honderdvijftig", 150, None),
         ("EUR 118,80", 118.8, "€"),
         ("11,3 M€", 11_300_000, "€"),
         ("96,4 T€", 96_400, "€"),
@@ -35,8 +57,44 @@ def test_numbers_are_read_in_words_and_with_any_currency(text: str, value: float
 
 
 @pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        ("between one hundred and two hundred", [{100}, {200}]),
+        ("fifty cents", [{50}]),
+        ("six cents", [{6, 600}]),
+        ("Tencent", []),
+        ("hundert" * 3000, []),
+    ],
+)
+def test_number_words_of_two_numbers_or_languages_make_no_third(text: str, values: list[set[int]]) -> None:
+    assert [number.values for number in extract_numbers(text)] == values
+
+
+WORDS = sorted(
+    {
+        word
+        for lexicon in load_lexicons()
+        for lists in (lexicon.numbers.words, lexicon.numbers.ordinals, lexicon.numbers.denominators)
+        for words in lists.values()
+        for word in words
+    }
+    | {phrase for lexicon in load_lexicons() for phrases in lexicon.numbers.ones.values() for phrase in phrases}
+    | {word for lexicon in load_lexicons() if lexicon.queries for word in lexicon.queries.weekdays}
+    | {"von", "in", "of", "sur", "de cada", "out of every", "jede", "and", "und", "à", "101", "٣"}
+)
+
+
+@given(st.lists(st.sampled_from(WORDS), max_size=6), st.sampled_from([str, str.upper, str.title, str.casefold]))
+def test_no_words_of_numbers_and_days_break_it(words: list[str], written: Callable[[str], str]) -> None:
+    for text in (written(" ".join(words)), " ".join(words).replace("i", "ı"), " ".join(words).replace("i", "İ")):
+        read_facts(text)
+        read_weekdays(text)
+
+
+@pytest.mark.parametrize(
     ("text", "value", "unit"),
     [
+        ("zwei von dreißig", 2 / 30, "share"),
         ("a quarter of the fee", 0.25, "share"),
         ("one in four managers", 0.25, "share"),
         ("jeder fünfte Euro", 0.2, "share"),
@@ -77,6 +135,11 @@ def test_no_share_is_read_in_a_count_of_a_year_or_a_part_of_an_hour() -> None:
         ("entre semana", [{0, 1, 2, 3, 4}]),
         ("the sun and the moon", []),
         ("So ist es am Do.", []),
+        ("So 20 to 30 people come.", []),
+        ("Do 8 to 12 of these.", []),
+        ("So 10:00", [{6}]),
+        ("Do 8.30–12.00", [{3}]),
+        ("Sat 8 am", [{5}]),
     ],
 )
 def test_days_of_the_week_are_read_where_they_are_no_other_word(text: str, days: list[set[int]]) -> None:
@@ -101,6 +164,8 @@ OIL = passage(
     "El 30 % de la cosecha es ecológica. La factura se emite el día 20 de cada mes. La almazara de Baena produjo 310 t "
     "y la de Martos 275 t. Tres de cada cinco socios son mujeres."
 )
+
+SALES = passage("In H2 2025 sales of pumps and valves in Europe rose by 8 %. On the 3rd floor 250 people work.")
 
 
 @pytest.mark.parametrize(
@@ -134,6 +199,13 @@ OIL = passage(
         (OIL, "La almazara de Martos produjo 275 t.", True),
         (OIL, "La almazara de Baena produjo 275 t.", False),
         (OIL, "El 60 % de los socios son mujeres.", True),
+        (LEASE, "L'appartement est au premier étage.", False),
+        (CLUB, "Im ersten Quartal kamen 14 Trainer.", False),
+        (SALES, "In the second half of 2025 sales of pumps and valves in Europe rose by 8 %.", True),
+        (SALES, "First, 250 people work on the 3rd floor.", True),
+        (SALES, "250 people work on the first floor.", False),
+        (SALES, "On the 3rd floor two hundred and fifty people work.", True),
+        (SALES, "On the 3rd floor two hundred and sixty people work.", False),
     ],
 )
 async def test_what_is_written_otherwise_is_the_same_and_what_differs_is_doubted(

@@ -7,8 +7,8 @@ from functools import cache
 from typing import Literal
 
 from eclair.text.facts import extract_facts
-from eclair.text.lexicon.loader import merge_patterns, merge_words
-from eclair.text.sentences import has_question_mark
+from eclair.text.lexicon.loader import Lexicon, load_lexicons, merge_patterns, merge_words
+from eclair.text.sentences import ends_with_question_mark, has_question_mark
 from eclair.text.terms import fold_text, is_content_word
 
 DENIALS = frozenset(("non", "no", "nein", "nee", "nie", "nu", "não"))
@@ -20,6 +20,7 @@ _BOLD_ALONE = re.compile(r"\s*(\*\*|__)([^*_]+)\1\s*:?\s*")
 _HEADING_NUMBER = re.compile(r"(?:[^\W\d]++ )?\d{1,2}[.:)](?!\d)|[^\W\d]++ \d\Z|§ ?\d++")
 """A number of a heading, as in `1. Notice`, `Step 2: …`, `Option 2` or `§ 4 Notice`."""
 _FULL_STOPS = (".", "!", "。")
+_CLAUSE_END = re.compile(r"[;–—]|(?<!\d)[,:]|[,:](?!\d)")
 _NON_WORD = re.compile(r"\W*")
 _ANNOUNCEMENT = frozenset(":：")
 _MARKUP = re.compile(
@@ -34,12 +35,12 @@ def makes_claim(sentence: str) -> bool:
         return False
     text = strip_markdown(sentence)
     closing = _closing_marks(text)
-    if not _ANNOUNCEMENT.isdisjoint(closing) or has_question_mark(text[-len(closing) - 1 :]):
+    if not _ANNOUNCEMENT.isdisjoint(closing) or has_question_mark(closing) or ends_with_question_mark(text):
         return False
     if _no_claim().match(text):
         return False
-    if _denial().match(text):
-        return False
+    if (rest := _after_denial(text)) is not None:
+        return rest != "" and makes_claim(rest)
     if any(map(str.isdigit, text)):
         return True
     return _courtesy().match(text) is None and any(map(is_content_word, extract_facts(text).terms))
@@ -54,6 +55,22 @@ def _is_bold_heading(sentence: str) -> bool:
     number = _HEADING_NUMBER.match(text)
     rest = text[number.end() :] if number else text
     return not text.endswith(_FULL_STOPS) and not any(map(str.isdigit, rest))
+
+
+def _after_denial(text: str) -> str | None:
+    """Return what a sentence goes on to say after the sources' silence, if anything; None if it isn't about that."""
+    for denial, turn in _denials():
+        if found := denial.match(text):
+            clause = turn.search(text, found.end()) if turn is not None else None
+            return text[clause.end() :] if clause is not None else _after_clause(text, found.end())
+    return None
+
+
+def _after_clause(text: str, start: int) -> str:
+    """Return the clauses after the first that ends behind `start`, if they have figures."""
+    end = _CLAUSE_END.search(text, start)
+    rest = text[end.end() :] if end else ""
+    return rest if any(map(str.isdigit, rest)) else ""
 
 
 def _closing_marks(text: str) -> str:
@@ -89,10 +106,28 @@ def _no_claim() -> re.Pattern[str]:
 
 
 @cache
-def _denial() -> re.Pattern[str]:
-    """Match a sentence that says only that the sources don't tell something, without figures in a further clause."""
-    denials = merge_patterns(lambda lexicon: lexicon.claims.denials)
-    return re.compile(rf"\W*+(?:{denials})(?:[^,;:–—]|(?<=\d)[,:](?=\d))*+\D*+\Z", re.IGNORECASE)
+def _denials() -> list[tuple[re.Pattern[str], re.Pattern[str] | None]]:
+    """Match that the sources don't tell something, in each language, and where a sentence goes on to tell it.
+
+    That is after `but` and the like, and where a figure follows on a clause after `and`.
+    """
+    return [
+        (re.compile(rf"\W*+(?:{'|'.join(lexicon.claims.denials)})", re.IGNORECASE), _turn(lexicon))
+        for lexicon in load_lexicons()
+        if lexicon.claims.denials
+    ]
+
+
+def _turn(lexicon: Lexicon) -> re.Pattern[str] | None:
+    contrasts, joining = lexicon.comparison.contrasts, lexicon.comparison.conjunctions
+    if not contrasts or not joining:
+        return None
+    listed = "|".join(map(re.escape, contrasts))
+    return re.compile(
+        rf"(?:[,;:–—]\s*+(?:{listed})|\b{re.escape(contrasts[0])})\b(?=\W*+\w)"
+        rf"|\b{re.escape(joining[0])}\b(?=(?:\W{{1,3}}[^\W\d]++){{2,12}}+\W{{1,3}}\d)",
+        re.IGNORECASE,
+    )
 
 
 @cache

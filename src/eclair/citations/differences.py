@@ -169,7 +169,10 @@ def _find_differing_number(claim: Claim, context: ComparisonContext) -> Number |
             continue
         if _names_same(claim, number, context) or is_stated(number, context.title_numbers, set()):
             continue
-        if number.is_spelled_out and not any(_could_differ(number, other) for other in stated):
+        rivals = unused if number.unit == "share" else stated
+        if number.is_spelled_out and not any(_could_differ(number, other) for other in rivals):
+            continue
+        if number.unit == ORDINAL and 1.0 in number.values and not _has_same_noun(claim, number, context.span):
             continue
         if not has_other_number and is_stated(number, in_passage, numbers_in_dates(context.passage)):
             continue
@@ -219,6 +222,21 @@ def _could_differ(number: Number, stated: Number) -> bool:
     if number.unit == "share":
         return stated.unit in ("share", "%")
     return number.has_kind_of(stated) or (is_certain(stated) and stated.unit not in ("share", ORDINAL))
+
+
+def _has_same_noun(claim: Claim, ordinal: Number, span: Sequence[EvidenceSentence]) -> bool:
+    """Tell whether a span has an ordinal before the same word: `first floor` may differ, `at first` doesn't."""
+    noun = _word_after(claim.facts, ordinal)
+    return noun is not None and any(
+        other.unit == ORDINAL and (word := _word_after(sentence.facts, other)) is not None and word.stem == noun.stem
+        for sentence in span
+        for other in sentence.numbers
+    )
+
+
+def _word_after(facts: Facts, number: Number) -> Term | None:
+    word = next((term for term in facts.terms if term.start >= number.end), None)
+    return word if word is not None and is_content_word(word) else None
 
 
 def _names_same(claim: Claim, number: Number, context: ComparisonContext) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 
 from eclair.text.lexicon.loader import load_lexicons, merge_literals
-from eclair.text.terms import fold_text
+from eclair.text.terms import match_key
 
 WORKING_DAYS = frozenset(range(5))
 WEEKEND = frozenset((5, 6))
@@ -32,7 +32,8 @@ class Days:
 class _Patterns:
     """Names, abbreviations and groups of days, and what joins the first and the last of several.
 
-    An abbreviation may be another word, so it counts only `next_to_short` and another day, or before `hours`.
+    An abbreviation may be another word, so it counts only `next_to_short` and another day, or before `hours` with a
+    mark of time: `So 20 to 30 come` names none.
     """
 
     day: re.Pattern[str]
@@ -94,7 +95,7 @@ def _single_days(text: str) -> Iterator[Days]:
     found = list(rules.day.finditer(text))
     for at, match in enumerate(found):
         if match["group"] is not None:
-            is_weekend = fold_text(match["group"]) in _weekend()
+            is_weekend = match_key(match["group"]) in _weekend()
             yield Days(match[0], WEEKEND if is_weekend else WORKING_DAYS, match.start(), match.end(), is_group=True)
         elif match["name"] is not None:
             yield _one(match, match["name"])
@@ -106,12 +107,12 @@ def _single_days(text: str) -> Iterator[Days]:
 
 
 def _one(match: re.Match[str], name: str) -> Days:
-    return Days(match[0], frozenset((_patterns().numbers[fold_text(name)],)), match.start(), match.end())
+    return Days(match[0], frozenset((_patterns().numbers[match_key(name)],)), match.start(), match.end())
 
 
 @cache
 def _weekend() -> frozenset[str]:
-    return frozenset(fold_text(word) for lexicon in load_lexicons() for word in lexicon.dates.weekend)
+    return frozenset(match_key(word) for lexicon in load_lexicons() for word in lexicon.dates.weekend)
 
 
 @cache
@@ -125,6 +126,7 @@ def _patterns() -> _Patterns:
             short |= dict.fromkeys((*listed, *map(str.capitalize, listed)), day)
     until = merge_literals(lambda lexicon: lexicon.dates.until)
     groups = [word for lexicon in load_lexicons() for word in (*lexicon.dates.weekdays, *lexicon.dates.weekend)]
+    to = rf"[ ]?(?:[-–]|(?:{until})\b)[ ]?"
     joining = rf"[ .]{{0,2}}(?:[-–—,&/]|(?:{until}|and|und|et|y)\b)[ ]?(?:(?:le|el) )?"
     return _Patterns(
         day=re.compile(
@@ -134,8 +136,11 @@ def _patterns() -> _Patterns:
         ),
         until=re.compile(rf"[ .]{{0,2}}(?:[-–—]|(?:{until})\b)[ ]?(?:(?:le|el) )?", re.IGNORECASE),
         next_to_short=re.compile(joining, re.IGNORECASE),
-        hours=re.compile(r"[ .:]{1,2}\d{1,2}(?:[:.]\d\d)?[ ]?(?:[-–]|Uhr\b|h\b|[ap]\.?m\b|(?:bis|to|à|a)\b)"),
-        numbers={fold_text(name): day for name, day in (short | names).items()},
+        hours=re.compile(
+            rf"[ .:]{{1,2}}(?:\d{{1,2}}:\d\d|\d{{1,2}}\.\d\d{to}\d{{1,2}}\.\d\d"
+            rf"|\d{{1,2}}(?:\.\d\d)?(?:{to}\d{{1,2}}(?:[:.]\d\d)?)?[ ]?(?:Uhr\b|h(?![^\W\d])|[ap]\.?m\b))"
+        ),
+        numbers={match_key(name): day for name, day in (short | names).items()},
     )
 
 

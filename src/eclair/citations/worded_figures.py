@@ -10,6 +10,7 @@ from itertools import pairwise
 
 from eclair.text.facts import Facts, extract_facts
 from eclair.text.lexicon.loader import Lexicon, Words, load_lexicons, merge_literals
+from eclair.text.terms import match_key
 from eclair.text.written_numbers import ORDINAL, Number, extract_figures, extract_numbers
 
 MAX_PART = 12
@@ -93,7 +94,7 @@ def _shares(text: str) -> Iterator[Number]:
         yield Number(match[0], frozenset((0.5,)), "share", match.start(), match.end(), is_spelled_out=True)
     end = 0
     for match in sorted((found for share in rules.shares for found in share.finditer(text)), key=re.Match[str].start):
-        groups = {name: word.casefold() for name, word in match.groupdict().items()}
+        groups = {name: match_key(word) for name, word in match.groupdict().items()}
         part = rules.parts[groups.pop("part")] if "part" in groups else 1
         (whole,) = groups.values()
         value = rules.wholes[whole] if whole in rules.wholes else int(whole)
@@ -105,12 +106,12 @@ def _shares(text: str) -> Iterator[Number]:
 def _other_words(text: str) -> Iterator[Number]:
     rules = _patterns()
     for match in rules.ordinals.finditer(text):
-        value = float(rules.ordinal_values[match[0].casefold()])
+        value = float(rules.ordinal_values[match_key(match[0])])
         yield Number(match[0], frozenset((value,)), ORDINAL, match.start(), match.end(), is_spelled_out=True)
     for match in rules.noon.finditer(text):
         yield Number(match[0], frozenset((12.0,)), None, match.start(), match.end(), is_spelled_out=True)
     for match in rules.ones.finditer(text):
-        unit = rules.units[" ".join(match[0].casefold().split())]
+        unit = rules.units[match_key(match[0])]
         yield Number(match[0], frozenset((1.0,)), unit, match.start(), match.end(), is_spelled_out=True)
 
 
@@ -120,7 +121,7 @@ def _one_words(lexicon: Lexicon) -> Iterator[str]:
 
 def _parts_of(lexicon: Lexicon) -> dict[str, int]:
     """Return the numbers, by word, that may be the part of a share."""
-    words = {word: int(value) for value, listed in lexicon.numbers.words.items() for word in listed}
+    words = _by_value(lexicon.numbers.words)
     return dict.fromkeys(_one_words(lexicon), 1) | {word: value for word, value in words.items() if value <= MAX_PART}
 
 
@@ -130,6 +131,10 @@ def _by_value(lists: Mapping[str, Words]) -> dict[str, int]:
 
 def _any_of(words: Iterable[str]) -> str:
     return "|".join(re.escape(word) for word in sorted(set(words), key=lambda word: (-len(word), word)))
+
+
+def _by_key(values: Mapping[str, int]) -> dict[str, int]:
+    return {match_key(word): value for word, value in values.items()}
 
 
 def _share_pattern(pattern: str, lexicon: Lexicon) -> re.Pattern[str]:
@@ -159,16 +164,16 @@ def _patterns() -> _Patterns:
     return _Patterns(
         shares=tuple(_share_pattern(pattern, lexicon) for lexicon in lexicons for pattern in lexicon.numbers.shares),
         halves=_whole_words(word for lexicon in lexicons for word in lexicon.numbers.halves),
-        parts={word: value for lexicon in lexicons for word, value in _parts_of(lexicon).items()},
-        wholes=wholes,
+        parts=_by_key({word: value for lexicon in lexicons for word, value in _parts_of(lexicon).items()}),
+        wholes=_by_key(wholes),
         ordinals=_whole_words(ordinals),
-        ordinal_values=ordinals,
+        ordinal_values=_by_key(ordinals),
         suffix=re.compile(rf"\d\.?(?:{suffixes})\Z"),
         noon=re.compile(rf"(?<![\w-])(?:{merge_literals(lambda lexicon: lexicon.numbers.noon)})\b", re.IGNORECASE),
         past_noon=re.compile(rf"[ \u00a0](?:{merge_literals(lambda lexicon: lexicon.numbers.past_noon)})\b"),
         until=re.compile(rf"[ \u00a0]?(?:[-–—]|(?:{merge_literals(lambda lexicon: lexicon.dates.until)})\b)[ \u00a0]?"),
         ones=_whole_words(units),
-        units=units,
+        units={match_key(phrase): unit for phrase, unit in units.items()},
     )
 
 

@@ -48,6 +48,11 @@ def fold_text(text: str) -> str:
     return "".join(char for char in decomposed if not unicodedata.combining(char))
 
 
+def match_key(text: str) -> str:
+    """Return a key of what a pattern matched regardless of case, for which `ı` is an `i`."""
+    return fold_text(text).replace("ı", "i")
+
+
 def split_terms(text: str) -> tuple[Term, ...]:
     """Return the words of a text; of a script without spaces between words, every pair of characters."""
     terms: list[Term] = []

@@ -62,6 +62,12 @@ _EXACT, _ROUGH = 1e-9, 0.03
 _CENTURIES = (1800, 1900, 2000)
 """A decade such as `the 20s` may belong to any of these."""
 
+MAX_NUMBER_CHARS = 64
+"""A longer word is no number."""
+
+_HUNDREDS = (100, 1000)
+"""Their words multiply a number before them: `two hundred`, `dos mil`."""
+
 _WORD = re.compile(r"[^\W\d_]+")
 _ROMAN = re.compile(r"\b(?=[IVXL]{2,6}e?\b)(XL|L?X{0,3})(IX|IV|V?I{0,3})e?\b")
 _ROMAN_VALUES = {"I": 1, "V": 5, "X": 10, "L": 50}
@@ -142,11 +148,11 @@ def extract_numbers(text: str, excluded: Iterable[tuple[int, int]] = ()) -> tupl
             taken[number.start : number.end] = b"1" * (number.end - number.start)
     for match in _WORD.finditer(text):
         if not taken[match.start()] and (read := _read_words(text, match)) is not None:
-            value, end = read
+            meant, end = read
             after = rules.after.match(text, end)
             factors = rules.scales.get(after[1].casefold()) if after else None
             end = after.end(1) if after and factors else end
-            values = frozenset(value * factor for factor in factors or (1.0,))
+            values = frozenset(value * factor for value in meant for factor in factors or (1.0,))
             after = rules.after.match(text, end)
             if after and (unit := _unit_of(after)):
                 end = after.end()
@@ -166,7 +172,8 @@ def is_certain(number: Number) -> bool:
     """Tell whether a text claims the number, rather than having a word that could be one."""
     if not number.is_spelled_out:
         return True
-    return number.text.casefold() not in _number_rules().ambiguous and 1.0 not in number.values
+    is_one = 1.0 in number.values and number.unit != ORDINAL
+    return number.text.casefold() not in _number_rules().ambiguous and not is_one
 
 
 def roman_numerals(text: str) -> tuple[Number, ...]:
@@ -215,46 +222,108 @@ def _read_figure(text: str, match: re.Match[str], *, has_money: bool) -> Number:
     return Number(text[start:end], values, unit, start, end)
 
 
-def _read_words(text: str, first: re.Match[str]) -> tuple[int, int] | None:
-    """Return the value of a number in words and where it ends: `thirty-five`, `treinta y cinco`, `mil doscientos`."""
+def _read_words(text: str, first: re.Match[str]) -> tuple[frozenset[int], int] | None:
+    """Return what a number in words may mean and where it ends: `treinta y cinco`, `two hundred and six`.
+
+    `six cents` is 600 in French and 6 in English.
+    """
     rules = _number_rules()
-    value, end = _word_value(first[0].casefold()), first.end()
+    word, end = first[0].casefold(), first.end()
+    value = _word_value(word)
     if value is None:
         return None
+    thousands, rest = value - value % 1000, value % 1000
+    otherwise: int | None = None
     while (next_word := rules.next_word.match(text, end)) is not None:
-        added = _word_value(next_word["word"].casefold())
-        if added is None:
-            break
-        if (value, added) == (4, 20) and text[end] == "-":
-            value *= added  # quatre-vingts
-        elif added < _room_after(value, has_joiner=next_word["joiner"] is not None):
-            value += added
+        before, word = word, next_word["word"].casefold()
+        is_joined = next_word["joiner"] is not None or next_word["and"] is not None
+        multiple = None if is_joined else _multiple_of(before, word)
+        added = 1 if next_word["joiner"] is not None and word in rules.joined_ones else _word_value(word)
+        otherwise = None
+        if multiple == 20 and rest % 100 == 4 and (added is None or text[end] == "-"):
+            rest += 4 * 20 - 4  # quatre-vingts
+        elif multiple == 100 and 0 < rest < 100:
+            otherwise = thousands + rest if _is_shared(before, word) else None
+            rest *= 100
+        elif multiple == 1000 and thousands == 0 < rest < 1000:
+            thousands, rest = rest * 1000, 0
+        elif added is not None and added < _room_after(thousands, rest, next_word):
+            if next_word["and"] is not None and _is_followed_by_hundreds(text, next_word):
+                break
+            rest += added
         else:
             break
         end = next_word.end()
-    return value, end
+    return frozenset(each for each in (thousands + rest, otherwise) if each is not None), end
 
 
-def _room_after(value: int, *, has_joiner: bool) -> int:
-    """Return what a number word that adds to one of `value` must be less than; 0 where none may follow."""
-    if value >= 100:
-        return (
-            0 if has_joiner and value % 1000 == 0 else (1000 if value % 1000 == 0 else 100 if value % 100 == 0 else 0)
-        )
-    return {60: 20, 80: 20}.get(value, 10) if value >= 20 and value % 10 == 0 else 0
+def _room_after(thousands: int, rest: int, next_word: re.Match[str]) -> int:
+    """Return what a number word that adds to `thousands` and `rest` must be less than; 0 where none may follow."""
+    tens = rest % 100
+    if next_word["and"] is not None:
+        return 100 if tens == 0 and thousands + rest else 0
+    if rest == 0:
+        return 1000 if thousands and next_word["joiner"] is None else 0
+    if tens == 0:
+        return 100
+    return {60: 20, 80: 20}.get(tens, 10) if tens >= 20 and tens % 10 == 0 else 0
+
+
+def _is_followed_by_hundreds(text: str, number: re.Match[str]) -> bool:
+    """Tell whether a number word counts hundreds, as the last of `between one hundred and two hundred`."""
+    after = _number_rules().next_word.match(text, number.end())
+    return after is not None and _multiple_of(number["word"].casefold(), after["word"].casefold()) == 100
+
+
+def _multiple_of(before: str, word: str) -> int | None:
+    """Return how many a word is that multiplies one before it of its language, such as `cents` after `deux`."""
+    rules = _number_rules()
+    languages = rules.languages.get(before)
+    value = rules.multiples.get(word)
+    return value if languages is None or languages & rules.languages.get(word, frozenset()) else None
+
+
+def _is_shared(before: str, multiple: str) -> bool:
+    """Tell whether two words are a number and what it counts in another language, as `six cents` are."""
+    rules = _number_rules()
+    return multiple in rules.ambiguous and rules.languages.get(before, frozenset()) > rules.languages[multiple]
 
 
 @lru_cache(maxsize=10_000)
 def _word_value(word: str) -> int | None:
-    """Return the value of a number word; of one that joins two, such as `fünfunddreißig`, too."""
+    """Return the value of a number word; of a compound such as `fünfunddreißig` or `zweihundertfünfzig`, too."""
     rules = _number_rules()
     if (value := rules.words.get(word)) is not None:
         return value
+    if len(word) > MAX_NUMBER_CHARS:
+        return None
     for joiner in rules.inner_joiners:
-        ones, found, tens = word.partition(joiner)
-        if found and ones in rules.words and tens in rules.words and rules.words[ones] < 10 < rules.words[tens] < 100:
-            return rules.words[ones] + rules.words[tens]
+        for place in re.finditer(re.escape(joiner), word):
+            ones, tens = word[: place.start()], rules.words.get(word[place.end() :], 0)
+            value = 1 if ones in rules.joined_ones else rules.words.get(ones, 0)
+            if 0 < value < 10 < tens < 100:
+                return value + tens
+    for name in rules.compounded:
+        before, found, after = word.partition(name)
+        multiple = _multiple_of(before, name)
+        if not found or multiple is None:
+            continue
+        times = 1 if not before or before in rules.joined_ones else _word_value(before)
+        rest = _rest_value(after)
+        if times is not None and 0 < times < multiple and times < 1000 and rest is not None and rest < multiple:
+            return times * multiple + rest
     return None
+
+
+def _rest_value(word: str) -> int | None:
+    """Return the value of the last part of a compound, which may be empty."""
+    if not word:
+        return 0
+    value = _word_value(word)
+    if value is not None:
+        return value
+    joiner = next((each for each in _number_rules().inner_joiners if word.startswith(each)), None)
+    return _word_value(word.removeprefix(joiner)) if joiner and word != joiner else None
 
 
 def _unit_of(after: re.Match[str]) -> str | None:
@@ -279,7 +348,11 @@ def _read_digits(digits: str) -> frozenset[float]:
 
 @dataclass(frozen=True, slots=True)
 class _NumberRules:
-    """Patterns of a figure and of what stands after one, and number words by meaning, in any language."""
+    """Patterns of a figure and of what stands after one, and number words by meaning, in any language.
+
+    `multiples` multiply what stands before them, in compounds those that are `compounded`; `languages` are those of
+    each word.
+    """
 
     figure: re.Pattern[str]
     after: re.Pattern[str]
@@ -288,6 +361,10 @@ class _NumberRules:
     scales: dict[str, frozenset[float]]
     units: dict[str, str]
     words: dict[str, int]
+    multiples: dict[str, int]
+    compounded: tuple[str, ...]
+    joined_ones: frozenset[str]
+    languages: dict[str, frozenset[str]]
     inner_joiners: tuple[str, ...]
     next_word: re.Pattern[str]
     ambiguous: frozenset[str]
@@ -296,16 +373,23 @@ class _NumberRules:
 @cache
 def _number_rules() -> _NumberRules:
     scales: dict[str, set[float]] = {}
-    units, words = dict(_SYMBOLS), dict[str, int]()
+    units, words, multiples = dict(_SYMBOLS), dict[str, int](), dict[str, int]()
+    languages: dict[str, set[str]] = {}
     for lexicon in load_lexicons():
         for factor, names in lexicon.numbers.scales.items():
             for name in names:
                 scales.setdefault(name.casefold(), set()).add(float(factor))
         units |= {name.casefold(): symbol for symbol, names in lexicon.numbers.units.items() for name in names}
-        words |= {name.casefold(): int(value) for value, names in lexicon.numbers.words.items() for name in names}
+        own = {name.casefold(): int(value) for value, names in lexicon.numbers.words.items() for name in names}
+        plurals = {name.casefold(): int(value) for value, names in lexicon.numbers.multiples.items() for name in names}
+        words |= own
+        multiples |= plurals | {name: value for name, value in own.items() if value in _HUNDREDS}
+        for name in (*own, *plurals):
+            languages.setdefault(name, set()).add(lexicon.code)
     endings = merge_literals(lambda lexicon: (*lexicon.numbers.ordinal_suffixes, *lexicon.numbers.decade_suffixes))
     prepositions = merge_literals(lambda lexicon: lexicon.numbers.unit_prepositions)
     joiners = merge_literals(lambda lexicon: lexicon.numbers.joiners)
+    ands = merge_literals(lambda lexicon: lexicon.numbers.hundred_joiners)
     percent_ends = merge_literals(lambda lexicon: [phrase.split()[1] for phrase in lexicon.numbers.percent_phrases])
     return _NumberRules(
         figure=re.compile(
@@ -322,7 +406,13 @@ def _number_rules() -> _NumberRules:
         scales={name: frozenset(factors) for name, factors in scales.items()},
         units=units,
         words=words,
+        multiples=multiples,
+        compounded=tuple(sorted((name for name in words if words[name] in _HUNDREDS), key=words.__getitem__))[::-1],
+        joined_ones=merge_words(lambda lexicon: lexicon.numbers.joined_ones),
+        languages={name: frozenset(codes) for name, codes in languages.items()},
         inner_joiners=tuple(sorted(merge_words(lambda lexicon: lexicon.numbers.joiners))),
-        next_word=re.compile(rf"[ \u00a0-](?:(?P<joiner>{joiners})[ -])?(?P<word>[^\W\d_]+)", re.IGNORECASE),
+        next_word=re.compile(
+            rf"[ \u00a0-](?:(?:(?P<joiner>{joiners})|(?P<and>{ands}))[ -])?(?P<word>[^\W\d_]+)", re.IGNORECASE
+        ),
         ambiguous=merge_words(lambda lexicon: lexicon.numbers.ambiguous),
     )

@@ -82,10 +82,12 @@ class NumberWords:
     """Number words by value, scales (`million`) by factor, units by symbol, and suffixes of ordinals and decades.
 
     `ambiguous` ones are another word in another language. Suffixes are those of `3rd` and `1990s`. `joiners` stand
-    within a number of two words (`treinta y cinco`), `ordinals` are words by value, `ones` phrases such as `a year` by
-    unit. Shares are `halves` and patterns in which `{part}` is a number, `{denominator}` one of `denominators`,
-    `{ordinal}` one of `ordinals`, and `{whole}` the number that the part is taken of: `one in four`. An hour of the
-    afternoon is followed by one of `past_noon`.
+    within a number of two words (`treinta y cinco`), `joined_ones` are the 1 of such a number (`veintiuno`, `vingt et
+    un`), and `hundred_joiners` stand only after hundreds and thousands (`two hundred and six`). `multiples` multiply a
+    number before them (`deux cents`); hundreds and thousands among the `words` do, too. `ordinals` are words by value,
+    `ones` phrases such as `a year` by unit. Shares are `halves` and patterns in which `{part}` is a number,
+    `{denominator}` one of `denominators`, `{ordinal}` one of `ordinals`, and `{whole}` the number that the part is
+    taken of: `one in four`. An hour of the afternoon is followed by one of `past_noon`.
     """
 
     words: Mapping[str, Words] = field(default_factory=lambda: _NO_LISTS)
@@ -95,6 +97,9 @@ class NumberWords:
     unit_prepositions: Words = _NO_WORDS
     percent_phrases: Words = _NO_WORDS
     joiners: Words = _NO_WORDS
+    joined_ones: Words = _NO_WORDS
+    hundred_joiners: Words = _NO_WORDS
+    multiples: Mapping[str, Words] = field(default_factory=lambda: _NO_LISTS)
     ordinals: Mapping[str, Words] = field(default_factory=lambda: _NO_LISTS)
     ones: Mapping[str, Words] = field(default_factory=lambda: _NO_LISTS)
     denominators: Mapping[str, Words] = field(default_factory=lambda: _NO_LISTS)
