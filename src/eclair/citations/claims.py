@@ -112,7 +112,7 @@ def _denials() -> list[tuple[re.Pattern[str], re.Pattern[str] | None]]:
     That is after `but` and the like, and where a figure follows on a clause after `and`.
     """
     return [
-        (re.compile(rf"\W*+(?:{'|'.join(lexicon.claims.denials)})", re.IGNORECASE), _turn(lexicon))
+        (re.compile(rf"(?<!\W)\W*+(?:{'|'.join(lexicon.claims.denials)})", re.IGNORECASE), _turn(lexicon))
         for lexicon in load_lexicons()
         if lexicon.claims.denials
     ]
