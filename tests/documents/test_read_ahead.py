@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 from eclair.documents.read_ahead import MAX_QUESTIONS, Plan, PlannedPassage, QuestionKey, ReadAhead
 
@@ -28,6 +29,18 @@ def test_what_follows_another_passage_must_be_read_again() -> None:
     assert ahead.find(KEY).passages_read == (A,)
     ahead.add(KEY, Plan((A, C, B)), 1.0)
     assert ahead.find(KEY).passages_read == (A, C)
+
+
+def test_what_was_read_for_a_draft_goes_to_the_first_question_that_is_asked() -> None:
+    ahead = ReadAhead()
+    first, second = (replace(KEY, question=id) for id in ("msg_1", "msg_2"))
+    ahead.add(KEY, Plan((A,)), math.inf)
+    for question in (first, second):
+        ahead.move(KEY, question)
+    assert [ahead.find(key).passages_read for key in (KEY, first, second)] == [(), (A,), ()]
+    ahead.add(KEY, Plan((B,)), math.inf)
+    ahead.move(KEY, first)
+    assert ahead.find(first).passages_read == (A,), "it is answered again"
 
 
 def test_other_questions_have_readings_of_their_own_and_the_oldest_are_forgotten() -> None:

@@ -15,15 +15,16 @@ import orjson
 import pytest
 import pytest_asyncio
 
+from eclair.chat.chat_question import ChatQuestion
 from eclair.chat.turn_options import TurnOptions
 from eclair.generation.conversation_prompt import KEPT_REMARK
 from eclair.generation.prompt import PASSAGES_INSTRUCTION, SPOKEN_INSTRUCTION
-from eclair.generation.sources import KnownFindings
 from eclair.llm.base import Engine
 from eclair.schema.messages import Message, Part, Role
 from eclair.schema.models import Model, Tier
 from eclair.schema.principal import LOCAL_PRINCIPAL, Principal
 from eclair.settings import EngineSettings, Settings
+from eclair.storage.sharing import AccessShare
 from eclair.util.background import IDLE_DELAY_S
 from tests.llm.standin import Answer, Call, StandIn, standing_in
 from tests.support import JSON, Server, serving
@@ -441,23 +442,67 @@ async def test_what_was_read_for_another_draft_stays_before_what_the_question_ne
 
 async def test_what_was_read_of_a_file_for_one_person_is_not_shown_to_another(rack: Rack) -> None:
     rack.slow_down("small")
-    documents, (_, model) = rack.server.app.documents, await rack.server.app.registry.resolve("m")
+    app, (_, model) = rack.server.app, await rack.server.app.registry.resolve("m")
+    documents, bert = app.documents, replace(LOCAL_PRINCIPAL, id="bert")
     assert documents is not None
-    file = await rack.upload("towns.md", LONG_GUIDE)
+    library = (await rack.server.post("/api/libraries", {"name": "guides"})).body["id"]
+    file = await rack.upload(f"towns.md&library={library}", LONG_GUIDE)
+    await app.storage.libraries.share(LOCAL_PRINCIPAL, AccessShare(library, "everyone", "view", 1))
 
-    async def known(person: Principal) -> KnownFindings:
-        attached = await documents.get_attachments(LOCAL_PRINCIPAL, [file])
-        asked = Message(
-            "msg_1", "conv_1", None, "user", (Part("text", "Who is the mayor of Ghent"),), 0, files=attached
+    async def first_passage(person: Principal, town: str) -> str:
+        attached = await documents.get_attachments(person, [file])
+        draft = Part("text", f"How often is the mayor of {town}")
+        retriever = documents.make_retriever(
+            person, [Message("msg_1", "conv_1", None, "user", (draft,), 0, files=attached)]
         )
-        retriever = documents.make_retriever(person, [asked])
         assert retriever is not None
         found = await retriever.known_findings(model, has_draft=True)
         retriever.note_read_ahead(model, math.inf)
-        return found
+        return found.passages[0].text
 
-    assert (await known(LOCAL_PRINCIPAL)).passages
-    assert not (await known(replace(LOCAL_PRINCIPAL, id="bert"))).passages
+    ghent = await first_passage(LOCAL_PRINCIPAL, "Ghent")
+    assert await first_passage(LOCAL_PRINCIPAL, "Leith") == ghent
+    assert await first_passage(bert, "Leith") != ghent
+
+
+async def test_what_was_read_for_a_draft_is_shown_in_one_stored_chat(rack: Rack) -> None:
+    rack.slow_down("small")
+    file, question = await rack.upload("towns.md", GUIDE), "How often is the mayor of Dover elected?"
+    await rack.prefill(model="m", files=[file], text="How often is the mayor of Leith")
+    await rack.finished.get()
+    unstored = await rack.server.app.turns.ask_temporary(
+        LOCAL_PRINCIPAL, [("user", question)], TurnOptions("m"), time.perf_counter(), files=(file,)
+    )
+    async with aclosing(unstored) as batches:
+        assert [batch async for batch in batches]
+    first, second = await rack.server.begin(), await rack.server.begin()
+    for conversation in (first, second):
+        await rack.shown(conversation, question, file)
+    asked_first = (await rack.server.tree(first))["messages"][0]["id"]
+    begun = await rack.server.turn(first, retry=asked_first)
+    assert (await rack.server.answered(begun["run"]))["status"] == "finished"
+    asked = [prompt[-1]["content"] for prompt in rack.prompts()]
+    assert ["mayor of Leith is" in each for each in asked] == [False, True, False, True]
+    assert asked[1] == asked[3]
+
+
+async def test_a_draft_that_is_asked_meanwhile_is_not_read(rack: Rack) -> None:
+    requests = rack.server.app.answer_requests
+    check, is_checked, may_go_on = requests.check_draft, asyncio.Event(), asyncio.Event()
+
+    async def check_slowly(question: ChatQuestion) -> bool:
+        is_checked.set()
+        await may_go_on.wait()
+        return await check(question)
+
+    requests.check_draft = check_slowly
+    writing = asyncio.create_task(rack.server.post("/api/prefill", {"model": "m", "text": "Is it so?"}))
+    await asyncio.wait_for(is_checked.wait(), 60)
+    await rack.server.say(await rack.server.begin(), "Is it so?")
+    may_go_on.set()
+    assert (await writing).status == 202
+    await asyncio.wait_for(rack.server.app.prefill.until_read(), 60)
+    assert rack.heard.empty()
 
 
 @pytest.mark.parametrize(

@@ -183,11 +183,16 @@ class AnswerRequests:
         searches = self._documents is not None and self._documents.has_scope(question.principal, question.history)
         return searches and reads_slowly(route.model)
 
+    async def wait_for_files(self, question: ChatQuestion) -> None:
+        """Wait until the files of a question can be searched, for a while."""
+        documents = self._documents.make_retriever(question.principal, question.history) if self._documents else None
+        if documents is not None:
+            await documents.wait_until_searchable()
+
     async def prefill(self, question: ChatQuestion, *, has_draft: bool = False) -> PrefillRequest:
         """Return the part of the prompt that is known while the question is written.
 
-        If the question `has_draft`, what fits it is searched for a slow model. Waits for files that are being read.
-        Raises what `make` raises.
+        If the question `has_draft`, what fits it is searched for a slow model. Raises what `make` raises.
         """
         question = await self._with_assistant(await self._find_project(question))
         prepared = await self._prepare(question, is_complete=False)
@@ -291,7 +296,9 @@ class AnswerRequests:
         """
         numbers = numbers or PassageNumbers(history)
         documents = (
-            self._documents.make_retriever(principal, history, numbers, options, gives_way=gives_way)
+            self._documents.make_retriever(
+                principal, history, numbers, options, gives_way=gives_way, is_stored=conversation is not None
+            )
             if self._documents is not None
             else None
         )

@@ -6,7 +6,8 @@ import asyncio
 import logging
 import math
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Generator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from eclair.errors import EclairError
@@ -35,7 +36,15 @@ PrefillKey = tuple[str, str]
 """The id of a principal, and of a conversation of theirs; empty for a new one."""
 
 BuildPrefill = Callable[[], Awaitable[PrefillRequest]]
-"""Builds the part of a prompt that is known; may take its time."""
+"""Builds the part of a prompt that is known. Any answer interrupts it; then it is called again."""
+
+
+@dataclass(slots=True, eq=False)
+class DraftTicket:
+    """A question that is being written, until it is found out what is known of its prompt."""
+
+    key: PrefillKey
+    is_asked: bool = False
 
 
 class Prefill:
@@ -46,6 +55,7 @@ class Prefill:
         self._clock = clock
         self._tasks: dict[PrefillKey, asyncio.Task[None]] = {}
         self._unasked = set[PrefillKey]()
+        self._tickets = set[DraftTicket]()
 
     async def close(self) -> None:
         tasks = list(self._tasks.values())
@@ -53,9 +63,27 @@ class Prefill:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def begin(self, key: PrefillKey, build: BuildPrefill, *, is_unasked: bool = False) -> None:
+    @contextmanager
+    def expect(self, key: PrefillKey) -> Generator[DraftTicket]:
+        """Learn from the ticket whether the question is asked within the block, so that nothing is read for it."""
+        ticket = DraftTicket(key)
+        self._tickets.add(ticket)
+        try:
+            yield ticket
+        finally:
+            self._tickets.remove(ticket)
+
+    def begin(
+        self,
+        key: PrefillKey,
+        build: BuildPrefill,
+        wait: Callable[[], Awaitable[None]] | None = None,
+        *,
+        is_unasked: bool = False,
+    ) -> None:
         """Have the engine read the messages of the request soon that `build` returns.
 
+        No answer interrupts the `wait` for what that needs. What an answer interrupts is begun again after it.
         Replaces an earlier request for the same conversation. One that `is_unasked`, since nobody writes yet, gives
         way to any that comes later.
         """
@@ -66,12 +94,14 @@ class Prefill:
                 task.cancel()
                 ended.append(task)
         self._unasked = {*(self._unasked & self._tasks.keys()), *([key] if is_unasked else [])}
-        task = asyncio.create_task(self._read(build, ended), name="read ahead")
+        task = asyncio.create_task(self._read(build, wait, ended), name="read ahead")
         self._tasks[key] = task
         task.add_done_callback(lambda done: self._forget(key, done))
 
     def drop(self, *keys: PrefillKey) -> None:
         """Read nothing more for these conversations, which a question has come for."""
+        for ticket in self._tickets:
+            ticket.is_asked |= ticket.key in keys
         for key in keys:
             if (task := self._tasks.pop(key, None)) is not None:
                 task.cancel()
@@ -85,10 +115,12 @@ class Prefill:
         if self._tasks.get(key) is done:
             del self._tasks[key]
 
-    async def _read(self, build: BuildPrefill, ended: Sequence[asyncio.Task[None]]) -> None:
+    async def _read(
+        self, build: BuildPrefill, wait: Callable[[], Awaitable[None]] | None, ended: Sequence[asyncio.Task[None]]
+    ) -> None:
         """Build and read while no answer is made, once it is known how far those that `ended` came."""
 
-        async def read() -> None:
+        async def read() -> bool:
             wanted = await build()
             began, is_read = self._clock(), False
             try:
@@ -97,11 +129,15 @@ class Prefill:
             finally:
                 if wanted.note_seconds is not None:
                     wanted.note_seconds(math.inf if is_read else self._clock() - began)
+            return True
 
         try:
             if ended:
                 await asyncio.wait(ended)
-            await self._idle.prepare(read)
+            if wait is not None:
+                await wait()
+            while await self._idle.prepare(read) is None:
+                pass
         except EclairError as error:
             log.info("nothing was read ahead: %s", error.message)  # who asks will hear it
         except Exception:

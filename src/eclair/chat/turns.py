@@ -158,7 +158,7 @@ class Turns:
             check_use(action.text, self._settings.current)
         with self._pipeline.busy():
             turn = await self._locate(principal, conversation, action)
-            self._prefill.drop((principal.id, turn.conversation.id), *([(principal.id, "")] if turn.is_new else []))
+            self._prefill.drop((principal.id, turn.conversation.id), *([] if turn.messages else [(principal.id, "")]))
             if turn.position.image_request is not None:
                 return await self._generate_images(turn, _image_models(action, options, turn.messages))
             await self._budgets.check(principal)
@@ -269,22 +269,25 @@ class Turns:
         that is named. Nothing is stored.
         Raises NotFound and TooLarge as `ask` does.
         """
-        if conversation is None:
-            stored, messages = self.new_conversation(principal, assistant_id=assistant_id), list[Message]()
-        else:
-            stored, messages = await self._storage.conversations.get_tree(principal, conversation)
-        if (options.web or stored.web) == "on":
-            self._requests.expect_web()
-        if any(message.is_open for message in messages):
-            return False  # what comes before the next question is not known yet
-        action = NewMessage(text.strip() or ".", files=files)
-        turn = await self._locate_in_tree(principal, stored, messages, action, is_new=False)
-        question = _chat_question(turn, options, 0.0)
-        follows_drafts = await self._requests.check_draft(question)
-        has_draft = len(text.split()) >= MIN_DRAFT_WORDS
-        build = partial(self._requests.prefill, question, has_draft=has_draft)
-        self._prefill.begin((principal.id, conversation or ""), build)
-        return follows_drafts
+        key = (principal.id, conversation or "")
+        with self._prefill.expect(key) as ticket:
+            if conversation is None:
+                stored, messages = self.new_conversation(principal, assistant_id=assistant_id), list[Message]()
+            else:
+                stored, messages = await self._storage.conversations.get_tree(principal, conversation)
+            if (options.web or stored.web) == "on":
+                self._requests.expect_web()
+            if any(message.is_open for message in messages):
+                return False  # what comes before the next question is not known yet
+            action = NewMessage(text.strip() or ".", files=files)
+            turn = await self._locate_in_tree(principal, stored, messages, action, is_new=False)
+            question = _chat_question(turn, options, 0.0)
+            follows_drafts = await self._requests.check_draft(question)
+            if not ticket.is_asked:
+                has_draft = len(text.split()) >= MIN_DRAFT_WORDS
+                build = partial(self._requests.prefill, question, has_draft=has_draft)
+                self._prefill.begin(key, build, partial(self._requests.wait_for_files, question))
+            return follows_drafts
 
     def _read_on(self, turn: _Turn, options: TurnOptions, answer: Message) -> None:
         """Have the engine read what the next question will follow, so that it waits for less: the rest of the files."""
@@ -297,7 +300,8 @@ class Turns:
             next_turn = await self._locate(principal, conversation, NewMessage("."))
             return await self._requests.prefill(_chat_question(next_turn, options, 0.0))
 
-        self._prefill.begin((principal.id, conversation), build, is_unasked=True)
+        wait = partial(self._requests.wait_for_files, _chat_question(turn, options, 0.0))
+        self._prefill.begin((principal.id, conversation), build, wait, is_unasked=True)
 
     async def _locate(self, principal: Principal, conversation: str | Conversation, action: TurnAction) -> _Turn:
         if isinstance(conversation, Conversation):

@@ -17,13 +17,17 @@ PassagePlace = tuple[str, int]
 
 @dataclass(frozen=True, slots=True)
 class QuestionKey:
-    """The question that will follow message `after`, empty for a first one, for one person and one model."""
+    """The question that will follow message `after`, empty for a first one, for one person and one model.
+
+    A first `question` is known by its id once it is asked: other conversations begin with the same files.
+    """
 
     principal: str
     model: str
     files: tuple[str, ...]
     libraries: tuple[str, ...]
     after: str
+    question: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +90,11 @@ class ReadAhead:
         self._readings[key] = AheadReading(plan, kept + chars)
         while len(self._readings) > MAX_QUESTIONS:
             del self._readings[next(iter(self._readings))]
+
+    def move(self, old: QuestionKey, new: QuestionKey) -> None:
+        """Keep under another key what has been read, unless that has a reading."""
+        if new not in self._readings and (reading := self._readings.pop(old, None)) is not None:
+            self._readings[new] = reading
 
     def find(self, key: QuestionKey) -> AheadReading:
         return self._readings.get(key, NOTHING_READ)

@@ -135,12 +135,14 @@ class DocumentRetriever:
         self._found_chunks: Sequence[FoundChunk] | None = None
         self._hits: dict[PassagePlace, ChunkHit] = {}
         self._plan = Plan()
+        self._asked = ""
         self._is_answerable = True
         self._lead = NO_LEAD
         self._files_read: Sequence[FileState] = ()
 
     async def retrieve(self, engine: Engine, model: Model) -> AsyncGenerator[Finding, None]:
         """Wait for files to be read, search, and yield passages, best first or a document in order, and notices."""
+        self._claim_reading(model)
         self._ingestor.embedding.prefer(self._scope)
         files = await self._list_files()
         waiting = {each.document.sha256: each.file.name for each in files if is_pending(each.document)}
@@ -224,15 +226,17 @@ class DocumentRetriever:
             if not model.can_plan and (table := computed_table(self._passages[0])) is not None:
                 self._lead = Lead((table,), is_complete=True)
 
+    async def wait_until_searchable(self) -> None:
+        """Wait for the first pages of files that are being read, for a while."""
+        if waiting := {each.document.sha256 for each in await self._list_files() if is_pending(each.document)}:
+            await self._ingestor.wait_until_searchable(waiting, READ_TIMEOUT_S)
+
     async def known_findings(self, model: Model, *, has_draft: bool) -> KnownFindings:
-        """Return what is shown whatever the question: the passages of files that are shown in full, once read.
+        """Return what is shown whatever the question: the passages of files that are shown in full.
 
         If the question `has_draft`, a slow model reads what fits that.
         """
         files = await self._list_files()
-        if waiting := {each.document.sha256 for each in files if is_pending(each.document)}:
-            await self._ingestor.wait_until_searchable(waiting, READ_TIMEOUT_S)
-            files = await self._list_files()
         budget = reading_budget(model)
         follows_draft = has_draft and reads_slowly(model) and not self._asks_about_all()
         if follows_draft and await self._is_fully_embedded(files):
@@ -621,9 +625,17 @@ class DocumentRetriever:
         """Return what the model has read for this question."""
         return self._read_ahead.find(self._question_key(model))
 
+    def _claim_reading(self, model: Model) -> None:
+        """Keep what the model has read for a first question for that question alone, which is asked now."""
+        drafted = self._question_key(model)
+        if not drafted.after:
+            self._asked = self._history[-1].id
+            self._read_ahead.move(drafted, self._question_key(model))
+
     def _question_key(self, model: Model) -> QuestionKey:
         before = self._history[-2].id if len(self._history) > 1 else ""
-        return QuestionKey(self._scope.principal.id, model.id, self._scope.files, self._scope.libraries, before)
+        scope = self._scope
+        return QuestionKey(scope.principal.id, model.id, scope.files, scope.libraries, before, self._asked)
 
     def _file_notices(self, files: Sequence[FileState]) -> list[Notice]:
         """Return notices about files that are unreadable or only partly read."""

@@ -112,9 +112,11 @@ class DocumentService:
         options: ReadingOptions = READ_AS_USUAL,
         *,
         gives_way: bool = False,
+        is_stored: bool = True,
     ) -> DocumentRetriever | None:
         """Make the retriever for the last question; None if the conversation has no files or libraries.
 
+        Nothing is read ahead for a conversation unless it `is_stored`, or will be.
         One that `gives_way` leaves it to a model that can look up by itself to search again with other words.
         """
         scope = self._find_scope(principal, history)
@@ -124,8 +126,9 @@ class DocumentService:
             scope = SearchScope(principal, own)
         collaborators = (self._storage, self._search, self._ingestor, self._embedder, self._ask)
         numbers = numbers or PassageNumbers(history)
+        ahead = self._read_ahead if is_stored else ReadAhead()
         return DocumentRetriever(
-            *collaborators, scope, history, numbers, self.readings, options, self._read_ahead, gives_way=gives_way
+            *collaborators, scope, history, numbers, self.readings, options, ahead, gives_way=gives_way
         )
 
     def has_scope(self, principal: Principal, history: Sequence[Message]) -> bool:

@@ -13912,7 +13912,7 @@ export interface components {
             /** @default [] */
             readonly files?: readonly string[];
         };
-        /** @description Tells whether a slow model reads what fits the `text`, which is worth sending again then whenever it changes. */
+        /** @description `follows_drafts`: a slow model reads ahead for `text`, so send it again whenever it changes. */
         readonly PrefillReply: {
             readonly follows_drafts: boolean;
         };

@@ -33,7 +33,7 @@ class PrefillBody(RequestBody):
 
 
 class PrefillReply(BaseModel):
-    """Tells whether a slow model reads what fits the `text`, which is worth sending again then whenever it changes."""
+    """`follows_drafts`: a slow model reads ahead for `text`, so send it again whenever it changes."""
 
     follows_drafts: bool
 
