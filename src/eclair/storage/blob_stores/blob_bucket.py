@@ -117,7 +117,7 @@ class BucketPlace:
         return self.endpoint or f"https://s3.{self.region}.amazonaws.com"
 
 
-class Unanswered(StoreError):
+class _Unanswered(StoreError):
     """A call got no answer, or one that makes no sense; whether it was done isn't known."""
 
 
@@ -253,7 +253,7 @@ class BlobBucket:
         """
         try:
             await self._put(key, data, "create")
-        except Unanswered:
+        except _Unanswered:
             await asyncio.sleep(self._limits.backoff_s)
             await self._put(key, data, "create")
 
@@ -299,4 +299,4 @@ class BlobBucket:
             )
         if "NoSuchBucket" in text:
             return StoreError(f"There is no bucket {self.place.bucket}; create it, or correct `blobs_url`.")
-        return Unanswered(f"{self.description} does not answer as it should; try again, or see that the store runs.")
+        return _Unanswered(f"{self.description} does not answer as it should; try again, or see that the store runs.")
