@@ -8,10 +8,12 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO, cast
 
 import pytest
 from hypothesis import given
@@ -464,3 +466,31 @@ async def test_a_key_that_is_missing_or_short_is_named(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="fewer than 32 characters"):
         await blobs.put(b"hello")
     assert not uploads(tmp_path)
+
+
+async def test_a_file_that_is_opened_for_nobody_any_more_is_closed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = BlobFolder(tmp_path)
+    (tmp_path / "file").write_bytes(b"The tower.")
+    found = await store.open("file")
+    is_opening, may_open = asyncio.Event(), threading.Event()
+    loop, opened, open_file = asyncio.get_running_loop(), asyncio.Queue[IO[bytes]](), Path.open
+
+    def open_late(path: Path, mode: str) -> IO[bytes]:
+        loop.call_soon_threadsafe(is_opening.set)
+        may_open.wait(10)
+        file = cast(IO[bytes], open_file(path, mode))
+        loop.call_soon_threadsafe(opened.put_nowait, file)
+        return file
+
+    monkeypatch.setattr(Path, "open", open_late)
+    reading = asyncio.ensure_future(anext(store.read(found, 0, 10)))
+    await is_opening.wait()
+    reading.cancel()
+    await asyncio.wait([reading])
+    may_open.set()
+    file = await opened.get()
+    async with asyncio.timeout(10):
+        while not file.closed:  # noqa: ASYNC110 (no event tells)
+            await asyncio.sleep(0)

@@ -7,6 +7,7 @@ import contextlib
 import hashlib
 import os
 from collections.abc import AsyncGenerator, Generator, Iterator, Sequence
+from io import BufferedReader
 from pathlib import Path
 
 from eclair.errors import StoreError
@@ -52,7 +53,7 @@ class BlobFolder:
 
     async def read(self, found: StoredObject, start: int, end: int) -> AsyncGenerator[bytes, None]:
         with self._translated_reading(found.key):
-            file = await asyncio.to_thread(self.path(found.key).open, "rb")
+            file = await self._open_file(found.key)
         with file:
             with self._translated_reading(found.key):
                 await asyncio.to_thread(file.seek, start)
@@ -63,6 +64,14 @@ class BlobFolder:
                     return
                 start += len(piece)
                 yield piece
+
+    async def _open_file(self, key: str) -> BufferedReader:
+        opening = asyncio.create_task(asyncio.to_thread(self.path(key).open, "rb"))
+        try:
+            return await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            opening.add_done_callback(_close_file)  # its thread opens it all the same
+            raise
 
     async def list_objects(self, prefix: str) -> AsyncGenerator[StoredObject, None]:
         with self._translated():
@@ -137,3 +146,8 @@ class BlobFolder:
             raise StoreError(
                 f"{self.path(key)} cannot be read: {error.strerror}; restore a backup (`eclair restore`)."
             ) from error
+
+
+def _close_file(opening: asyncio.Task[BufferedReader]) -> None:
+    if not opening.cancelled() and opening.exception() is None:
+        opening.result().close()
