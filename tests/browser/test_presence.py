@@ -1,4 +1,4 @@
-"""Who else has a conversation open that is shown in a project."""
+"""Presence: members see who else has a shown conversation open."""
 
 from __future__ import annotations
 

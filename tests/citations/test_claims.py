@@ -1,4 +1,4 @@
-"""What claims something that a source could bear out, and what doesn't."""
+"""Sentences that claim something a source could bear out, and those that don't."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What counts as read of the passages that were read ahead for one draft after another."""
+"""Passages that count as read when one draft after another is read ahead."""
 
 from __future__ import annotations
 

@@ -64,7 +64,7 @@ async def furnish(server: Server, admin: Headers) -> House:
 
 
 class Page:
-    """What a page has been told that has a conversation open."""
+    """Changes that the page of an open conversation was told of."""
 
     def __init__(self) -> None:
         self.changes = asyncio.Queue[dict[str, Any]]()

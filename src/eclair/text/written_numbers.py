@@ -65,7 +65,7 @@ _CENTURIES = (1800, 1900, 2000)
 MAX_NUMBER_CHARS = 64
 """A longer word is no number."""
 
-_HUNDREDS = (100, 1000)
+_MULTIPLIERS = (100, 1000)
 """Their words multiply a number before them: `two hundred`, `dos mil`."""
 
 _WORD = re.compile(r"[^\W\d_]+")
@@ -383,7 +383,7 @@ def _number_rules() -> _NumberRules:
         own = {name.casefold(): int(value) for value, names in lexicon.numbers.words.items() for name in names}
         plurals = {name.casefold(): int(value) for value, names in lexicon.numbers.multiples.items() for name in names}
         words |= own
-        multiples |= plurals | {name: value for name, value in own.items() if value in _HUNDREDS}
+        multiples |= plurals | {name: value for name, value in own.items() if value in _MULTIPLIERS}
         for name in (*own, *plurals):
             languages.setdefault(name, set()).add(lexicon.code)
     endings = merge_literals(lambda lexicon: (*lexicon.numbers.ordinal_suffixes, *lexicon.numbers.decade_suffixes))
@@ -407,7 +407,7 @@ def _number_rules() -> _NumberRules:
         units=units,
         words=words,
         multiples=multiples,
-        compounded=tuple(sorted((name for name in words if words[name] in _HUNDREDS), key=words.__getitem__))[::-1],
+        compounded=tuple(sorted((name for name in words if words[name] in _MULTIPLIERS), key=words.__getitem__))[::-1],
         joined_ones=merge_words(lambda lexicon: lexicon.numbers.joined_ones),
         languages={name: frozenset(codes) for name, codes in languages.items()},
         inner_joiners=tuple(sorted(merge_words(lambda lexicon: lexicon.numbers.joiners))),

@@ -158,7 +158,7 @@ async def test_who_is_cut_off_is_dead_to_others_until_heard_of_again(
 async def test_a_lease_that_ran_out_is_believed_until_its_process_could_renew_it(
     url: str, databases: TestDatabases, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whoever has just started, or lost its connection, can't tell a dead process from one that an outage kept away."""
+    """A process that has just started or reconnected gives others the time to renew their leases."""
     monkeypatch.setattr(processes, "LEASE_S", 1)
     async with another(url) as connection:
         await connection.execute("INSERT INTO eclair.process VALUES ('process_late', now() - interval '1 second')")

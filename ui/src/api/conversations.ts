@@ -25,7 +25,7 @@ export type ErasureStatus = Reply<"/api/erasure", "get">;
 
 /** For how long conversations are kept, and what a limit would erase now. */
 export type KeptResponses = Reply<"/api/responses", "get">;
-/** Whether the draft is worth sending as it is written. */
+/** The server reads ahead for drafts, so they are sent while they are written. */
 export type PrefillReply = Reply<"/api/prefill", "post", 202>;
 export type Retention = Reply<"/api/retention", "get">;
 

@@ -1,4 +1,4 @@
-// Where dictated words stand in a text that the person may go on editing meanwhile.
+// Keeps dictated words in their place in a text that the person may be editing.
 
 export class DictatedDraft {
   #before: string;

@@ -1,6 +1,6 @@
 // Sends the draft as it is written to a server that reads ahead what fits it; nothing is kept there.
 
-/** Whoever stops for so long may be about to send. */
+/** After a pause this long, the person may be about to send. */
 const PAUSE_MS = 400;
 /** While somebody writes on, what is new waits for no longer. */
 const INTERVAL_MS = 2000;

@@ -33,7 +33,7 @@ export class ReadAloud {
   /** The sentence that is heard. */
   sentence = $state.raw<SpokenSentence | null>(null);
   problem = $state.raw<ReadAloudProblem | null>(null);
-  /** What was heard last: the sentence, or the part of a long one, and the one before. */
+  /** The last two sentences, or parts of long ones, that were heard. */
   recent = "";
   /** The voice whose sample is heard. */
   sample = $state<string | null>(null);

@@ -64,7 +64,7 @@ export class VoiceConversation {
   #isInterrupting = false;
   /** The words among what the person types meanwhile. */
   #draft = new DictatedDraft("");
-  /** What was being read when somebody began to speak. */
+  /** The sentences being read when somebody began to speak. */
   #interrupted = "";
   #since = 0;
   #begun = 0;
