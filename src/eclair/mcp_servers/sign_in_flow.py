@@ -58,6 +58,8 @@ _PROBE = {
 
 SaveSignIn = Callable[[str], Awaitable[None]]
 """Keeps a sign-in, which is JSON."""
+_Send = Callable[[httpx2.Request], Awaitable[httpx2.Response]]
+"""Makes a request."""
 
 
 class BegunMcpSignIn(BaseModel):
@@ -81,13 +83,13 @@ class _Provider(OAuthClientProvider):
         self.verified.set_result(code_verifier)
         return await asyncio.Future[httpx2.Request]()  # until it is cancelled
 
-    async def exchange(self, begun: BegunMcpSignIn, code: str, client: httpx2.AsyncClient) -> None:
+    async def exchange(self, begun: BegunMcpSignIn, code: str, send: _Send) -> None:
         """Exchange a code for tokens, which the storage gets. Raises OAuthFlowError and httpx2.HTTPError."""
         context = self.context
         context.client_info, context.oauth_metadata = begun.client, begun.metadata
         context.protected_resource_metadata, context.client_metadata.scope = begun.resource, begun.scope
         request = await super()._exchange_token_authorization_code(code, begun.verifier)
-        await self._handle_token_response(await client.send(request))
+        await self._handle_token_response(await send(request))
 
 
 class McpSignInFlow:
@@ -151,7 +153,7 @@ class McpSignInFlow:
         try:
             validate_authorization_response_iss(issuer, begun.metadata)
             async with asyncio.timeout(FINISH_TIMEOUT_S), open_mcp_client(self._challenge) as client:
-                await self._provider.exchange(begun, code, client)
+                await self._provider.exchange(begun, code, client.send)
         except TimeoutError:
             raise self._late() from None
         except (OAuthFlowError, httpx2.HTTPError, ValueError) as error:
