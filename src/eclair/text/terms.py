@@ -44,6 +44,8 @@ class Term:
 
 def fold_text(text: str) -> str:
     """Return the text without case and accents."""
+    if text.isascii():
+        return text.lower()
     decomposed = unicodedata.normalize("NFKD", text.casefold())
     return "".join(char for char in decomposed if not unicodedata.combining(char))
 
