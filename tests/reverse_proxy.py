@@ -34,10 +34,11 @@ async def proxied(upstream: str, prefix: str, *, strips: bool, host: str | None 
         ) as answer:
             kept = {name: value for name, value in answer.headers.items() if name.lower() not in _HOP_HEADERS}
             reply = web.StreamResponse(status=answer.status, headers=kept)
-            await reply.prepare(request)
-            async for chunk in answer.content.iter_any():
-                await reply.write(chunk)
-            await reply.write_eof()
+            with contextlib.suppress(aiohttp.ClientConnectionResetError):  # the browser has left the page
+                await reply.prepare(request)
+                async for chunk in answer.content.iter_any():
+                    await reply.write(chunk)
+                await reply.write_eof()
             return reply
 
     application = web.Application(client_max_size=64 << 20)
@@ -51,7 +52,13 @@ async def proxied(upstream: str, prefix: str, *, strips: bool, host: str | None 
             port = runner.addresses[0][1]
             yield f"http://127.0.0.1:{port}{prefix}"
         finally:
+            server = runner.server
+            assert server is not None  # it is set up
+            open_ones = [handler.transport for handler in server.connections]
             await runner.cleanup()
+            for transport in open_ones:  # one whose browser has left unread words would never close
+                if transport is not None:
+                    transport.abort()
 
 
 @contextlib.contextmanager
