@@ -107,11 +107,27 @@ def test_a_lost_reply_and_typing_meanwhile_lose_nothing(
     expect(field).to_have_value(re.compile("harbou?r", re.IGNORECASE), timeout=RECOGNITION_MS)
     assert lost
     field.evaluate(
-        "field => { field.setRangeText('Typed: ', 0, 0);"
+        "field => { field.setRangeText('Typed: ', 0, 0); field.focus(); field.setSelectionRange(6, 6);"
         " field.dispatchEvent(new InputEvent('input', {bubbles: true})); }"
     )
     expect(page.get_by_role("button", name="Dictate")).to_be_visible(timeout=RECOGNITION_MS)
     expect(field).to_have_value(re.compile("^Typed: .*cranes"))
+    assert field.evaluate("field => [field.selectionStart, field.selectionEnd]") == [6, 6]
+
+
+def test_who_sends_while_dictating_sends_the_last_words_too(opening: Opening, listening: Served) -> None:
+    page = opening(listening).new_page()
+    page.goto("/")
+    field = page.get_by_role("textbox", name="Message")
+    field.fill("Note:")
+    page.keyboard.press("Control+Shift+D")
+    expect(field).to_have_value(re.compile("Note: .*harbou?r", re.IGNORECASE), timeout=RECOGNITION_MS)
+    field.press("Enter")
+    sent = page.get_by_role("article", name="You")
+    expect(sent).to_have_text(re.compile("Note: .*harbou?r", re.IGNORECASE), timeout=RECOGNITION_MS)
+    expect(page.get_by_role("button", name="Dictate")).to_be_visible()
+    expect(field).to_have_value("")
+    expect(sent).to_have_count(1)
 
 
 def test_the_button_ends_what_is_still_opening(opening: Opening, listening: Served) -> None:
@@ -124,6 +140,7 @@ def test_the_button_ends_what_is_still_opening(opening: Opening, listening: Serv
     page.mouse.down()
     expect(page.get_by_role("button", name="Stop dictating")).to_be_visible()
     page.wait_for_timeout(600)
+    page.mouse.move(5, 5)  # it ends wherever the button is let go
     page.mouse.up()
     expect(button).to_be_visible()
     expect(page.get_by_text("Listening…")).to_be_hidden()
@@ -133,15 +150,25 @@ def test_escape_takes_the_words_away(opening: Opening, listening: Served) -> Non
     page = opening(listening).new_page()
     page.goto("/")
     field = page.get_by_role("textbox", name="Message")
+    field.fill("script: words=600 rate=4")
+    field.press("Enter")
+    stop = page.get_by_role("button", name="Stop", exact=True)
+    expect(stop).to_be_visible()
     field.fill("Before")
     button = page.get_by_role("button", name="Dictate")
     button.focus()
     page.keyboard.press("Enter")
     page.get_by_label("Spoken language").select_option("en")
     expect(field).to_have_value(re.compile("Before .+"), timeout=RECOGNITION_MS)
+    page.keyboard.press("Control+K")
+    expect(page.get_by_role("dialog")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_be_hidden()
+    expect(field).to_have_value(re.compile("Before .+"))
     page.keyboard.press("Escape")
     expect(field).to_have_value("Before")
     expect(page.get_by_text("Listening…")).to_be_hidden()
+    expect(stop).to_be_visible()
 
 
 def test_without_a_microphone_the_page_says_so(opening: Opening, listening: Served) -> None:
@@ -166,4 +193,19 @@ def test_without_the_parts_they_are_offered(opening: Opening, shared: Served) ->
     page.goto("/")
     page.get_by_role("button", name="Dictate").click()
     expect(page.get_by_text("Speech recognition isn’t installed yet.")).to_be_visible()
-    expect(page.get_by_role("button", name=re.compile(r"^Install \(\d+ MB\)$"))).to_be_visible()
+    install = page.get_by_role("button", name=re.compile(r"^Install \(\d+ MB\)$"))
+    expect(install).to_be_visible()
+    # Once they are there, which may be minutes later, the microphone waits for a click.
+    states = iter(["installing"])
+    part = {"size": 420_000_000, "download": 220_000_000, "stage": "", "share": 0.5, "error": None}
+
+    def report(route: Route) -> None:
+        state = {**part, "state": next(states, "ready")}
+        route.fulfill(json={"listening": state, "speaking": state})
+
+    page.route("**/api/speech/parts", report)
+    page.route("**/api/speech/parts/listening", lambda route: route.fulfill(status=202, json=part))
+    install.click()
+    expect(page.get_by_text("Installed (420 MB)")).to_be_visible()
+    expect(page.get_by_role("button", name="Dictate")).to_have_count(2)
+    expect(page.get_by_text("Listening…")).to_be_hidden()

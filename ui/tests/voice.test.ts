@@ -71,6 +71,14 @@ test("what is typed meanwhile stays", () => {
   const empty = new DictatedDraft("");
   assert.equal(empty.write("", "one"), "one");
   assert.equal(empty.write("one", "one two"), "one two");
+  assert.equal(empty.end, "one two".length);
+  const again = new DictatedDraft("");
+  assert.equal(again.write("", "yes"), "yes");
+  assert.equal(again.write("yes or yes", "yes I do"), "yes I do or yes");
+  const behind = new DictatedDraft("no, no", 3);
+  assert.equal(behind.write("no, no", "no"), "no, no no");
+  assert.equal(behind.end, "no, no".length);
+  assert.equal(behind.write("Oh, no, no no", "no way"), "Oh, no, no way no");
 });
 
 test("a request that fails is sent once more, with the same sound", async () => {

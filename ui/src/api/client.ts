@@ -99,7 +99,8 @@ export class Client {
     }
   }
 
-  /** Send a file as the body; `progress` is called with the share that was sent, from 0 to 1. */
+  /** Send a file as the body; `progress` is called with the share that was sent, from 0 to 1. A signal that times out
+   * means that the server can't be reached. */
   async upload<T>(path: string, file: File, progress: (share: number) => void, signal: AbortSignal): Promise<T> {
     const unreachable = () => new ApiError(0, "unreachable", this.#options.explain({ kind: "upload" }));
     const response = await post(path, file, this.headers, progress, signal, unreachable);
@@ -155,8 +156,12 @@ function post(
       resolve(new Response(request.responseText, { status: request.status, headers: { "Content-Type": type } }));
     };
     request.onerror = () => reject(unreachable());
-    request.onabort = () => reject(new DOMException("aborted", "AbortError"));
+    request.onabort = () => reject(isTimeout(signal.reason) ? unreachable() : new DOMException("aborted", "AbortError"));
     signal.addEventListener("abort", () => request.abort());
     request.send(body);
   });
+}
+
+function isTimeout(reason: unknown): boolean {
+  return reason instanceof DOMException && reason.name === "TimeoutError";
 }

@@ -16,6 +16,11 @@ export class DictatedDraft {
     this.#behind = draft.slice(at);
   }
 
+  /** The place behind the words. */
+  get end(): number {
+    return this.#before.length + this.#shown.length;
+  }
+
   /** The text with the words so far, in place of the `draft` that the person sees; without words, what they typed. */
   write(draft: string, words: string): string {
     this.#follow(draft);
@@ -29,7 +34,7 @@ export class DictatedDraft {
   /** Keep what the person has typed since the words were written. */
   #follow(draft: string): void {
     if (draft === this.#before + this.#shown + this.#behind) return;
-    const at = this.#shown === "" ? -1 : draft.lastIndexOf(this.#shown);
+    const at = this.#find(draft);
     if (at >= 0) {
       this.#before = draft.slice(0, at);
       this.#behind = draft.slice(at + this.#shown.length);
@@ -39,5 +44,13 @@ export class DictatedDraft {
       this.#behind = "";
       this.#shown = "";
     }
+  }
+
+  /** The place of the words in a text that was edited in front of them or behind them; -1 where they have changed. */
+  #find(draft: string): number {
+    if (this.#shown === "") return -1;
+    if (draft.startsWith(this.#before + this.#shown)) return this.#before.length;
+    if (draft.endsWith(this.#shown + this.#behind)) return draft.length - this.#behind.length - this.#shown.length;
+    return draft.lastIndexOf(this.#shown);
   }
 }

@@ -24,7 +24,6 @@ const CONJUNCTIONS: Readonly<Record<string, string>> = {
   et: "ja või aga sest kui",
   fi: "ja tai mutta koska jos että",
   fr: "et ou mais parce que",
-  ga: "agus nó ach",
   hr: "i ili ali jer ako",
   hu: "és vagy de mert ha hogy",
   it: "e ed o ma",

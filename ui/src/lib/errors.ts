@@ -140,13 +140,14 @@ export interface ErrorAction {
 }
 
 const MODELS_ACTION: ErrorAction = { label: "models", place: "settings", section: "models" };
+const SPEECH_ACTION: ErrorAction = { label: "speech", place: "settings", section: "speech" };
 const ACTIONS: { readonly [code in ErrorCode]?: ErrorAction } = {
   no_clip_art: MODELS_ACTION,
   no_model: MODELS_ACTION,
   model_missing: MODELS_ACTION,
   image_model_missing: MODELS_ACTION,
-  speech_part_missing: MODELS_ACTION,
-  recognizer_missing: { label: "speech", place: "settings", section: "speech" },
+  speech_part_missing: SPEECH_ACTION,
+  recognizer_missing: SPEECH_ACTION,
   model_too_large: MODELS_ACTION,
   key_refused: { label: "changeKey", place: "settings", section: "servers" },
   budget_exceeded: { label: "usage", place: "usage" },

@@ -61,6 +61,14 @@ export const ACTIONS: readonly Action[] = [
     enabled: (app) => app.page === "chat" && lastAnswer(app) !== null,
   },
   {
+    id: "dictate",
+    label: "dictate",
+    keys: "Mod+Shift+D",
+    slash: true,
+    run: () => document.getElementById("dictate")?.click(),
+    enabled: (app) => app.page === "chat",
+  },
+  {
     id: "voice",
     label: "voiceTalk",
     slash: true,

@@ -48,6 +48,8 @@ export class Conversation {
   mcpServers = $state.raw<Readonly<Record<string, boolean>>>({});
   /** It goes by voice, so that its answers are to be short. */
   spoken = false;
+  /** Ends a dictation into the draft, and tells whether all words are there; null where there is none. */
+  endDictation: (() => Promise<boolean>) | null = null;
   messages = $state.raw<Messages>(new Map());
   leaf = $state<string | null>(null);
   /** The answer that this page requested last, unless several are written side by side. */

@@ -19,7 +19,7 @@ interface DictationOptions {
   languages(): SpokenLanguages;
   /** Shows the words so far; an empty text takes them away. */
   write(text: string): void;
-  /** Called when a dictation has ended, whatever the reason. */
+  /** Called when a dictation has ended by itself or by the person, but not when they have left it. */
   onend(): void;
 }
 
@@ -32,6 +32,8 @@ export class Dictation {
   #words: RecordingText;
   #sent = 0;
   #busy: Promise<void> | null = null;
+  /** True once what was recorded is written, false if it never will be. */
+  #finishing: Promise<boolean> = Promise.resolve(true);
   /** When the microphone was last louder than the room. */
   #loud = 0;
 
@@ -45,6 +47,7 @@ export class Dictation {
       },
       ontick: (isLoud) => this.#watchSilence(isLoud),
       onlost: () => void this.#lose(),
+      ontaken: () => this.leave(),
     });
   }
 
@@ -73,21 +76,19 @@ export class Dictation {
       if (signal.aborted) return;
       this.problem = { report: toReport(error) };
     }
-    this.#close();
+    this.#end();
   }
 
-  /** End the recording, and recognize the rest of it; end at once where there is none yet. */
-  async stop(): Promise<void> {
-    if (this.phase === "opening") return this.#close();
-    if (this.phase !== "listening") return;
-    this.phase = "finishing";
-    await this.#microphone.finish();
-    await this.#busy;
-    if (this.phase !== "finishing") return;
-    await this.#recognize();
-    if (this.phase !== "finishing") return;
-    if (this.#words.text === "" && this.problem === null) this.problem = "nothing";
-    this.#close();
+  /** End the recording, and recognize the rest of it; end at once where there is none yet. Return whether all that was
+   * said is written. */
+  async stop(): Promise<boolean> {
+    if (this.phase === "opening") this.#end();
+    if (this.phase === "idle") return true;
+    if (this.phase === "listening") {
+      this.phase = "finishing";
+      this.#finishing = this.#finish();
+    }
+    return this.#finishing;
   }
 
   /** Throw the recording and its words away. */
@@ -97,7 +98,12 @@ export class Dictation {
       return;
     }
     this.#options.write("");
-    this.#close();
+    this.#end();
+  }
+
+  /** End it at once, and keep the words so far. */
+  leave(): void {
+    if (this.active) this.#close();
   }
 
   /** Open what a dictation needs; return why there can be none. */
@@ -112,6 +118,17 @@ export class Dictation {
     this.#loud = performance.now();
     this.phase = "listening";
     return null;
+  }
+
+  async #finish(): Promise<boolean> {
+    const { signal } = this.#abort;
+    await this.#microphone.finish();
+    await this.#busy;
+    if (!signal.aborted) await this.#recognize();
+    if (signal.aborted) return false;
+    if (this.#words.text === "" && this.problem === null) this.problem = "nothing";
+    this.#end();
+    return true;
   }
 
   /** Keep the words that were said before the microphone went. */
@@ -144,19 +161,25 @@ export class Dictation {
     words.languages = this.#options.languages(); // one can be chosen while one speaks
     try {
       await words.update(this.#microphone.recording, signal);
-      if (!signal.aborted) this.#options.write(words.text);
+      if (signal.aborted) return;
+      this.#options.write(words.text);
+      // In a noise, only voice activity detection tells that nobody speaks.
+      if (this.phase === "listening" && words.silenceMs >= (words.hasSpeech ? SILENCE_MS : NOTHING_MS)) void this.stop();
     } catch (error) {
       if (signal.aborted) return;
       this.problem = { report: toReport(error) };
-      this.#close();
+      this.#end();
     }
   }
 
+  #end(): void {
+    this.#close();
+    this.#options.onend();
+  }
+
   #close(): void {
-    if (this.phase === "idle") return;
     this.phase = "idle";
     this.#abort.abort();
     this.#microphone.close();
-    this.#options.onend();
   }
 }

@@ -11,6 +11,10 @@ const ROOM_MS = 60_000;
 /** A microphone that is muted for longer, by a call or a switch, is lost. */
 const MUTED_MS = 3000;
 
+/** Errors of browsers: the person or a policy refuses it, or the system or another program has it. */
+const REFUSED = new Set(["NotAllowedError", "SecurityError"]);
+const TAKEN = new Set(["NotReadableError", "AbortError"]);
+
 /** Why there is no microphone. */
 export type MicrophoneProblem = "none" | "refused" | "insecure" | "lost";
 
@@ -23,9 +27,13 @@ interface MicrophoneOptions {
   ontick(isLoud: boolean): void;
   /** Called when the microphone was unplugged, muted or given to another program. */
   onlost(): void;
+  /** Called when another use of it begins: there is one at a time. */
+  ontaken(): void;
 }
 
 export class Microphone {
+  /** The one that is open, or is being opened. */
+  static #used: Microphone | null = null;
   /** The loudness now, from 0 to 1. */
   level = $state(0);
   readonly #options: MicrophoneOptions;
@@ -50,18 +58,23 @@ export class Microphone {
   async open(wanted: () => boolean): Promise<MicrophoneProblem | null> {
     // Without a secure address, browsers have no media devices at all.
     if (!isSecureContext) return "insecure";
+    const before = Microphone.#used;
+    Microphone.#used = this;
+    if (before !== null && before !== this) before.#options.ontaken();
     let stream: MediaStream;
     try {
       stream = await navigator.mediaDevices.getUserMedia({ audio: { channelCount: 1, echoCancellation: true, noiseSuppression: true } });
     } catch (error) {
-      return error instanceof DOMException && ["NotAllowedError", "SecurityError"].includes(error.name) ? "refused" : "none";
+      const name = error instanceof DOMException ? error.name : "";
+      return REFUSED.has(name) ? "refused" : TAKEN.has(name) ? "lost" : "none";
+    }
+    if (!wanted()) {
+      for (const track of stream.getTracks()) track.stop();
+      return null;
     }
     this.#stream = stream;
-    if (!wanted()) this.close();
-    else {
-      this.#watchLoss(stream);
-      this.#measure(stream);
-    }
+    this.#watchLoss(stream);
+    this.#measure(stream);
     return null;
   }
 
@@ -172,6 +185,7 @@ export class Microphone {
   }
 
   #release(): void {
+    if (Microphone.#used === this) Microphone.#used = null;
     this.#ticks?.terminate();
     clearTimeout(this.#muted);
     for (const track of this.#stream?.getTracks() ?? []) {

@@ -7,6 +7,8 @@ import type { DictatedText, Speech, SpokenLanguages } from "../api/speech.ts";
 const SETTLED_S = 12;
 /** The sound is still there when a request for its words fails, which is then sent once more. */
 const RETRY_MS = 500;
+/** A request for words that takes longer is given up. */
+const REQUEST_TIMEOUT_MS = 60_000;
 /** Words with a lower probability are mostly others than were said; where nobody may have spoken, sooner. A text that
  * can be compressed more repeats itself. See bench/LOG.md. */
 const MIN_LOG_PROBABILITY = -0.9;
@@ -53,7 +55,10 @@ export class RecordingText {
   }
 
   async #dictate(recording: File, signal: AbortSignal): Promise<DictatedText> {
-    const request = () => this.#speech.dictate(recording, this.languages, this.#after, signal);
+    const request = () => {
+      const given = AbortSignal.any([signal, AbortSignal.timeout(REQUEST_TIMEOUT_MS)]);
+      return this.#speech.dictate(recording, this.languages, this.#after, given);
+    };
     try {
       return await request();
     } catch (error) {

@@ -92,6 +92,7 @@ export class VoiceConversation {
       onslice: () => this.#pump(),
       ontick: (isLoud) => this.#watch(isLoud),
       onlost: () => this.#fail("lost"),
+      ontaken: () => this.stop(),
     });
   }
 

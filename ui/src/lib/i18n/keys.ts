@@ -880,6 +880,7 @@ export interface Placeholders {
   readonly pythonIdle: never;
   readonly pythonMemory: never;
   readonly pythonInstalled: "size";
+  readonly installByAdmin: never;
   readonly pythonUnsupported: never;
   readonly pythonCode: never;
   readonly pythonOutput: never;

@@ -1,0 +1,54 @@
+// A microphone that hears what a test says.
+
+import type { MicrophoneProblem } from "../src/state/microphone.svelte.ts";
+
+interface Options {
+  onslice(): void;
+  ontick(isLoud: boolean): void;
+  onlost(): void;
+  ontaken(): void;
+}
+
+export class Microphone {
+  /** The one that was made last. */
+  static last: Microphone;
+  readonly options: Options;
+  readonly level = 0;
+  readonly recording = new File([], "recording");
+  isOpen = false;
+  length = 0;
+  seconds = 0;
+  /** How many recordings were begun. */
+  recordings = 0;
+
+  constructor(options: Options) {
+    this.options = options;
+    Microphone.last = this;
+  }
+
+  async open(): Promise<MicrophoneProblem | null> {
+    this.isOpen = true;
+    return null;
+  }
+
+  record(): void {
+    this.recordings += 1;
+    this.length = 0;
+  }
+
+  /** Hear more sound. */
+  flush(): void {
+    this.length += 1;
+    this.options.onslice();
+  }
+
+  async finish(): Promise<void> {
+    this.length += 1;
+  }
+
+  close(): void {
+    this.isOpen = false;
+  }
+
+  adapt(): void {}
+}
