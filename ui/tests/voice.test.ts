@@ -59,6 +59,9 @@ test("an echo is what was being read, as far as it was understood", () => {
   for (const heard of ["The lamps burn until", "then the lambs burn until the boats", "Boats are in."]) assert.ok(isEcho(heard, sentence), heard);
   for (const heard of ["", "Stop.", "boats", "How many boats are there?", "Wait, which lamps?", "In until then."]) assert.ok(!isEcho(heard, sentence), heard);
   assert.ok(!isEcho("The lamps burn", ""));
+  const question = "Shall I explain the first law or the second law?";
+  for (const choice of ["The second law.", "the first law"]) assert.ok(!isEcho(choice, question), choice);
+  assert.ok(isEcho("Shall I explain the first law?", question));
 });
 
 test("what is typed meanwhile stays", () => {

@@ -1,9 +1,10 @@
 // Short tones for somebody who doesn't look at the screen.
 
-export type Cue = "listening" | "heard";
+export type Cue = "listening" | "heard" | "asking";
 
-/** The two frequencies of each tone, in hertz: it rises when it is the person's turn, and falls when that is over. */
-const HERTZ: Readonly<Record<Cue, readonly [number, number]>> = { listening: [523, 784], heard: [784, 523] };
+/** The two frequencies of each tone, in hertz: it rises when it is the person's turn, falls when that is over, and stays
+ * level where something waits for a click. */
+const HERTZ: Readonly<Record<Cue, readonly [number, number]>> = { listening: [523, 784], heard: [784, 523], asking: [659, 659] };
 export const CUE_MS = 160;
 const VOLUME = 0.06;
 

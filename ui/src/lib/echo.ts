@@ -4,11 +4,15 @@
 const MIN_SHARE = 0.75;
 /** A single word, such as "stop", may be in the sentence by chance. */
 const MIN_WORDS = 2;
+/** Who is asked may choose in the words of the question, such as "the second law". */
+const MIN_WORDS_OF_QUESTION = 4;
+const QUESTION = /[?？؟]/u;
 
 /** Tell whether what was heard is part of the sentence that was being spoken. */
 export function isEcho(heard: string, sentence: string): boolean {
   const words = wordsOf(heard);
-  return words.length >= MIN_WORDS && longestCommonOrder(words, wordsOf(sentence)) / words.length >= MIN_SHARE;
+  const least = QUESTION.test(sentence) ? MIN_WORDS_OF_QUESTION : MIN_WORDS;
+  return words.length >= least && longestCommonOrder(words, wordsOf(sentence)) / words.length >= MIN_SHARE;
 }
 
 function wordsOf(text: string): readonly string[] {

@@ -96,7 +96,6 @@ export class ReadAloud {
     this.#waiting = [];
     this.#at = this.#asked = 0;
     this.#unspoken = null;
-    this.recent = this.#last = "";
     this.#usesSystem = usesSystem;
     this.#language = language ?? this.#preferences.now.speech_language ?? this.#preferences.language;
     const reading = new AbortController();
@@ -117,6 +116,7 @@ export class ReadAloud {
     this.#reading.abort();
     this.#end();
     this.message = this.problem = null;
+    this.recent = this.#last = "";
   }
 
   /** Be silent for a while. */

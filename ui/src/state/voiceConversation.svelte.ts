@@ -2,6 +2,7 @@
 // again. Who speaks meanwhile interrupts it. Nothing of the sound is kept.
 
 import { untrack } from "svelte";
+import type { Message } from "../api/events.ts";
 import type { Speech, SpokenLanguages } from "../api/speech.ts";
 import { answerEnding } from "../lib/answer.ts";
 import { CUE_MS, playCue, type Cue } from "../lib/cues.ts";
@@ -36,7 +37,20 @@ const MAX_SILENCE_S = 10;
 /** Why it has ended: no microphone, a part that is missing, an answer that failed, or a report. */
 export type VoiceProblem = MicrophoneProblem | "listening" | "speaking" | { readonly answer: string } | { readonly report: string | ErrorReport };
 
-export type VoicePhase = "off" | "opening" | "listening" | "recognizing" | "thinking" | "speaking";
+/** While it is `asking`, the answer waits for a click, such as a permission. */
+export type VoicePhase = "off" | "opening" | "listening" | "recognizing" | "thinking" | "speaking" | "asking";
+
+/** How far the answer is. */
+interface AnswerProgress {
+  /** The answer that was requested last. */
+  readonly requested: string | null;
+  /** It is heard. */
+  readonly speaks: boolean;
+  /** It waits for a click. */
+  readonly asks: boolean;
+  /** Nothing is being written, read or sent. */
+  readonly ended: boolean;
+}
 
 interface VoiceOptions {
   readonly speech: Speech;
@@ -60,6 +74,8 @@ export class VoiceConversation {
   #hearing = new AbortController();
   #words: RecordingText | null = null;
   #busy: Promise<void> | null = null;
+  /** How often somebody has seemed to have ended; only the last time counts. */
+  #finishes = 0;
   /** The answer is paused for somebody who speaks. */
   #isInterrupting = false;
   /** The words among what the person types meanwhile. */
@@ -92,7 +108,7 @@ export class VoiceConversation {
       onslice: () => this.#pump(),
       ontick: (isLoud) => this.#watch(isLoud),
       onlost: () => this.#fail("lost"),
-      ontaken: () => this.stop(),
+      ontaken: () => this.leave(),
     });
   }
 
@@ -105,7 +121,8 @@ export class VoiceConversation {
     return this.#microphone.level;
   }
 
-  async start(): Promise<void> {
+  /** Begin to listen, or to read another answer in place of one that failed. */
+  async start(failed: Message | null = null): Promise<void> {
     if (this.active) return;
     this.dismiss();
     this.phase = "opening";
@@ -125,20 +142,25 @@ export class VoiceConversation {
     }
     const leave = $effect.root(() => {
       $effect(() => {
-        const { requested, heldMessage } = conversation;
-        const speaks = readAloud.phase === "speaking";
-        const ended = this.#hasEnded;
-        untrack(() => (heldMessage === null ? this.#follow(requested, speaks, ended) : this.#failSending()));
+        const { heldMessage } = conversation;
+        const progress = this.#progress;
+        untrack(() => (heldMessage === null ? this.#follow(progress) : this.#failSending()));
       });
     });
     active.signal.addEventListener("abort", leave);
-    this.#listen();
+    if (failed === null) this.#listen();
+    else await this.#request(() => this.#retry(failed));
   }
 
   /** End it, and throw away what was not sent. */
   stop(): void {
+    if (this.active) this.#discard();
+    this.leave();
+  }
+
+  /** End it, and keep the words so far in the message field. */
+  leave(): void {
     if (!this.active) return;
-    this.#discard();
     this.#options.readAloud.stop();
     this.#close();
   }
@@ -152,6 +174,7 @@ export class VoiceConversation {
   async #open(signal: AbortSignal): Promise<VoiceProblem | null> {
     const { speech, readAloud, preferences } = this.#options;
     const { listening, speaking } = await speech.parts();
+    if (signal.aborted) return null;
     if (listening.state !== "ready") return "listening";
     if (speaking.state !== "ready" && speaking.state !== "unsupported") return "speaking";
     // Recognizer and voice load while the microphone opens; if one fails, its first real request says so.
@@ -238,6 +261,7 @@ export class VoiceConversation {
     const words = this.#words;
     const { signal } = this.#hearing;
     if (words === null || this.#microphone.length === 0) return;
+    words.languages = this.#languages; // one can be chosen while one speaks
     const until = performance.now();
     try {
       await words.update(this.#microphone.recording, signal);
@@ -279,18 +303,20 @@ export class VoiceConversation {
   async #finish(): Promise<void> {
     const words = this.#words;
     const { signal } = this.#hearing;
+    const finish = (this.#finishes += 1);
+    const isOver = () => signal.aborted || finish !== this.#finishes;
     this.phase = "recognizing";
     const end = this.#loud;
     await this.#busy;
-    if (!signal.aborted && this.#heardUntil < end + PAUSE_MS / 2) await this.#recognize();
-    if (signal.aborted || words === null || this.phase !== "recognizing") return;
+    if (!isOver() && this.#heardUntil < end + PAUSE_MS / 2) await this.#recognize();
+    if (isOver() || words === null || this.phase !== "recognizing") return;
     if (this.#isNoise && words.hasSpeech && words.silenceMs < this.#endMs / 2) {
       this.#isNoise = false; // somebody went on speaking in the noise
       this.phase = "listening";
       return;
     }
     if (this.#isNoise) this.#microphone.adapt();
-    const { readAloud, conversation } = this.#options;
+    const { readAloud } = this.#options;
     const interrupted = this.#isInterrupting;
     const isAnswer = words.text !== "" && !words.isUnsure && !(interrupted && isEcho(words.text, this.#interrupted));
     this.isUnsure = words.text !== "" && words.isUnsure;
@@ -299,42 +325,65 @@ export class VoiceConversation {
     if (!isAnswer) {
       if (!interrupted) return this.#listen();
       this.phase = "thinking";
+      this.#microphone.record();
       readAloud.resume();
-      return this.#follow(conversation.requested, readAloud.phase === "speaking", this.#hasEnded);
+      return this.#follow(this.#progress);
     }
     readAloud.stop();
     this.#cue("heard");
-    await this.#send(words.language);
+    this.#language = words.language;
+    await this.#request(() => this.#send());
   }
 
-  async #send(language: string): Promise<void> {
-    const { conversation, readAloud } = this.#options;
+  /** Request an answer, and follow it. */
+  async #request(request: () => Promise<boolean>): Promise<void> {
     const { signal } = this.#active;
     this.phase = "thinking";
     this.#microphone.record();
-    this.#language = language;
     this.#answer = null;
-    this.#previous = conversation.requested;
+    this.#previous = this.#options.conversation.requested;
     this.#isSent = false;
-    if (conversation.running) {
-      await conversation.send();
-      const waiting = conversation.queue.items.at(-1);
-      if (waiting !== undefined) await conversation.sendNow(waiting.id);
-    } else if (!(await conversation.send())) return this.#failSending();
+    const isAccepted = await request();
     if (signal.aborted) return;
+    if (!isAccepted) return this.#failSending();
     this.#isSent = true;
-    this.#follow(conversation.requested, readAloud.phase === "speaking", this.#hasEnded);
+    this.#follow(this.#progress);
   }
 
-  /** Follow the answer: read it once it is requested, and listen when it is over. */
-  #follow(requested: string | null, speaks: boolean, ended: boolean): void {
+  /** Send the words, in place of an answer that is still being written. */
+  async #send(): Promise<boolean> {
+    const { conversation } = this.#options;
+    const { running } = conversation;
+    if (!(await conversation.send())) return false;
+    const waiting = running ? conversation.queue.items.at(-1) : undefined;
+    if (waiting !== undefined) await conversation.sendNow(waiting.id);
+    return true;
+  }
+
+  async #retry(failed: Message): Promise<boolean> {
+    const { conversation } = this.#options;
+    await conversation.retry(failed);
+    return conversation.requested !== this.#previous;
+  }
+
+  /** Follow the answer: read it once it is requested, say when it asks, and listen when it is over. */
+  #follow({ requested, speaks, asks, ended }: AnswerProgress): void {
     const { conversation, readAloud } = this.#options;
-    if (this.phase !== "thinking" && this.phase !== "speaking") return;
+    if (this.phase !== "thinking" && this.phase !== "speaking" && this.phase !== "asking") return;
     if (requested !== null && requested !== this.#previous && requested !== this.#answer) {
       this.#answer = requested;
       readAloud.startOnce(conversation, requested, this.#language || null);
     } else if (ended && this.#isSent) this.#finishAnswer();
+    else if (asks) this.#ask();
     else if (speaks) this.phase = "speaking";
+    else if (this.phase === "asking") this.phase = "thinking";
+  }
+
+  /** Say that the answer waits for a click. Nobody is taken to interrupt it meanwhile. */
+  #ask(): void {
+    if (this.phase === "asking") return;
+    this.phase = "asking";
+    this.#cue("asking");
   }
 
   #finishAnswer(): void {
@@ -354,10 +403,16 @@ export class VoiceConversation {
     return { chosen, likely: this.#language === "" ? likely : [...likely, this.#language] };
   }
 
-  /** Nothing is being written, read or sent. */
-  get #hasEnded(): boolean {
+  get #progress(): AnswerProgress {
     const { conversation, readAloud } = this.#options;
-    return !conversation.running && !readAloud.active && conversation.queue.items.length === 0;
+    const { requested, running, queue } = conversation;
+    const answer = conversation.messages.get(requested ?? "");
+    return {
+      requested,
+      speaks: readAloud.phase === "speaking",
+      asks: answer !== undefined && conversation.latest(answer).status === "waiting",
+      ended: !running && !readAloud.active && queue.items.length === 0,
+    };
   }
 
   /** The words were not accepted; they stay where they can be sent again. */

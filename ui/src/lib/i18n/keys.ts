@@ -928,6 +928,7 @@ export interface Placeholders {
   readonly voiceOpening: never;
   readonly voiceThinking: never;
   readonly voiceSpeaking: never;
+  readonly voiceAsking: never;
   readonly voiceSilent: never;
   readonly voiceUnsure: never;
   readonly voiceMachine: never;
