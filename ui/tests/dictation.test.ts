@@ -134,12 +134,15 @@ test("a request that is never answered counts as lost", async () => {
   };
   await new RecordingText({ dictate } as unknown as Speech, ANY).update(new File([], "recording"), new AbortController().signal);
   assert.equal(given[0]?.reason.name, "TimeoutError");
+  let requests = 0;
   class Request extends EventTarget {
     readonly upload = {};
     onabort = () => undefined;
     open() {}
     setRequestHeader() {}
-    send() {}
+    send() {
+      requests += 1;
+    }
     abort() {
       this.onabort();
     }
@@ -154,7 +157,9 @@ test("a request that is never answered counts as lost", async () => {
     const sent = client.upload("/api/speech/dictation", new File([], "recording"), () => undefined, ending.signal);
     ending.abort(reason);
     await assert.rejects(sent, wanted);
+    await assert.rejects(client.upload("/api/speech/dictation", new File([], "recording"), () => undefined, ending.signal), wanted);
   }
+  assert.equal(requests, 2, "what is given up already isn't sent");
 });
 
 /** A browser whose microphone gives these streams or errors in turn. */

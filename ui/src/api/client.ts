@@ -145,6 +145,8 @@ function post(
   signal: AbortSignal,
   unreachable: () => ApiError,
 ): Promise<Response> {
+  const aborted = () => (isTimeout(signal.reason) ? unreachable() : new DOMException("aborted", "AbortError"));
+  if (signal.aborted) return Promise.reject(aborted());
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
     request.open("POST", toAddress(path));
@@ -156,7 +158,7 @@ function post(
       resolve(new Response(request.responseText, { status: request.status, headers: { "Content-Type": type } }));
     };
     request.onerror = () => reject(unreachable());
-    request.onabort = () => reject(isTimeout(signal.reason) ? unreachable() : new DOMException("aborted", "AbortError"));
+    request.onabort = () => reject(aborted());
     signal.addEventListener("abort", () => request.abort());
     request.send(body);
   });
