@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, Playwright, Request, expect
+from playwright.sync_api import Browser, Locator, Page, Playwright, Request, Route, expect
 
 from eclair.settings import Settings
 from tests.browser import axe, chromium
@@ -195,6 +195,38 @@ def test_without_the_voices_they_are_offered(opening: Opening, shared: Served) -
     expect(answer(page).get_by_role("button", name="More")).to_be_focused()
     page.get_by_role("button", name="Conversation by voice").click()
     expect(page.get_by_role("alert").get_by_text("Speech recognition isn’t installed yet.")).to_be_visible()
+
+    # Once they are there, which may be minutes later, an answer is read only to who still waits for it.
+    part = {"size": 140_000_000, "download": 127_000_000, "stage": "", "share": 0.5, "error": None}
+    states: list[str] = []
+    asked: list[str] = []
+
+    def report(route: Route) -> None:
+        state = {**part, "state": states.pop(0) if states else "ready"}
+        route.fulfill(json={"listening": state, "speaking": state})
+
+    def ask(route: Route) -> None:
+        body: dict[str, Any] = route.request.post_data_json or {}
+        asked.append(body["text"])
+        route.fulfill(json={"sentences": []})
+
+    page.route("**/api/speech/parts", report)
+    page.route("**/api/speech/parts/speaking", lambda route: route.fulfill(status=202, json=part))
+    page.route("**/api/speech/sentences", ask)
+    read = answer(page).get_by_role("button", name="Read aloud")
+    for has_gone_on in (True, False):
+        states[:] = ["absent", "absent", "installing"]
+        read.first.click()
+        answer(page).get_by_role("button", name="Install (127 MB)").click()
+        if not has_gone_on:
+            expect(read).to_have_count(1)
+            expect(answer(page).get_by_role("alert")).to_have_count(0)
+            break
+        composer(page).focus()
+        expect(answer(page).get_by_text("Installed (140 MB)")).to_be_visible()
+        expect(read).to_have_count(2)
+        assert not asked
+    assert asked == ["Some bread."]
 
 
 def microphone(sound: Path) -> str:
