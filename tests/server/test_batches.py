@@ -26,6 +26,7 @@ from eclair.storage.batches import BatchDetails, StoredBatch
 from tests.llm.servers import Speaking, reply
 from tests.llm.standin import Call, StandIn, standing_in
 from tests.server.test_v1 import client_of, exact
+from tests.storage.helpers import edit
 from tests.support import JSON, Process, Server, serving
 
 pytestmark = pytest.mark.asyncio
@@ -328,6 +329,21 @@ async def test_a_batch_that_cannot_be_run_keeps_its_replies_and_holds_up_no_othe
     )
     assert [row["custom_id"] for row in await rows(client, failed.output_file_id)] == ["r0"]
     assert (await ended(client, (await begin(client, jsonl(CHAT, chat("script: words=3")))).id)).status == "completed"
+
+
+async def test_a_batch_that_is_damaged_while_it_runs_holds_up_no_other(
+    spoken: tuple[Server, openai.AsyncOpenAI], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batches, "CHECK_INTERVAL_S", 0.05)
+    server, client = spoken
+    bad = await begin(client, jsonl(CHAT, chat("script: words=3"), chat("script: words=30 rate=60")))
+    await answered(client, bad.id, 1)
+    other = await begin(client, jsonl(CHAT, chat("script: words=3")))
+    await edit(server.app.storage, "UPDATE batch SET details = '{' WHERE id = ?", bad.id)
+    assert (await ended(client, other.id)).status == "completed"
+    with pytest.raises(openai.APIStatusError) as refused:
+        await client.with_options(max_retries=0).batches.retrieve(bad.id)
+    assert refused.value.status_code == 503
 
 
 async def test_a_batch_expires_and_says_which_lines_came_too_late(spoken: tuple[Server, openai.AsyncOpenAI]) -> None:

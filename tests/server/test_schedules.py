@@ -26,6 +26,7 @@ from eclair.tools.scripted_tools import EFFECTS_FILE
 from tests.server.test_accounts import member, set_up, sign_in
 from tests.server.test_documents import add as add_file
 from tests.server.test_documents import ready
+from tests.storage.helpers import edit
 from tests.support import JSON, Door, Process, Server, environment, serving, text_of
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -211,6 +212,21 @@ async def test_three_failures_in_a_row_pause_it_until_it_is_switched_on(fresh: S
     again = (await fresh.call("PATCH", path, {"state": "on", "question": SCRIPT})).body
     assert (again["state"], again["failures"], again["reason"]) == ("on", 0, None)
     assert (await run(fresh, added["id"]))["status"] == "done"
+
+
+async def test_a_damaged_conversation_fails_its_own_schedule_only(fresh: Server) -> None:
+    one = await add(fresh, keeps="same")
+    conversation = (await run(fresh, one["id"]))["conversation"]
+    await edit(fresh.app.storage, "UPDATE conversation SET tags = '{' WHERE id = ?", conversation)
+    failed = await run(fresh, one["id"])
+    assert (failed["status"], "a damaged row" in failed["fault"]) == ("failed", True)
+    other = await add(fresh, "script: words=30 rate=60")
+    begun = (await fresh.post(f"/api/schedules/{other['id']}/run")).body
+    await until(fresh, other["id"], lambda each: each["last"]["status"] == "running")
+    await edit(fresh.app.storage, "UPDATE conversation SET tags = '{' WHERE id = ?", begun["conversation"])
+    found = await until(fresh, other["id"], has_ended)
+    assert (found["last"]["status"], "a damaged row" in found["last"]["fault"]) == ("failed", True)
+    assert (await run(fresh, (await add(fresh))["id"]))["status"] == "done"
 
 
 async def test_a_call_that_changes_something_waits_for_the_person(fresh: Server) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import cast
 
 import numpy as np
 
@@ -15,6 +16,8 @@ from eclair.storage.base import Storage
 from eclair.storage.chunks import SearchScope
 from eclair.storage.files import StoredFile
 from eclair.storage.runs import EventChunk, RunRecord
+from eclair.storage.sql.connection import Connection
+from eclair.storage.sql.store import SQLStore
 from tests.support import Ids, new_turn
 
 
@@ -27,6 +30,16 @@ async def turn(storage: Storage, ids: Ids, text: str = "Hello", say: str = "Hi",
     answer = replace(added.answer, status="finished", parts=(Part("text", say),))
     await storage.runs.finish_run(run, answer, EventChunk(run.id, 2, encode(RunFinished("stop", seq=2))))
     return run
+
+
+async def edit(storage: Storage, statement: str, *values: object) -> None:
+    """Change one row behind the back of the storage, as damage does."""
+
+    def change(db: Connection) -> int:
+        db.execute(statement, values)
+        return db.changes()
+
+    assert await cast(SQLStore, storage.runs).database.write(change) == 1
 
 
 ME = Principal("me")

@@ -10,6 +10,7 @@ from eclair.errors import Conflict, NotFound
 from eclair.schema.principal import LOCAL_PRINCIPAL, Principal
 from eclair.storage.base import Storage
 from eclair.storage.batches import BatchDetails, BatchFault, BatchFile, KeptBatches, StoredBatch
+from tests.storage.helpers import edit
 
 SOMEONE = Principal("someone")
 FAR = 99_999_999_999_999
@@ -108,6 +109,20 @@ async def test_files_expire(storage: Storage) -> None:
         await storage.batches.get_file(LOCAL_PRINCIPAL, "file_old")
     await storage.batches.erase_expired_files(FAR)
     assert await storage.batches.list_files(LOCAL_PRINCIPAL) == []
+
+
+async def test_a_damaged_batch_holds_up_no_other(storage: Storage) -> None:
+    await storage.batches.add_file(LOCAL_PRINCIPAL, file("file_old", expires=5), [b"x"])
+    first, second, third = await begin(storage), await begin(storage, "batch_b", 2), await begin(storage, "batch_c", 3)
+    await edit(storage, "UPDATE batch SET details = '{' WHERE id = ?", first.id)
+    await edit(storage, "UPDATE batch SET details = '[]' WHERE id = ?", second.id)
+    assert await storage.batches.find_next_batch() == third
+    await storage.batches.finish_batch(third.id, "completed", 9)
+    assert await storage.batches.find_next_batch() is None
+    await storage.batches.erase_expired_files(10)
+    assert [each.id for each in await storage.batches.list_files(LOCAL_PRINCIPAL)] == ["file_a"]
+    await storage.batches.delete_file(LOCAL_PRINCIPAL, "file_a")
+    assert storage.integrity.damage is not None
 
 
 async def test_batches_are_their_owners(storage: Storage) -> None:

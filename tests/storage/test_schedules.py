@@ -14,7 +14,7 @@ from eclair.schema.schedules import MAX_SCHEDULES, Occurrence, Schedule, Schedul
 from eclair.storage.audit import ActFilter
 from eclair.storage.base import Storage
 from eclair.storage.retention import LegalHold
-from tests.storage.helpers import SOMEONE
+from tests.storage.helpers import SOMEONE, edit
 
 NEWS = Schedule(
     id="sched_a",
@@ -66,12 +66,13 @@ async def test_nobody_sees_or_changes_anothers_schedules(storage: Storage) -> No
 async def test_a_due_time_is_taken_once_by_whoever_is_first(storage: Storage) -> None:
     await storage.schedules.add_schedule(LOCAL_PRINCIPAL, NEWS)
     assert await storage.schedules.list_due(999) == []
-    assert await storage.schedules.get_next_due() == 1000
+    assert await storage.schedules.get_next_due(999) == 1000
+    assert await storage.schedules.get_next_due(1000) is None
     (due,) = await storage.schedules.list_due(1000)
     claims = [storage.schedules.claim_due(due, 2000, replace(FIRST, id=f"occ_{at}")) for at in range(8)]
     taken = [each for each in await asyncio.gather(*claims) if each is not None]
     assert [each.status for each in taken] == ["due"]
-    assert await storage.schedules.get_next_due() == 2000
+    assert await storage.schedules.get_next_due(1000) == 2000
     (later,) = await storage.schedules.list_due(2000)
     skipped = await storage.schedules.claim_due(later, 3000, replace(FIRST, id="occ_later", due=2000))
     assert skipped is not None
@@ -84,7 +85,7 @@ async def test_a_clock_that_is_set_back_repeats_no_due_time(storage: Storage) ->
     assert await storage.schedules.claim_due(NEWS, 2000, FIRST) is not None
     await storage.schedules.edit_schedule(LOCAL_PRINCIPAL, NEWS)
     assert await storage.schedules.claim_due(NEWS, 2000, replace(FIRST, id="occ_b")) is None
-    assert await storage.schedules.get_next_due() == 2000
+    assert await storage.schedules.get_next_due(1000) == 2000
 
 
 async def test_an_occurrence_is_taken_over_noted_and_ended_once(storage: Storage) -> None:
@@ -112,6 +113,20 @@ async def test_an_occurrence_is_taken_over_noted_and_ended_once(storage: Storage
     assert (found.state, found.reason, found.failures, found.next_due) == ("paused", "failures", 3, None)
     assert not await storage.schedules.pause_schedule("sched_a", "account")
     assert (await storage.conversations.get_conversation(LOCAL_PRINCIPAL, "conv_a")).unread
+
+
+async def test_damaged_schedules_hold_up_no_other(storage: Storage) -> None:
+    for id, due in (("sched_a", 500), ("sched_b", 1000)):
+        await storage.schedules.add_schedule(LOCAL_PRINCIPAL, replace(NEWS, id=id, next_due=due))
+        begun = replace(FIRST, id=f"occ_{id}", schedule=id, began=due)
+        await storage.schedules.begin_now(LOCAL_PRINCIPAL, begun)
+    await edit(storage, "UPDATE schedule SET asks = '{' WHERE id = ?", "sched_a")
+    sound = replace(NEWS, id="sched_b")
+    assert await storage.schedules.list_due(1000) == [sound]
+    ((schedule, occurrence),) = await storage.schedules.list_open()
+    assert (schedule, occurrence.id) == (sound, "occ_sched_b")
+    assert await storage.schedules.get_next_due(500) == 1000
+    assert storage.integrity.damage is not None
 
 
 async def test_only_the_last_occurrences_are_kept(storage: Storage) -> None:

@@ -135,13 +135,17 @@ class BatchService:
                 asyncio.get_running_loop().call_later(RETRY_DELAY_S, self._wake.set)
 
     async def _run_pending(self, send: SendRequest) -> None:
-        """Run batches until other processes have the rest: of each person one at a time, of several together."""
-        running: dict[str, asyncio.Task[None]] = {}
+        """Run batches until other processes have the rest: of each person one at a time, of several together.
+
+        Who has one that can't be ended, since it is damaged, waits for the next look.
+        """
+        running: dict[str, asyncio.Task[bool]] = {}
+        damaged: set[str] = set()
         try:
             while True:
                 self._wake.clear()
                 while len(running) < MAX_CONCURRENT_BATCHES and not self._is_draining:
-                    batch = await self._store.find_next_batch(tuple(running))
+                    batch = await self._store.find_next_batch((*running, *damaged))
                     if batch is None:
                         break
                     running[batch.owner] = asyncio.create_task(self._run_claimed(batch, send), name=batch.id)
@@ -151,14 +155,15 @@ class BatchService:
                 for owner, task in [*running.items()]:
                     if task.done():
                         del running[owner]
-                        task.result()
+                        if not task.result():
+                            damaged.add(owner)
         finally:
             for task in running.values():
                 task.cancel()
             if running:
                 await asyncio.wait(running.values())
 
-    async def _wait_for_any(self, tasks: Iterable[asyncio.Task[None]]) -> None:
+    async def _wait_for_any(self, tasks: Iterable[asyncio.Task[bool]]) -> None:
         """Wait until one of the tasks has ended, or there may be a new batch."""
         waking = asyncio.create_task(self._wake.wait())
         try:
@@ -167,14 +172,18 @@ class BatchService:
             waking.cancel()
             await asyncio.wait([waking])
 
-    async def _run_claimed(self, batch: StoredBatch, send: SendRequest) -> None:
-        """Run a batch unless another process runs one of that person."""
+    async def _run_claimed(self, batch: StoredBatch, send: SendRequest) -> bool:
+        """Run a batch unless another process runs one of that person; False where it is damaged and can't be ended."""
         self._claimed += 1
         try:
             async with self._jobs.hold("batches", batch.owner) as ours:
                 status = await self._store.get_status(batch.id) if ours else None
                 if status in UNFINISHED_STATUSES:  # no other process has just ended it
                     await self._run(replace(batch, status=status), send)
+            return True
+        except DataDamaged as error:
+            log.error("the batch %s: %s", batch.id, error.message)
+            return False
         finally:
             self._claimed -= 1
 

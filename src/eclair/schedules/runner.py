@@ -21,6 +21,7 @@ from eclair.chat.turn_options import TurnOptions
 from eclair.chat.turns import Turns
 from eclair.errors import (
     Conflict,
+    DataDamaged,
     EclairError,
     EngineBusy,
     EngineUnavailable,
@@ -117,8 +118,9 @@ class ScheduleRunner:
         while True:
             pause_s = MAX_PAUSE_S
             try:
-                await self._claim_due()
-                pause_s = await self._attend()
+                now = self._now()
+                await self._claim_due(now)
+                pause_s = await self._attend(now)
             except StoreError as error:
                 log.warning("schedules wait: %s", error.message)
             except Exception:
@@ -128,31 +130,39 @@ class ScheduleRunner:
                     await self._wake.wait()
             self._wake.clear()
 
-    async def _claim_due(self) -> None:
+    async def _claim_due(self, now: int) -> None:
         """Take all due times that have come; the next ones are after now, so that what was missed is asked once."""
-        now = self._now()
         for schedule in await self._storage.schedules.list_due(now):
-            due = schedule.next_due or now
-            if await self._find_person(schedule.owner) is None:
-                await self._pause(schedule, "account")
-                continue
             try:
-                following = next_due(schedule.cron, schedule.zone, max(now, due))
-            except InvalidInput:
-                await self._pause(schedule, "cron")
-                continue
-            taken = self._service.occurrence(schedule, due, is_missed=now - due > MISSED_AFTER_MS)
-            claimed = await self._storage.schedules.claim_due(schedule, following, taken)
-            if claimed is not None:
-                self._count(claimed)
-                self._publish(schedule, None)
+                await self._claim(schedule, now)
+            except DataDamaged as error:  # which those of others need not wait for
+                log.error("the schedule %s: %s", schedule.id, error.message)
+
+    async def _claim(self, schedule: Schedule, now: int) -> None:
+        due = schedule.next_due or now
+        if await self._find_person(schedule.owner) is None:
+            await self._pause(schedule, "account")
+            return
+        try:
+            following = next_due(schedule.cron, schedule.zone, max(now, due))
+        except InvalidInput:
+            await self._pause(schedule, "cron")
+            return
+        taken = self._service.occurrence(schedule, due, is_missed=now - due > MISSED_AFTER_MS)
+        claimed = await self._storage.schedules.claim_due(schedule, following, taken)
+        if claimed is not None:
+            self._count(claimed)
+            self._publish(schedule, None)
 
     async def _pause(self, schedule: Schedule, reason: Literal["account", "cron"]) -> None:
         if await self._storage.schedules.pause_schedule(schedule.id, reason):
             self._publish(schedule, None)
 
-    async def _attend(self) -> float:
-        """Ask what is taken, and see what became of what was asked; return the seconds until the next look."""
+    async def _attend(self, now: int) -> float:
+        """Ask what is taken, and see what became of what was asked; return the seconds until the next look.
+
+        What was due until `now` has been taken, as far as it can be.
+        """
         opened = await self._storage.schedules.list_open()
         processes = self._storage.processes
         dead = await processes.list_dead(occurrence.process for _, occurrence in opened)
@@ -170,12 +180,12 @@ class ScheduleRunner:
                     self._begin(schedule, occurrence)
                     asking.add(schedule.owner)
             else:
-                await self._look(schedule, occurrence)
+                await self._look_safely(schedule, occurrence)
                 if occurrence.status == "running":
                     asking.add(schedule.owner)
         if opened:
             return WATCH_INTERVAL_S
-        due = await self._storage.schedules.get_next_due()
+        due = await self._storage.schedules.get_next_due(now)
         return MAX_PAUSE_S if due is None else min(MAX_PAUSE_S, max(0.05, (due - self._now()) / 1000))
 
     def _begin(self, schedule: Schedule, occurrence: Occurrence) -> None:
@@ -199,6 +209,8 @@ class ScheduleRunner:
                 await self._end(schedule, occurrence, "failed", error.message)
             else:
                 self._not_before[occurrence.id] = time.monotonic() + RETRY_INTERVAL_S
+        except DataDamaged as error:  # waiting mends nothing, and others of this person would wait, too
+            await self._end(schedule, occurrence, "failed", error.message)
         except StoreError as error:
             log.warning("a schedule waits: %s", error.message)
             self._not_before[occurrence.id] = time.monotonic() + RETRY_INTERVAL_S
@@ -271,6 +283,13 @@ class ScheduleRunner:
             return (await self._storage.projects.get_project(principal, schedule.asks.project)).id
         except NotFound:
             return None
+
+    async def _look_safely(self, schedule: Schedule, occurrence: Occurrence) -> None:
+        """See what became of a run; an occurrence whose answer is damaged has failed, and holds up no other."""
+        try:
+            await self._look(schedule, occurrence)
+        except DataDamaged as error:
+            await self._end(schedule, occurrence, "failed", error.message)
 
     async def _look(self, schedule: Schedule, occurrence: Occurrence) -> None:
         """See what became of a run, and store that."""

@@ -130,7 +130,7 @@ class BatchStore(Protocol):
     async def find_next_batch(self, except_of: Sequence[str] = ()) -> StoredBatch | None:
         """Return the oldest unfinished batch of anybody but some owners; those to be cancelled come first.
 
-        Owners whose batches a process has claimed (`jobs`, by the owner) are left out, too.
+        Owners whose batches a process has claimed (`jobs`, by the owner) are left out, and damaged batches too.
         """
         ...
 

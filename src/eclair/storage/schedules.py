@@ -46,8 +46,8 @@ class ScheduleStore(Protocol):
         """List everyone's schedules that are on and due."""
         ...
 
-    async def get_next_due(self) -> int | None:
-        """Return the next moment at which a schedule is due; None without any that is on."""
+    async def get_next_due(self, after: int) -> int | None:
+        """Return the next moment after one at which a schedule is due; None without any that is on then."""
         ...
 
     async def claim_due(self, schedule: Schedule, next_due: int, occurrence: Occurrence) -> Occurrence | None:
@@ -58,7 +58,7 @@ class ScheduleStore(Protocol):
         ...
 
     async def list_open(self) -> list[tuple[Schedule, Occurrence]]:
-        """List everyone's occurrences that have not ended, oldest first."""
+        """List everyone's occurrences that have not ended, oldest first; without damaged ones, or of such schedules."""
         ...
 
     async def take_over(self, occurrence: Occurrence, process: str) -> bool:

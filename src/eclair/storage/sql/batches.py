@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -23,7 +24,7 @@ from eclair.storage.batches import (
 from eclair.storage.sql.connection import Connection
 from eclair.storage.sql.job_rows import free
 from eclair.storage.sql.store import SQLStore, erase, first_row, overwrite, read, snapshot, write
-from eclair.storage.sql.stored_rows import decode_rows, row_decoder
+from eclair.storage.sql.stored_rows import DECODING_ERRORS, decode_rows, row_decoder
 
 REPLIES_PER_PART = 100
 
@@ -34,6 +35,8 @@ _BATCH = (
     " (SELECT count(*) FROM batch_reply WHERE batch = batch.id AND failed)"
 )
 _UNFINISHED = ", ".join(f"'{status}'" for status in UNFINISHED_STATUSES)
+_INPUT_FILE = "coalesce(CASE WHEN json_valid(details) THEN details ->> '$.input_file' END, '')"
+"""Nothing of a damaged batch, which is never read on."""
 
 
 class SQLBatchStore(SQLStore):
@@ -78,7 +81,7 @@ class SQLBatchStore(SQLStore):
         file = self._find_file(db, principal, id)
         used = first_row(
             db,
-            f"SELECT id FROM batch WHERE status IN ({_UNFINISHED}) AND details ->> '$.input_file' = ?",
+            f"SELECT id FROM batch WHERE status IN ({_UNFINISHED}) AND {_INPUT_FILE} = ?",
             (id,),
         )
         if used is not None:
@@ -89,7 +92,7 @@ class SQLBatchStore(SQLStore):
     def erase_expired_files(self, db: Connection, now: int) -> None:
         rows = db.execute(
             f"SELECT {_FILE} FROM batch_file WHERE expires <= ? AND id NOT IN"
-            f" (SELECT details ->> '$.input_file' FROM batch WHERE status IN ({_UNFINISHED}))",
+            f" (SELECT {_INPUT_FILE} FROM batch WHERE status IN ({_UNFINISHED}))",
             (now,),
         )
         for file in decode_rows(rows, _file, self.database.damage.noting("files")):
@@ -122,14 +125,18 @@ class SQLBatchStore(SQLStore):
 
     @read
     def find_next_batch(self, db: Connection, except_of: Sequence[str] = ()) -> StoredBatch | None:
-        row = first_row(
-            db,
+        query = (
             f"SELECT {_BATCH} FROM batch WHERE status IN ({_UNFINISHED})"
             f" AND owner NOT IN (SELECT value FROM json_each(?)) AND {free('batches', 'batch.owner')}"
-            " ORDER BY status <> 'cancelling', created, id LIMIT 1",
-            (orjson.dumps(list(except_of)).decode(),),
+            " ORDER BY status <> 'cancelling', created, id LIMIT 1 OFFSET ?"
         )
-        return None if row is None else _batch(row)
+        for damaged in itertools.count():
+            try:
+                row = first_row(db, query, (orjson.dumps(list(except_of)).decode(), damaged))
+                return None if row is None else _batch(row)
+            except DECODING_ERRORS:
+                self.database.damage.note_row("batches")
+        return None
 
     @read
     def get_status(self, db: Connection, id: str) -> BatchStatus | None:

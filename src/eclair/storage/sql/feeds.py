@@ -17,7 +17,7 @@ from eclair.schema.principal import Principal
 from eclair.storage.feeds import EntryHit, FeedSummary, ListedEntry, StoredFeed
 from eclair.storage.sql.connection import Connection
 from eclair.storage.sql.store import MAX_INTEGER, SQLStore, first_row, overwrite, read, read_planned, write
-from eclair.storage.sql.stored_rows import decode_rows, row_decoder, skip_unreadable
+from eclair.storage.sql.stored_rows import DECODING_ERRORS, decode_rows, row_decoder, skip_unreadable
 from eclair.storage.sql.text_index import TextIndex
 from eclair.text.search_terms import SearchTerm, extract_terms, index_forms, parse_query
 
@@ -108,14 +108,17 @@ class SQLFeedStore(SQLStore):
 
     @write
     def claim_due(self, db: Connection, now: int, until: int, busy: Collection[str] = ()) -> StoredFeed | None:
-        row = first_row(
-            db,
+        claim = (
             f"UPDATE feed SET taken = ?2 WHERE id = (SELECT id FROM feed WHERE {_OPEN} AND due <= ?1 AND taken <= ?1"
             " AND host NOT IN (SELECT value FROM json_each(?3)) ORDER BY due LIMIT 1)"
-            f" RETURNING {_COLUMNS}",
-            (now, until, orjson.dumps(list(busy)).decode()),
+            f" RETURNING {_COLUMNS}"
         )
-        return None if row is None else _feed(row)
+        while True:
+            try:
+                row = first_row(db, claim, (now, until, orjson.dumps(list(busy)).decode()))
+                return None if row is None else _feed(row)
+            except DECODING_ERRORS:  # claimed as well, so that the next one is found
+                self.database.damage.note_row("feeds")
 
     @read
     def get_next_due(self, db: Connection) -> int | None:

@@ -98,8 +98,10 @@ class SQLScheduleStore(SQLStore):
         return decode_rows(rows, _schedule, self.database.damage.noting("schedules"))
 
     @read
-    def get_next_due(self, db: Connection) -> int | None:
-        due: int | None = first_row(db, "SELECT min(next_due) FROM schedule WHERE state = 'on'", ())[0]
+    def get_next_due(self, db: Connection, after: int) -> int | None:
+        due: int | None = first_row(
+            db, "SELECT min(next_due) FROM schedule WHERE state = 'on' AND next_due > ?", (after,)
+        )[0]
         return due
 
     @write_synced
@@ -117,8 +119,12 @@ class SQLScheduleStore(SQLStore):
     @read
     def list_open(self, db: Connection) -> list[tuple[Schedule, Occurrence]]:
         rows = db.execute(f"SELECT {_OCCURRENCE} FROM occurrence WHERE {_OPEN} ORDER BY began")
-        found = decode_rows(rows, _occurrence, self.database.damage.noting("schedules"))
-        return [(_find(db, each.schedule), each) for each in found]
+
+        def with_schedule(row: Any) -> tuple[Schedule, Occurrence]:
+            occurrence = _occurrence(row)
+            return _find(db, occurrence.schedule), occurrence
+
+        return decode_rows(rows, with_schedule, self.database.damage.noting("schedules"))
 
     @write
     def take_over(self, db: Connection, occurrence: Occurrence, process: str) -> bool:
