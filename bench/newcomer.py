@@ -147,9 +147,13 @@ async def ask_deposit(person: Person) -> str:
     return f"The sum is right, but no source with it is cited: {said}"
 
 
+async def attach_sales(person: Person) -> None:
+    name, sales = SOLD
+    await attach(person, name, "text/csv", sales.encode())
+
+
 async def ask_chart(person: Person) -> str:
-    name, table_of_sales = SOLD
-    await attach(person, name, "text/csv", table_of_sales.encode())
+    await attach_sales(person)
     said = await ask(person, CHART)
     picture = person.answer.get_by_role("region", name="Python").get_by_role("img").last
     if await picture.count() == 0:
@@ -161,6 +165,7 @@ async def ask_chart(person: Person) -> str:
 
 
 async def ask_workbook(person: Person) -> str:
+    await attach_sales(person)  # in the chat of the chart, its sums would be a table too
     said = await ask(person, WORKBOOK)
     return await find_fault_of_file(person, WORKBOOK, ".xlsx", said)
 
