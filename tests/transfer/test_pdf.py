@@ -300,3 +300,8 @@ def test_any_text_becomes_content_that_json_holds(text: str, title: str) -> None
 def test_the_typesetter_is_loaded_by_the_sandbox_only() -> None:
     script = "import sys, eclair.cli.export, eclair.server.api.exports; sys.exit('typst' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", script], env=os.environ, check=False).returncode == 0
+
+
+def test_the_sandbox_loads_none_of_the_exporters() -> None:
+    script = "import sys, eclair.transfer.typeset_worker; sys.exit('eclair.transfer.exporters' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", script], env=os.environ, check=False).returncode == 0

@@ -44,7 +44,7 @@ _UNCONVERTED = {
     ("JPEG", "RGB"),
 }
 """Formats and modes that a PDF takes as they are."""
-_TEMPLATE = (resources.files("eclair.transfer.exporters") / "pdf_template.typ").read_bytes()
+_TEMPLATE = (resources.files("eclair.transfer") / "exporters" / "pdf_template.typ").read_bytes()
 _DRAWING = b'#set page(width: auto, height: auto, margin: 0pt)\n#image("drawing.svg")'
 _MISSING = re.compile(r'the text `"([^`]+)"` could not be displayed')
 _ESCAPED = re.compile(r"\\u\{([0-9a-f]{1,6})\}")
