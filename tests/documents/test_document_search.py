@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from eclair.documents.document_search import DocumentSearch, FoundChunk, is_table_of_contents
 from eclair.documents.embeddings import E5Embedder, Embedder, Turn
+from eclair.documents.named_files import find_named_files
 from eclair.documents.neighbors import with_neighbors
 from eclair.errors import EngineUnavailable
 from eclair.schema.documents import Chunk, Page
@@ -96,6 +98,86 @@ async def test_what_is_found_says_where_it_stands(corpus: Storage) -> None:
     assert (found.match, found.chunk.page, found.chunk.heading) == ("words", 5, ("House rules",))
     assert found.chunk.text == TEXTS[4]
     assert 0 < found.score <= 1
+
+
+async def add_texts(storage: Storage, texts: Mapping[str, Sequence[str]]) -> SearchScope:
+    """Add files by their names, one chunk a text."""
+    for number, (name, parts) in enumerate(texts.items()):
+        id, sha256 = f"file_{number:03}", f"{number:064}"
+        stored = StoredFile(id=id, owner="me", name=name, size=1, sha256=sha256, media="", created=1)
+        await storage.files.add_file(ME, stored, 1)
+        chunks = [Chunk(sha256, i, i + 1, 99 * i, 99 * i + len(text), (), text) for i, text in enumerate(parts)]
+        pages = [Page(i, text) for i, text in enumerate(parts, 1)]
+        await storage.documents.add_pages(sha256, pages, chunks, finished=True)
+    return SearchScope(ME, files=tuple(f"file_{number:03}" for number in range(len(texts))))
+
+
+LEASE = ("The deposit is {} months’ rent.", "Pets are allowed.", "The rent is due on the first of a month.")
+
+
+async def test_a_file_that_the_question_names_comes_first(storage: Storage, e5: E5Embedder) -> None:
+    tenants = ("Martin", "Müller", "Dupont", "Rossi", "Weber")
+    scope = await add_texts(
+        storage, {f"lease_{name}_202{i}.pdf": [text.format(i) for text in LEASE] for i, name in enumerate(tenants)}
+    )
+    while await storage.chunks.list_unembedded(e5.name, 9):
+        await embed(storage, e5, 9)
+    for search in (DocumentSearch(storage.chunks, e5), DocumentSearch(storage.chunks, None)):
+        for query, name in {
+            "What does the lease of Dupont say of the deposit?": "lease_Dupont_2022.pdf",
+            "Wie hoch ist die Kaution, also deposit, bei Mueller?": "lease_Müller_2021.pdf",
+            "What was the deposit in 2023?": "lease_Rossi_2023.pdf",
+        }.items():
+            found = await search.find(scope, query, 3)
+            assert (found[0].name, found[0].chunk.number) == (name, 0), query
+
+
+async def test_a_named_file_is_found_among_many_that_fit_as_well(storage: Storage) -> None:
+    others = {f"lease_Tenant{number:03}.pdf": ["The deposit is two months’ rent."] for number in range(120)}
+    scope = await add_texts(storage, {"lease_Dupont.pdf": ["One pays a deposit, the rent of two months."], **others})
+    search = DocumentSearch(storage.chunks, None)
+    assert (await search.find(scope, "deposit, two months’ rent", 1))[0].name != "lease_Dupont.pdf"
+    assert (await search.find(scope, "Dupont: deposit, two months’ rent", 1))[0].name == "lease_Dupont.pdf"
+
+
+async def test_common_words_and_small_numbers_name_no_file(storage: Storage) -> None:
+    names = ("Annex 14.pdf", "Handbook.pdf", "Handbook printers.pdf", "The rules.pdf", *(f"{i}.txt" for i in range(6)))
+    scope = await add_texts(storage, {name: ["Nothing."] for name in names})
+
+    async def named(question: str) -> list[str]:
+        found = await find_named_files(storage.chunks, scope, question)
+        return [names[int(each.file.removeprefix("file_"))] for each in found]
+
+    assert await named("Can it be sent back within 14 days?") == []
+    assert await named("What does annex 14 say?") == ["Annex 14.pdf"]
+    assert await named("What is in the handbook on printers?") == ["Handbook printers.pdf", "Handbook.pdf"]
+    assert await named("Where is the text?") == []
+    assert await find_named_files(storage.chunks, replace(scope, files=scope.files[2:3]), "Which printers?") == []
+
+
+class Noting:
+    """Notes the texts that it is asked to put into order."""
+
+    is_enabled = True
+
+    def __init__(self) -> None:
+        self.texts: Sequence[str] = ()
+
+    async def rank(self, query: str, texts: Sequence[str]) -> list[int]:
+        self.texts = texts
+        return list(range(len(texts)))
+
+    async def close(self) -> None: ...
+
+
+async def test_a_reranker_reads_the_names_of_files_where_one_is_named(storage: Storage) -> None:
+    scope = await add_texts(storage, {"Dupont.pdf": ["The deposit."], "Martin.pdf": ["A deposit."]})
+    reranker = Noting()
+    search = DocumentSearch(storage.chunks, None, reranker)
+    await search.find(scope, "What is the deposit of Dupont?", 2)
+    assert reranker.texts == ["Dupont.pdf\nThe deposit.", "Martin.pdf\nA deposit."]
+    await search.find(scope, "What is the deposit?", 2)
+    assert sorted(reranker.texts) == ["A deposit.", "The deposit."]
 
 
 async def test_a_table_of_contents_comes_last(storage: Storage) -> None:

@@ -88,6 +88,28 @@ async def test_a_search_stays_in_its_scope(storage: Storage) -> None:
     assert await storage.chunks.locate_chunks(replace(mine, principal=SOMEONE), near) == {}
 
 
+async def test_names_of_files_are_listed_by_their_words(storage: Storage) -> None:
+    await storage.libraries.add_library(ME, Library("lib_a", "me", "leases", 1))
+    names = ("Lease Dupont.pdf", "lease_MARTIN.pdf", "Bail Müller.pdf", "rules.txt", "lease_50%.pdf")
+    for number, name in enumerate(names):
+        stored = replace(file(f"file_{number}", f"{number}" * 64, library="lib_a"), name=name)
+        await storage.files.add_file(ME, stored, 1)
+    scope = SearchScope(ME, libraries=("lib_a",))
+
+    async def listed(scope: SearchScope, words: list[str], limit: int = 9) -> tuple[int, list[str]]:
+        found = await storage.chunks.list_names(scope, words, limit)
+        return found.total, [each.name for each in found.files]
+
+    assert await listed(scope, ["martin"]) == (5, ["lease_MARTIN.pdf", "Bail Müller.pdf"])
+    assert await listed(scope, ["lease", "dupont"], 3) == (
+        5,
+        ["Lease Dupont.pdf", "lease_50%.pdf", "lease_MARTIN.pdf"],
+    )
+    assert await listed(SearchScope(ME, ("file_1", "file_3")), ["rules"]) == (2, ["rules.txt"])
+    assert await listed(SearchScope(ME, ("file_1",)), ["rules"]) == (0, [])
+    assert await listed(replace(scope, principal=SOMEONE), ["lease"]) == (0, [])
+
+
 async def test_vectors_are_made_in_order_and_once(storage: Storage) -> None:
     texts = [f"text {i}" for i in range(10)]
     scope = await read(storage, texts)

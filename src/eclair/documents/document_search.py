@@ -1,7 +1,8 @@
 """Hybrid search of chunks, by words and by meaning, across languages.
 
 A chunk's score is its cosine to the query, plus a bonus for its share of the query's words. A question in another
-language shares few words, so the bonus does no harm there; rank fusion would halve recall.
+language shares few words, so the bonus does no harm there; rank fusion would halve recall. Chunks of files that the
+query names get a bonus too, and are searched for by themselves, since a large library has many that fit as well.
 """
 
 from __future__ import annotations
@@ -9,18 +10,23 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from eclair.documents.background_embedding import embedding_text
 from eclair.documents.embeddings import Embedder
+from eclair.documents.named_files import find_named_files
 from eclair.documents.reranker import Reranker
 from eclair.errors import UpstreamError
 from eclair.schema.documents import Chunk
 from eclair.schema.messages import PageBreak
 from eclair.storage.chunks import ChunkHit, ChunkStore, LocatedChunk, SearchScope
+
+if TYPE_CHECKING:
+    from numpy import float32
+    from numpy.typing import NDArray
 
 MAX_QUERY_CHARS = 2000
 """Half from the beginning and half from the end, where a question with a pasted text usually is."""
@@ -39,6 +45,9 @@ SHORT_QUERY_WORD_WEIGHT = 0.15
 """The same for a short query: a name, number or code, which must be found as written."""
 
 MAX_SHORT_QUERY_WORDS = 2
+
+NAME_WEIGHT = 0.05
+"""Bonus for a file that the query names."""
 
 MIN_LEADERS = 3
 """Dot leaders that make a chunk part of a table of contents, which is ranked last."""
@@ -84,18 +93,29 @@ class DocumentSearch:
         if len(query) > MAX_QUERY_CHARS:
             query = f"{query[: MAX_QUERY_CHARS // 2]}\n{query[-MAX_QUERY_CHARS // 2 :]}"
         reranker = self._reranker if self._reranker is not None and self._reranker.is_enabled else None
-        words, near = await asyncio.gather(
-            self._chunks.search_words(scope, query, MAX_CANDIDATES), self._search_vectors(scope, query, MAX_CANDIDATES)
+        weight = WORD_WEIGHT if len(query.split()) > MAX_SHORT_QUERY_WORDS else SHORT_QUERY_WORD_WEIGHT
+        words, (vector, near), named = await asyncio.gather(
+            self._chunks.search_words(scope, query, MAX_CANDIDATES),
+            self._search_meaning(scope, query),
+            find_named_files(self._chunks, scope, query),
         )
-        ranked = _fuse(
-            words, near, WORD_WEIGHT if len(query.split()) > MAX_SHORT_QUERY_WORDS else SHORT_QUERY_WORD_WEIGHT
-        )[: max(2 * limit, MAX_RERANKED if reranker is not None else 0)]
+        ranked = _fuse(words, near, weight)
+        if named:
+            files = SearchScope(scope.principal, files=tuple(each.file for each in named))
+            their_words, their_near = await asyncio.gather(
+                self._chunks.search_words(files, query, MAX_CANDIDATES), self._search_vectors(files, vector)
+            )
+            theirs = _fuse(their_words, their_near, weight)
+            ranked = _add_named(ranked, theirs, {each.key: each.score for each in named})
+            words, near = [*words, *their_words], [*near, *their_near]
+        ranked = ranked[: max(2 * limit, MAX_RERANKED if reranker is not None else 0)]
         located = await self._chunks.locate_chunks(scope, ranked)
         by_words = {(hit.key, hit.number): hit.score for hit in words}
         by_meaning = {(hit.key, hit.number): hit.score for hit in near}
         keys = [key for hit in ranked if (key := (hit.key, hit.number)) in located]
         if reranker is not None:
-            texts = [embedding_text(located[key].chunk) for key in keys]
+            names = [f"{located[key].name}\n" if named else "" for key in keys]
+            texts = [f"{name}{embedding_text(located[key].chunk)}" for name, key in zip(names, keys, strict=True)]
             keys = [keys[place] for place in await reranker.rank(query, texts)]
         keys.sort(key=lambda key: is_table_of_contents(located[key].chunk))
         return [_as_found(located[key], key[0], by_words.get(key), by_meaning.get(key)) for key in keys[:limit]]
@@ -114,15 +134,21 @@ class DocumentSearch:
         near = await self.locate(scope, hits)
         return [each for each in near if each.chunk.heading == found.chunk.heading]
 
-    async def _search_vectors(self, scope: SearchScope, query: str, limit: int) -> list[ChunkHit]:
+    async def _search_meaning(self, scope: SearchScope, query: str) -> tuple[NDArray[float32] | None, list[ChunkHit]]:
+        """Return the query's vector and the chunks nearest to it; None and none while the embedder fails."""
         if self._embedder is None:
-            return []
+            return None, []
         try:
             (vector,) = await self._embedder.embed([query], "query")
         except UpstreamError as error:
             log.warning("documents are searched by words alone: %s", error.message)
+            return None, []
+        return vector, await self._search_vectors(scope, vector)
+
+    async def _search_vectors(self, scope: SearchScope, vector: NDArray[float32] | None) -> list[ChunkHit]:
+        if self._embedder is None or vector is None:
             return []
-        return await self._chunks.search_vectors(scope, self._embedder.name, vector, limit)
+        return await self._chunks.search_vectors(scope, self._embedder.name, vector, MAX_CANDIDATES)
 
 
 def is_table_of_contents(chunk: Chunk) -> bool:
@@ -142,12 +168,22 @@ def merge_rankings(rankings: Sequence[Sequence[FoundChunk]]) -> list[FoundChunk]
 
 
 def _fuse(words: Sequence[ChunkHit], near: Sequence[ChunkHit], weight: float) -> list[ChunkHit]:
-    """Merge both lists. A chunk that isn't among the nearest gets the lowest cosine of these."""
+    """Merge both lists, best first. A chunk that isn't among the nearest gets the lowest cosine of these."""
     lowest = near[-1].score if near else 0.0
     scores = {(hit.key, hit.number): hit.score for hit in near}
     for hit in words:
         key = (hit.key, hit.number)
         scores[key] = scores.get(key, lowest) + weight * hit.score
+    return _rank(scores)
+
+
+def _add_named(ranked: Sequence[ChunkHit], theirs: Sequence[ChunkHit], named: Mapping[int, float]) -> list[ChunkHit]:
+    """Merge the chunks of named files into all, best first; `named` has how well each document's name fits."""
+    scores = {(hit.key, hit.number): hit.score for hit in [*theirs, *ranked]}
+    return _rank({key: score + NAME_WEIGHT * named.get(key[0], 0.0) for key, score in scores.items()})
+
+
+def _rank(scores: Mapping[tuple[int, int], float]) -> list[ChunkHit]:
     return sorted((ChunkHit(*key, score) for key, score in scores.items()), key=lambda hit: -hit.score)
 
 

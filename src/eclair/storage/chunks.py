@@ -51,6 +51,23 @@ class LocatedChunk:
     breaks: tuple[PageBreak, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class ListedName:
+    """The name of a file; `key` is the storage's own for its document."""
+
+    key: int
+    file: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class ListedNames:
+    """Some files of a scope that has `total`; 0 where none are listed."""
+
+    total: int
+    files: list[ListedName]
+
+
 class ChunkStore(Protocol):
     """Chunks by the SHA-256 of their document, which has no owner (see `DocumentStore`), and searches in a scope."""
 
@@ -95,6 +112,13 @@ class ChunkStore(Protocol):
         self, scope: SearchScope, embedder: str, vector: NDArray[float32], limit: int
     ) -> list[ChunkHit]:
         """Find the chunks nearest to a vector of unit length by exact cosine, best first."""
+        ...
+
+    async def list_names(self, scope: SearchScope, words: Sequence[str], limit: int) -> ListedNames:
+        """List the files of a scope whose names have some of the lowercase words, or aren't in ASCII.
+
+        Those that have most of the words come first, then the newest.
+        """
         ...
 
     async def locate_chunks(self, scope: SearchScope, hits: Sequence[ChunkHit]) -> dict[tuple[int, int], LocatedChunk]:

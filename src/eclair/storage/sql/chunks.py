@@ -11,7 +11,7 @@ import orjson
 
 from eclair.schema.documents import Chunk
 from eclair.schema.messages import PageBreak
-from eclair.storage.chunks import ChunkHit, LocatedChunk, SearchScope
+from eclair.storage.chunks import ChunkHit, ListedName, ListedNames, LocatedChunk, SearchScope
 from eclair.storage.documents import cut_breaks
 from eclair.storage.sql.connection import Connection
 from eclair.storage.sql.document_rows import (
@@ -122,6 +122,20 @@ class SQLChunkStore(SQLStore):
         self, scope: SearchScope, embedder: str, vector: NDArray[float32], limit: int
     ) -> list[ChunkHit]:
         return await self.database.chunk_vectors.search(scope, embedder, vector, limit)
+
+    @read
+    def list_names(self, db: Connection, scope: SearchScope, words: Sequence[str], limit: int) -> ListedNames:
+        conditions = [f"lower(name) LIKE ?{place}" for place in range(5, 5 + len(words))]
+        count = " + ".join(f"CASE WHEN {condition} THEN 1 ELSE 0 END" for condition in conditions)
+        rows = list(
+            db.execute(
+                f"{INSIDE} SELECT document, file, name, (SELECT count(*) FROM inside) FROM inside"
+                f" WHERE octet_length(name) > length(name) OR {' OR '.join(conditions)}"
+                f" ORDER BY {count} DESC, file DESC LIMIT ?4",
+                (*scope_values(scope), limit, *(f"%{word}%" for word in words)),
+            )
+        )
+        return ListedNames(rows[0][-1] if rows else 0, [ListedName(*row[:-1]) for row in rows])
 
     @read
     def locate_chunks(
