@@ -41,7 +41,13 @@ PASSAGES = (passage(1, TESLA, 500), passage(2, BERLIN))
 class Meaning:
     """Vectors of what a text is about, by its words, in whatever language."""
 
-    topics = (("died", "starb"), ("money", "geld"), ("hotels",), ("hauptstadt", "capital"), ("bananas", "bananen"))
+    topics: Sequence[Sequence[str]] = (
+        ("died", "starb"),
+        ("money", "geld"),
+        ("hotels",),
+        ("hauptstadt", "capital"),
+        ("bananas", "bananen"),
+    )
 
     def __init__(self) -> None:
         self.asked: list[str] = []
@@ -220,6 +226,46 @@ async def test_the_names_of_one_file_of_an_archive_are_not_those_of_the_next() -
     )
     sentence = "La arrendadora Milagros Etxeberria devuelve la fianza en 30 días."
     assert not isinstance(await CitationChecker(archived, None).check(sentence), Supported)
+
+
+LEASE = "The lease of the flat runs until May 2027. The tenant pays the rent on the first of each month."
+MIETE = "Der Mietvertrag läuft bis Mai 2027. Der Mieter zahlt die Miete am ersten Tag des Monats."
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        (LEASE, "The lease runs until May 2027 and pets are forbidden."),
+        (LEASE, "Pets are forbidden and the lease of the flat runs until May 2027."),
+        (LEASE, "The tenant pays the rent on the first of each month, and dogs and cats are forbidden."),
+        (MIETE, "Der Mietvertrag läuft bis Mai 2027 und Haustiere sind verboten."),
+    ],
+)
+async def test_what_a_sentence_joins_by_and_must_be_supported_too(text: str, sentence: str) -> None:
+    verdict = await CitationChecker((passage(1, text),), None).check(sentence)
+    assert isinstance(verdict, Doubtful)
+    assert verdict.nearest is not None
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "The lease runs until May 2027 and the tenant pays the rent.",
+        "The lease of the flat runs until May 2027 and I hope this helps.",
+        "The lease of the flat runs until May 2027 and the rental contract binds the tenant.",
+    ],
+)
+async def test_what_is_joined_by_and_is_doubted_only_where_its_words_are_new(sentence: str) -> None:
+    verdict = await CitationChecker((passage(1, LEASE),), None).check(sentence)
+    assert not isinstance(verdict, Doubtful)
+
+
+async def test_what_is_joined_by_and_may_be_meant_in_other_words() -> None:
+    sentence = "Tesla died on 7 January 1943 and earned rich piles of gold."
+    assert isinstance(await check(sentence), Doubtful)
+    near = Meaning()
+    near.topics = (("died",), ("money", "gold"), ("hotels",))
+    assert not isinstance(await check(sentence, near), Doubtful)
 
 
 async def test_without_passages_everything_is_doubted() -> None:

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Literal, Protocol
 from eclair.citations.claims import makes_claim, normalize_words, strip_answer_word, strip_markdown
 from eclair.citations.computations import states_result
 from eclair.citations.drafts import asks_for_text, is_in_letter
-from eclair.citations.evidence import Doubtful, Supported, Verdict
-from eclair.citations.index import TABLE_SUPPORT, EvidenceIndex
+from eclair.citations.evidence import Claim, Doubtful, Supported, Verdict
+from eclair.citations.index import TABLE_SUPPORT, UNDECIDED_SUPPORT, EvidenceIndex
 from eclair.citations.question_fit import (
     is_other_kind,
     judge_answer,
@@ -108,15 +108,9 @@ class CitationChecker:
         context = f"{self._question[-MAX_CONTEXT_CHARS:]} {before[-MAX_CONTEXT_CHARS:]}"
         claim = index.weigh_claim(strip_markdown(sentence), strip_markdown(context))
         spans = index.rank_by_words(claim)
-        if self._embedder and not (spans and spans[0].support >= CLEAR_SUPPORT):
-            try:
-                batches = await self._embedded(self._embedder)
-                vector = (await self._embedder.embed([claim.text], "query"))[0]
-            except UpstreamError:
-                self._embedder = None
-            else:
-                cosines = [cosine for batch in batches for cosine in (batch @ vector).tolist()]
-                spans = index.rank_by_meaning(claim, cosines)
+        if not (spans and spans[0].support >= CLEAR_SUPPORT):
+            cosines = await self._compare(claim.text)
+            spans = index.rank_by_meaning(claim, cosines) if cosines is not None else spans
         is_answer = asks and (repeats or (answer_word is None and (is_first or says_only_figures(claim))))
         said = read_said(self._question, claim) if is_answer else None
         verdict = index.judge(claim, spans, cites_figures=said is None or not said.is_elliptic)
@@ -125,22 +119,35 @@ class CitationChecker:
         elif is_answer and is_first and (figure := is_other_kind(self._question, claim)) is not None:
             verdict = Doubtful(figure, None)
         elif said is not None:
-            compared = await self._compare(claim.text)
+            compared = await self._compare(f"{self._question[-MAX_CONTEXT_CHARS:]} {claim.text}")
             verdict = judge_answer(index, self._question, said, compared, verdict)
         verdict = self._cite_computation(claim.text, verdict)
+        nearest = index.cite(spans[0]) if verdict is None and spans and not claim.is_about_source else verdict
+        if isinstance(nearest, Supported) and await self._has_unknown_part(index, claim, nearest):
+            verdict = Doubtful("", nearest.passage, nearest)
         return None if is_draft and isinstance(verdict, Doubtful) else verdict
 
-    async def _compare(self, answer: str) -> list[float] | None:
-        """Return the cosines of question and answer together to the sentences of the index; None without meaning."""
+    async def _compare(self, text: str) -> list[float] | None:
+        """Return the cosines of a text to the sentences of the index; None without meaning."""
         if self._embedder is None:
             return None
         try:
             batches = await self._embedded(self._embedder)
-            vector = (await self._embedder.embed([f"{self._question[-MAX_CONTEXT_CHARS:]} {answer}"], "query"))[0]
+            vector = (await self._embedder.embed([text], "query"))[0]
         except UpstreamError:
             self._embedder = None
             return None
         return [cosine for batch in batches for cosine in (batch @ vector).tolist()]
+
+    async def _has_unknown_part(self, index: EvidenceIndex, claim: Claim, nearest: Supported) -> bool:
+        """Tell whether a claim joins something by `and` to which nothing in the passages is near."""
+        for part in index.find_unknown_parts(claim, nearest):
+            weighed = index.weigh_claim(part, "")
+            cosines = await self._compare(weighed.text)
+            spans = index.rank_by_meaning(weighed, cosines) if cosines is not None else index.rank_by_words(weighed)
+            if not spans or spans[0].support < UNDECIDED_SUPPORT:
+                return True
+        return False
 
     def _cite_computation(self, claim: str, verdict: Verdict | None) -> Verdict | None:
         """Cite what was computed by what it was computed from."""

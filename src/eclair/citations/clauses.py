@@ -16,7 +16,7 @@ from eclair.citations.roles import fillers
 from eclair.citations.weekdays import weekday_keys
 from eclair.citations.worded_figures import read_facts
 from eclair.text.facts import Facts
-from eclair.text.lexicon.loader import words_in
+from eclair.text.lexicon.loader import load_lexicon, words_in
 from eclair.text.terms import MIN_COMPOUND_PART_CHARS, MIN_STEM_CHARS, Term, fold_text, is_content_word, strip_ending
 from eclair.text.written_dates import Date
 from eclair.text.written_numbers import ORDINAL, Number
@@ -166,6 +166,12 @@ def split_clauses(sentence: EvidenceSentence, language: str | None) -> list[Clau
         if clause.size or clause.is_negated:
             clauses.append(clause)
     return clauses
+
+
+def split_joined(text: str, language: str | None) -> list[str]:
+    """Split a sentence at `and`: into clauses, but also into the items of a list."""
+    joining = _joining(language)
+    return [part.strip() for part in joining.split(text)] if joining is not None else [text]
 
 
 def _clause(facts: Facts, start: int, end: int, language: str | None, days: Mapping[int, str]) -> Clause:
@@ -431,6 +437,14 @@ def _conjunctions(language: str | None) -> frozenset[str]:
     """Words that begin a clause."""
     listed = words_in(language, lambda lexicon: (*lexicon.comparison.conjunctions, *lexicon.comparison.contrasts))
     return frozenset(map(fold_text, listed))
+
+
+@cache
+def _joining(language: str | None) -> re.Pattern[str] | None:
+    """Match `and` alone, without the other conjunctions."""
+    lexicon = load_lexicon(language) if language is not None else None
+    listed = lexicon.comparison.conjunctions[:1] if lexicon is not None else ()
+    return re.compile(rf"\b{re.escape(listed[0])}\b", re.IGNORECASE) if listed else None
 
 
 @cache

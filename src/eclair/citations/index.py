@@ -11,6 +11,8 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from heapq import nlargest
 
+from eclair.citations.claims import makes_claim
+from eclair.citations.clauses import split_joined
 from eclair.citations.differences import (
     ComparisonContext,
     Difference,
@@ -29,6 +31,7 @@ from eclair.citations.evidence import (
     split_passage,
 )
 from eclair.citations.nearness import Nearness, count_figures, logistic
+from eclair.citations.roles import fillers
 from eclair.citations.source_facts import (
     SourceFacts,
     opening_names,
@@ -68,6 +71,10 @@ IMPLIED_NAME_WEIGHT = 0.5
 
 OPENING_NAME_WEIGHT = 0.25
 """Weight of a name that stands only where the file begins: the sentence may say "the tenant"."""
+
+MIN_UNKNOWN_WORDS = 2
+MIN_UNKNOWN_SHARE = 2 / 3
+"""From here on, half of a claim is about something else than the passages."""
 
 MAX_CANDIDATES = 4
 """Sentences considered by words, and again by meaning."""
@@ -188,6 +195,31 @@ class EvidenceIndex:
     def has_word(self, word: Term) -> bool:
         """Tell whether a sentence or a heading has the word or an inflection of it."""
         return any(share_word(word, other) for other in self._terms.values())
+
+    def find_unknown_parts(self, claim: Claim, nearest: Supported) -> list[str]:
+        """Return what a claim joins by `and` to the rest in words that no passage has.
+
+        Figures are compared anyway. None of a claim in another language than the nearest passage, or about a table.
+        """
+        at = next(at for at, passage in enumerate(self.passages) if passage.number == nearest.passage)
+        is_foreign = claim.language is None or claim.language != self._languages[at]
+        if is_foreign or nearest.computation is not None or "|" in nearest.quote:
+            return []
+        parts = split_joined(claim.text, claim.language)
+        return [part for part in parts if makes_claim(part) and self._is_unknown(part)] if len(parts) > 1 else []
+
+    def _is_unknown(self, part: str) -> bool:
+        """Tell whether at least two words, and two thirds of all, are unknown, and there are no figures."""
+        facts = read_facts(part)
+        words = {term.stem: term for term in facts.terms if is_content_word(term) and term.key not in fillers()}
+        if facts.numbers or facts.dates or len(words) < MIN_UNKNOWN_WORDS:
+            return False
+        titles = self.title_stems
+        unknown = [stem for stem in words if stem not in self._sentences_by_stem and stem not in titles]
+        if len(unknown) < max(MIN_UNKNOWN_WORDS, MIN_UNKNOWN_SHARE * len(words)):
+            return False
+        left = [stem for stem in unknown if not self.has_word(words[stem])]
+        return len(left) >= max(MIN_UNKNOWN_WORDS, MIN_UNKNOWN_SHARE * len(words))
 
     def language_of(self, sentence: int) -> str | None:
         return self._languages[self.sentences[sentence].passage]
