@@ -33,6 +33,15 @@ STADT = passage(
     "Die Firma Rheinbau verkauft der Stadt zwölf Wagen. "
     "Der Auftraggeber zahlt dem Auftragnehmer 95 Euro je Stunde. Die Meister prüfen die Bahn."
 )
+GIUNTA = passage(
+    "La giunta ha approvato martedì la nuova linea del tram. Il mulino è aperto di domenica. L’ingresso è gratuito. "
+    "Il prezzo del biglietto aumenta in gennaio. I cani sono ammessi in spiaggia. Il ponte è stato costruito nel 1908."
+)
+RADA = passage(
+    "Rada miasta zatwierdziła we wtorek nową linię tramwajową. Młyn jest otwarty w niedzielę. Wstęp jest bezpłatny. "
+    "Cena biletu wzrośnie w styczniu. Psy są dozwolone na plaży. Umowa jest zawarta na czas określony. "
+    "Most zbudowano w 1908 roku."
+)
 REFUGE = passage(
     "Le refuge de la Baume est fermé du 1er novembre 2026 au 15 mars 2027. La commune loue le refuge à Cimes."
 )
@@ -58,6 +67,12 @@ async def check(against: Passage, sentence: str, question: str = "", before: str
     [
         (NEWS, "The last boat leaves at 23:10."),
         (NEWS, "The last boat leaves at 11.10 pm."),
+        (GIUNTA, "Nel 1908 è stato costruito il ponte."),
+        (GIUNTA, "I cani sono ammessi in spiaggia."),
+        (GIUNTA, "La nuova linea del tram è stata approvata martedì dalla giunta."),
+        (RADA, "Most zbudowano w 1908 roku."),
+        (RADA, "Psy są na plaży dozwolone."),
+        (RADA, "We wtorek rada miasta zatwierdziła nową linię tramwajową."),
         (NEWS, "The last boat leaves at 23h10."),
         (NEWS, "The crossing is 6800 m long."),
         (NEWS, "Bicycles are not allowed on deck."),
@@ -103,6 +118,19 @@ async def test_the_same_in_another_form_is_cited(against: Passage, sentence: str
         (STADT, "Der Auftragnehmer zahlt dem Auftraggeber 95 Euro je Stunde.", "Auftragnehmer"),
         (REFUGE, "Le refuge de la Baume est ouvert du 1er novembre 2026 au 15 mars 2027.", "ouvert"),
         (REFUGE, "Cimes loue le refuge à la commune.", "Cimes"),
+        (GIUNTA, "La giunta ha bocciato martedì la nuova linea del tram.", "bocciato"),
+        (GIUNTA, "Il mulino è chiuso di domenica.", "chiuso"),
+        (GIUNTA, "Il prezzo del biglietto cala in gennaio.", "cala"),
+        (GIUNTA, "I cani sono vietati in spiaggia.", "vietati"),
+        (GIUNTA, "Il ponte è stato demolito nel 1908.", "demolito"),
+        (GIUNTA, "La giunta ha approvato martedì la vecchia linea del tram.", "vecchia"),
+        (RADA, "Rada miasta uchyliła we wtorek nową linię tramwajową.", "uchyliła"),
+        (RADA, "Młyn jest zamknięty w niedzielę.", "zamknięty"),
+        (RADA, "Wstęp jest płatny.", "płatny"),
+        (RADA, "Cena biletu spadnie w styczniu.", "spadnie"),
+        (RADA, "Psy są zabronione na plaży.", "zabronione"),
+        (RADA, "Umowa jest zawarta na czas nieokreślony.", "nieokreślony"),
+        (RADA, "Most zburzono w 1908 roku.", "zburzono"),
         (RECEIPT, "The total is £43.10.", "£43.10"),
         (RECEIPT, "The lemonade cost £33.50.", "£33.50"),
         (FEES, "La cotisation annuelle est de 50 euros.", "50 euros"),
