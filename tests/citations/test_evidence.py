@@ -46,6 +46,8 @@ REFUGE = passage(
     "Le refuge de la Baume est fermé du 1er novembre 2026 au 15 mars 2027. La commune loue le refuge à Cimes."
 )
 LEASE = passage("§ 4 Notice\nThe deposit is 1,800 euros.", "lease.pdf", ("Lease agreement", "§ 4 Notice"))
+STAMP = passage("The stamp for a letter costs six cents at the counter.")
+TRAIN = passage("Le train transporte 600 passagers. Le billet coûte six cents francs en première classe.")
 RECEIPT = passage(
     "THE OLD MILL\n12.09.2026 19:42\n2 Fish pie | 27.00\n1 Garden salad | 6.50\n3 Lemonade | 9.60\n"
     "Subtotal | 43.10\nService 10% | 4.31\nTotal | 47.41"
@@ -67,6 +69,8 @@ async def check(against: Passage, sentence: str, question: str = "", before: str
     [
         (NEWS, "The last boat leaves at 23:10."),
         (NEWS, "The last boat leaves at 11.10 pm."),
+        (STAMP, "The stamp for a letter costs 6 cents at the counter."),
+        (TRAIN, "Le train transporte six cents passagers."),
         (GIUNTA, "Nel 1908 è stato costruito il ponte."),
         (GIUNTA, "I cani sono ammessi in spiaggia."),
         (GIUNTA, "La nuova linea del tram è stata approvata martedì dalla giunta."),
@@ -118,6 +122,8 @@ async def test_the_same_in_another_form_is_cited(against: Passage, sentence: str
         (STADT, "Der Auftragnehmer zahlt dem Auftraggeber 95 Euro je Stunde.", "Auftragnehmer"),
         (REFUGE, "Le refuge de la Baume est ouvert du 1er novembre 2026 au 15 mars 2027.", "ouvert"),
         (REFUGE, "Cimes loue le refuge à la commune.", "Cimes"),
+        (STAMP, "The stamp for a letter costs 7 cents at the counter.", "7"),
+        (TRAIN, "Le train transporte sept cents passagers.", "sept cents"),
         (GIUNTA, "La giunta ha bocciato martedì la nuova linea del tram.", "bocciato"),
         (GIUNTA, "Il mulino è chiuso di domenica.", "chiuso"),
         (GIUNTA, "Il prezzo del biglietto cala in gennaio.", "cala"),

@@ -152,12 +152,11 @@ def extract_numbers(text: str, excluded: Iterable[tuple[int, int]] = ()) -> tupl
             after = rules.after.match(text, end)
             factors = rules.scales.get(after[1].casefold()) if after else None
             end = after.end(1) if after and factors else end
-            values = frozenset(value * factor for value in meant for factor in factors or (1.0,))
             after = rules.after.match(text, end)
-            if after and (unit := _unit_of(after)):
-                end = after.end()
-            else:
-                unit = None
+            unit = _unit_of(after) if after else None
+            end = after.end() if after and unit else end
+            counted = meant[:1] if factors or unit else meant  # `six cents euros` is no count of cents
+            values = frozenset(value * factor for value in counted for factor in factors or (1.0,))
             numbers.append(Number(text[match.start() : end], values, unit, match.start(), end, is_spelled_out=True))
             taken[match.start() : end] = b"1" * (end - match.start())
     return tuple(numbers)
@@ -222,10 +221,10 @@ def _read_figure(text: str, match: re.Match[str], *, has_money: bool) -> Number:
     return Number(text[start:end], values, unit, start, end)
 
 
-def _read_words(text: str, first: re.Match[str]) -> tuple[frozenset[int], int] | None:
+def _read_words(text: str, first: re.Match[str]) -> tuple[list[int], int] | None:
     """Return what a number in words may mean and where it ends: `treinta y cinco`, `two hundred and six`.
 
-    `six cents` is 600 in French and 6 in English.
+    `six cents` is 600 in French and 6 in English; the larger one comes first.
     """
     rules = _number_rules()
     word, end = first[0].casefold(), first.end()
@@ -239,11 +238,11 @@ def _read_words(text: str, first: re.Match[str]) -> tuple[frozenset[int], int] |
         is_joined = next_word["joiner"] is not None or next_word["and"] is not None
         multiple = None if is_joined else _multiple_of(before, word)
         added = 1 if next_word["joiner"] is not None and word in rules.joined_ones else _word_value(word)
-        otherwise = None
+        shared: int | None = None
         if multiple == 20 and rest % 100 == 4 and (added is None or text[end] == "-"):
             rest += 4 * 20 - 4  # quatre-vingts
         elif multiple == 100 and 0 < rest < 100:
-            otherwise = thousands + rest if _is_shared(before, word) else None
+            shared = thousands + rest if _is_shared(before, word) else None
             rest *= 100
         elif multiple == 1000 and thousands == 0 < rest < 1000:
             thousands, rest = rest * 1000, 0
@@ -253,8 +252,9 @@ def _read_words(text: str, first: re.Match[str]) -> tuple[frozenset[int], int] |
             rest += added
         else:
             break
+        otherwise = shared
         end = next_word.end()
-    return frozenset(each for each in (thousands + rest, otherwise) if each is not None), end
+    return [each for each in (thousands + rest, otherwise) if each is not None], end
 
 
 def _room_after(thousands: int, rest: int, next_word: re.Match[str]) -> int:
