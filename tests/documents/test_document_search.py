@@ -152,6 +152,7 @@ async def test_common_words_and_small_numbers_name_no_file(storage: Storage) -> 
     assert await named("What does annex 14 say?") == ["Annex 14.pdf"]
     assert await named("What is in the handbook on printers?") == ["Handbook printers.pdf", "Handbook.pdf"]
     assert await named("Where is the text?") == []
+    assert await named(f"What does annex 14 say?\n{' '.join(f'word{i}' for i in range(16))}") == []
     assert await find_named_files(storage.chunks, replace(scope, files=scope.files[2:3]), "Which printers?") == []
 
 

@@ -706,7 +706,7 @@ async def test_nobody_hears_of_another_persons_changes(house: House) -> None:
 
 
 async def test_search_stays_within_the_persons_own(house: House) -> None:
-    """Even a scope that names another person's files and libraries finds nothing in them, by words or by vectors."""
+    """Even a scope that names another person's files and libraries finds nothing there, by words, vectors or names."""
     chunks, ids = house.server.app.storage.chunks, house.ids
     scope = SearchScope(LOCAL_PRINCIPAL, (ids["file"],), (ids["library"],))
     pieces = await chunks.list_unembedded("test", 99, scope)
@@ -720,6 +720,8 @@ async def test_search_stays_within_the_persons_own(house: House) -> None:
     assert await chunks.search_words(foreign, SOUGHT, 9) == []
     assert await chunks.search_vectors(foreign, "test", vectors[0], 9) == []
     assert await chunks.locate_chunks(foreign, [*by_words, *by_vectors]) == {}
+    assert (await chunks.list_names(scope, [""], 9)).files
+    assert (await chunks.list_names(foreign, [""], 9)).files == []
 
 
 async def test_the_name_of_anothers_file_with_the_same_bytes_stays_theirs(house: House) -> None:

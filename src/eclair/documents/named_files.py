@@ -11,16 +11,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from eclair.storage.chunks import ChunkStore, ListedNames, SearchScope
-from eclair.text.search_terms import SearchTerm, normalize_spelling, parse_query
+from eclair.text.search_terms import PREFIX_ENDING_CHARS, SearchTerm, normalize_spelling, parse_query
 from eclair.text.terms import is_content_word, split_terms
 
+MAX_QUESTION_WORDS = 16
+"""With more words of its own, a question is a pasted text; each word is compared with each name."""
 MAX_COMPARED_NAMES = 2000
 """Of more names that have a word of the question, those with most of its words are compared, and the newest."""
 MAX_NAMED_FILES = 20
 MIN_NAME_SCORE = 0.5
 """The score of a word that √N of N names have: 3 of 10, 10 of 100."""
-MIN_INFIX_CHARS = 5
-"""A word so long counts inside a longer one of a name, as in a German compound."""
 MIN_NUMBER_DIGITS = 4
 """A shorter number names a file only beside a word: a question has numbers of its own."""
 
@@ -42,7 +42,7 @@ async def find_named_files(chunks: ChunkStore, scope: SearchScope, question: str
     A word in all names names none of them, as `lease` in a library of leases.
     """
     terms = [term for term in parse_query(question) if _may_name(term)]
-    if not terms:
+    if not 0 < len(terms) <= MAX_QUESTION_WORDS:
         return []
     names = await chunks.list_names(scope, [term.word for term in terms], MAX_COMPARED_NAMES)
     return await asyncio.to_thread(_choose_named, terms, names) if names.total > 1 else []
@@ -74,8 +74,6 @@ def _shared_terms(terms: Sequence[SearchTerm], name: str) -> list[SearchTerm]:
 
 
 def _is_word(term: SearchTerm, name: str) -> bool:
-    """Tell whether a term that is in a name is a word of it, or long enough to be a part of one."""
-    return (
-        len(term.word) >= MIN_INFIX_CHARS
-        or re.search(rf"(?<![^\W_]){re.escape(term.word)}(?![^\W_])", name) is not None
-    )
+    """Tell whether a term is a word of a name; one without its last letters may have as many and one more there."""
+    ending = rf"[^\W_]{{0,{PREFIX_ENDING_CHARS + 1}}}+" if term.is_prefix else ""
+    return re.search(rf"(?<![^\W_]){re.escape(term.word)}{ending}(?![^\W_])", name) is not None
