@@ -19,7 +19,7 @@ from eclair.storage.open import open_storage
 from eclair.storage.postgres.open import open_postgres
 from eclair.storage.sql.store import SQLStore
 from tests.postgres import TestDatabases
-from tests.storage.helpers import ME, directions, found, read
+from tests.storage.helpers import ME, OTHER, directions, found, read
 from tests.storage.test_feeds import entry, feed
 
 WORDS = (
@@ -158,6 +158,26 @@ async def test_the_rarest_of_words_that_are_not_known_to_be_frequent_is_searched
     monkeypatch.setattr(text_index, "MAX_COUNTED", 25)
     monkeypatch.setattr(text_index, "_expect_rows", Mock(return_value=30))
     assert (await found(both[1], post, "oven bread crust"))[0] == 7
+
+
+async def test_a_word_that_is_no_longer_frequent_is_counted_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from eclair.storage.sql import text_index as common
+    from eclair.storage.sqlite import text_index
+
+    for module in (common, text_index):
+        monkeypatch.setattr(module, "MAX_INDEX_HITS", 10)
+    storage = open_storage(tmp_path / "store")
+    try:
+        few = await read(storage, ["bread and crust", "bread alone"])
+        await read(storage, ["bread again"] * 30, id="file_many", sha256=OTHER)
+        for _ in range(2):
+            assert await found(storage, few, "bread crust") == [0]
+        await storage.files.delete_file(ME, "file_many")
+        assert await found(storage, few, "bread crust") == [0, 1]
+    finally:
+        await storage.close()
 
 
 async def test_messages_behind_many_deleted_ones_are_found(

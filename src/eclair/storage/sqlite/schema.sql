@@ -33,10 +33,6 @@ CREATE TABLE chunk (
     lines TEXT NOT NULL,
     PRIMARY KEY (run, last)
 ) STRICT, WITHOUT ROWID;
-CREATE VIRTUAL TABLE message_text USING fts5 (
-    text, content = 'message', content_rowid = 'number', tokenize = "unicode61 remove_diacritics 2"
-);
-INSERT INTO message_text (message_text, rank) VALUES ('secure-delete', 1);
 CREATE TRIGGER message_added AFTER INSERT ON message BEGIN
     INSERT INTO message_text (rowid, text) VALUES (new.number, new.text);
 END;
@@ -1124,4 +1120,8 @@ CREATE TABLE waiting_import (
     libraries TEXT NOT NULL
 ) STRICT;
 CREATE INDEX waiting_import_of_owner ON waiting_import (owner, created);
-PRAGMA user_version = 67;
+CREATE VIRTUAL TABLE message_text USING fts5 (
+    text, content = 'message', content_rowid = 'number', prefix = '2 3', tokenize = "unicode61 remove_diacritics 2"
+);
+INSERT INTO message_text (message_text, rank) VALUES ('secure-delete', 1);
+PRAGMA user_version = 68;

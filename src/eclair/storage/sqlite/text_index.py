@@ -26,6 +26,7 @@ from eclair.storage.sql.store import first_row, snapshot
 from eclair.storage.sql.stored_rows import decode_rows
 from eclair.storage.sql.text_index import (
     LENGTH_WEIGHT,
+    MAX_INDEX_HITS,
     MAX_RANKED_MATCHES,
     MAX_RANKED_NAMES,
     SATURATION,
@@ -41,6 +42,10 @@ from eclair.text.search_terms import SearchTerm
 MERGED_PAGES_PER_STEP = 32
 """Pages that one step of a merge writes."""
 
+MAX_KEPT_COUNTS = 10_000
+KEPT_COUNT_DRIFT = 0.1
+"""Of the rows of a table, the share by which they may have changed before a frequent word is counted again."""
+
 _VISIBLE = (
     " FROM message_text CROSS JOIN message ON message.number = message_text.rowid"
     " CROSS JOIN conversation ON conversation.id = message.conversation"
@@ -50,6 +55,11 @@ _VISIBLE = (
 
 class SQLiteTextIndex:
     """Implements `TextIndex`."""
+
+    def __init__(self) -> None:
+        self._frequent: dict[tuple[str, SearchTerm], tuple[int, int]] = {}
+        """For each table, its rows and those with a word, when that was counted. FTS5 reads all places of a word to
+        count, which takes 50 ms for one in half of a million rows."""
 
     def put_message(self, db: Connection, id: str, text: str) -> None:
         pass
@@ -100,7 +110,7 @@ class SQLiteTextIndex:
         self, db: Connection, scope: SearchScope, terms: Sequence[SearchTerm], limit: int
     ) -> list[ChunkHit]:
         (chunks,) = first_row(db, "SELECT coalesce(sum(chunks), 0) FROM document", ())
-        counts = [(min(_count_rows(db, "piece_word", term), chunks), term) for term in terms]
+        counts = [(self._count_rows(db, "piece_word", term, chunks), term) for term in terms]
         weight = sum(weigh_term(chunks, count) for count, _ in counts)
         rare = choose_rare(counts)
         if not rare or not weight:
@@ -115,7 +125,20 @@ class SQLiteTextIndex:
 
     def count_entries(self, db: Connection, principal: Principal, terms: Sequence[SearchTerm]) -> tuple[int, list[int]]:
         total: int = first_row(db, "SELECT count(*) FROM entry", ())[0]
-        return total, [min(_count_rows(db, "entry_word", term), total) for term in terms]
+        return total, [self._count_rows(db, "entry_word", term, total) for term in terms]
+
+    def _count_rows(self, db: Connection, table: str, term: SearchTerm, total: int) -> int:
+        """Return how many of the rows, `total` in all, have a term; about as many for one that is in very many."""
+        if (kept := self._frequent.get((table, term))) is not None:
+            rows, count = kept
+            if abs(total - rows) <= KEPT_COUNT_DRIFT * rows:
+                return count * total // rows
+        count = min(_count_rows(db, table, term), total)
+        if count > MAX_INDEX_HITS:
+            if len(self._frequent) >= MAX_KEPT_COUNTS:
+                self._frequent.clear()
+            self._frequent[table, term] = total, count
+        return count
 
     def list_entries(self, db: Connection, principal: Principal, term: SearchTerm, limit: int) -> Iterator[int]:
         rows = db.execute("SELECT rowid FROM entry_text WHERE entry_text MATCH ? ORDER BY rowid DESC", (term.query,))
