@@ -26,7 +26,7 @@ from eclair.storage.backup.repository import BackupRepository
 from eclair.storage.egress import CallRecord
 from eclair.storage.feeds import StoredFeed
 from eclair.transfer.archive_importer import ImportChoices
-from eclair.transfer.person_erasure import KEPT_KINDS, check_erasure_receipt
+from eclair.transfer.person_erasure import KEPT_KINDS, START_DELAY_S, check_erasure_receipt
 from tests.server.test_accounts import PASSWORD, Headers, member, set_up
 from tests.server.test_erasure import gone, holding
 from tests.server.test_transfer import many, upload
@@ -203,6 +203,16 @@ async def test_a_changed_receipt_is_found(house: Server) -> None:
     assert not check_erasure_receipt(orjson.dumps({**receipt, "person": "person_other"}))
     assert not check_erasure_receipt(b"[]")
     assert not check_erasure_receipt(b"{")
+
+
+async def test_without_a_time_to_withdraw_it_is_done_at_once(house: Server) -> None:
+    admin = await set_up(house)
+    ben, _ = await member(house, admin)
+    begun = await house.post(f"/api/people/{ben}/data/erasure", CONFIRM, headers=admin)
+    assert begun.status == 202, begun
+    async with asyncio.timeout(START_DELAY_S / 2):
+        while (await house.get(f"/api/erasures/{begun.body['id']}/receipt", admin)).status == 404:
+            await asyncio.sleep(0.02)
 
 
 async def test_until_it_is_due_it_can_be_withdrawn(settings: Settings) -> None:

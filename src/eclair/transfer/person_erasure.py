@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Mapping
@@ -146,18 +147,19 @@ class PersonErasure:
                     log.error("The erasure %s was not finished, and is tried again: %s", request.id, error.message)
 
     async def _run_periodically(self) -> None:
-        await asyncio.sleep(START_DELAY_S)
+        await self._wait_for_request(START_DELAY_S)
         while True:
             self._is_due.clear()
             try:
                 await self.run_due()
             except StoreError as error:
                 log.error("erasures that are due cannot be done yet: %s", error.message)
-            try:
-                async with asyncio.timeout(INTERVAL_S):
-                    await self._is_due.wait()
-            except TimeoutError:
-                pass
+            await self._wait_for_request(INTERVAL_S)
+
+    async def _wait_for_request(self, most_s: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(most_s):
+                await self._is_due.wait()
 
     async def _erase(self, request: ErasureRequest) -> None:
         person, store = Principal(request.owner), self._storage.personal_data
