@@ -9,7 +9,7 @@ import time
 from playwright.sync_api import Page, Route, expect
 
 from eclair.accounts.second_factor import STEP_S, totp
-from tests.browser.accounts import PASSWORD, admin_command, join, set_up, sign_in
+from tests.browser.accounts import PASSWORD, add_person, admin_command, join, set_up, sign_in
 from tests.browser.axe import AXE, check
 from tests.browser.conftest import Opening, Starting, Watch
 from tests.browser.served import Served
@@ -37,7 +37,8 @@ def test_the_first_account_is_made_by_the_code_of_the_terminal(
     expect(page.get_by_label("One-time code")).to_be_focused()
     check(page)
     page.get_by_label("One-time code").fill("NEVER-WASAC-ODEOF-THISA")
-    page.get_by_label("Username").fill("ada")
+    page.get_by_label("Username").fill("Ada")
+    page.get_by_label("Display name").fill("Ada Lovelace")
     page.get_by_label("Password").fill("short")
     page.get_by_role("button", name="Create account").click()
     expect(page.get_by_role("alert")).to_have_text("This code was already used or has expired. Ask for a new one.")
@@ -48,6 +49,8 @@ def test_the_first_account_is_made_by_the_code_of_the_terminal(
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Create account").click()
     expect(page.get_by_text("This conversation doesn’t exist.").or_(composer(page)).first).to_be_visible()
+    page.get_by_role("button", name="Conversations").click()
+    expect(page.get_by_role("button", name="Account: Ada Lovelace")).to_be_visible()
     refused = page.request.post(f"{served.address}/api/session/code", data={"code": "NEVER-WASAC-ODEOF-THISA"})
     assert refused.status == 410
 
@@ -80,7 +83,11 @@ def test_what_was_written_outlasts_the_session(opening: Opening, starting: Start
     context = opening(served)
     context.add_init_script(path=AXE)
     watches[-1].forgive("401")
-    page = join(context, served, "ben")
+    page = context.new_page()
+    page.goto(add_person(served, "ben"))
+    expect(page.get_by_text("Your username is ben.")).to_be_visible()
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Save").click()
     composer(page).fill("script: say=as if nothing had been")
     admin_command(served, "people", "end-sessions", "ben")
     dialog = page.get_by_role("dialog", name="Your session has ended")
