@@ -455,6 +455,11 @@ class Told:
         return [end or RunFinished("stop")]
 
 
+def an_hour_ago(_: object) -> float:
+    """Return the time of a clock that is slow."""
+    return time.time() - 3600
+
+
 class Ids:
     """Identifiers that count: conv_1, msg_2."""
 

@@ -454,7 +454,7 @@ class App:
     def _open_schedules(self, stack: AsyncExitStack) -> None:
         storage = self.storage
         asker = storage.processes.current if "schedules" in self.work else NO_PROCESS
-        self.schedules = ScheduleService(storage.schedules, self.changes, asker)
+        self.schedules = ScheduleService(storage.schedules, self.changes, asker, clock=storage.processes.clock)
         self.schedule_mail = ScheduleMail(self.live_settings, storage.people, self.gate)
         stack.push_async_callback(self.schedule_mail.close)
         asking = (self.turns, self.idle, self.changes, self.absent.find_person, self.schedule_mail, self.assistants)

@@ -190,6 +190,7 @@ async def open_feeds(
         changes,
         is_offline=lambda: live_settings.current.egress == "offline",
         days=live_settings.current.feed_days,
+        clock=storage.processes.clock,
     )
     try:
         yield feeds

@@ -27,7 +27,7 @@ from tests.llm.servers import Speaking, reply
 from tests.llm.standin import Call, StandIn, standing_in
 from tests.server.test_v1 import client_of, exact
 from tests.storage.helpers import edit
-from tests.support import JSON, Process, Server, serving
+from tests.support import JSON, Process, Server, an_hour_ago, serving
 
 pytestmark = pytest.mark.asyncio
 
@@ -355,6 +355,18 @@ async def test_a_batch_expires_and_says_which_lines_came_too_late(spoken: tuple[
     late = await ended(client, "batch_late")
     assert late.status == "expired"
     assert [row["error"]["code"] for row in await rows(client, late.error_file_id)] == ["batch_expired"] * 2
+
+
+async def test_a_batch_expires_by_the_clock_that_all_servers_share(
+    spoken: tuple[Server, openai.AsyncOpenAI], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server, client = spoken
+    monkeypatch.setattr(type(server.app.storage.processes), "clock", an_hour_ago)
+    file = await client.files.create(file=("in.jsonl", jsonl(CHAT, chat("script: words=3"))), purpose="batch")
+    now = int(time.time() * 1000)
+    details = BatchDetails(endpoint=CHAT, input_file=file.id, window="24h", expires=now - 1)
+    await server.app.batches.add(LOCAL_PRINCIPAL, StoredBatch("batch_a", "local", now, "validating", details))
+    assert (await ended(client, "batch_a")).status == "completed"
 
 
 async def test_a_killed_process_loses_no_line_and_doubles_none(tmp_path: Path) -> None:

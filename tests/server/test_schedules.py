@@ -27,7 +27,7 @@ from tests.server.test_accounts import member, set_up, sign_in
 from tests.server.test_documents import add as add_file
 from tests.server.test_documents import ready
 from tests.storage.helpers import edit
-from tests.support import JSON, Door, Process, Server, environment, serving, text_of
+from tests.support import JSON, Door, Process, Server, an_hour_ago, environment, serving, text_of
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -188,6 +188,18 @@ async def test_what_was_due_while_it_was_off_is_asked_once(fresh: Server) -> Non
     assert (found["last"]["status"], found["last"]["is_missed"]) == ("done", True)
     assert found["next_due"] > now_ms()
     assert len((await fresh.get(f"/api/schedules/{id}/occurrences")).body["occurrences"]) == 1
+
+
+async def test_a_due_time_comes_by_the_clock_that_all_servers_share(
+    fresh: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as behind:
+        behind.setattr(type(fresh.app.storage.processes), "clock", an_hour_ago)
+        id = await make_due(fresh, now_ms() - 1000)
+        assert (await run(fresh, (await add(fresh))["id"]))["status"] == "done"
+        assert (await find(fresh, id))["last"] is None
+    fresh.app.schedules.on_change()
+    await until(fresh, id, has_ended)
 
 
 async def test_it_waits_while_somebody_is_answered(fresh: Server) -> None:

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from contextlib import aclosing
+
+import pytest
 
 from eclair.schema.ids import new_id
 from eclair.schema.messages import Change
@@ -43,6 +46,17 @@ async def test_a_lease_is_renewed_where_it_has_to_be_and_notices_are_timed(stora
             await asyncio.sleep(0.01)
             age_s, first = storage.processes.lease.age_s, age_s
     assert storage.processes.lease.notice_s.sum < 30
+
+
+async def test_all_processes_go_by_one_clock(storage: Storage, opener: Opener) -> None:
+    ahead = opener(clock=lambda: time.time() + 86_400)
+    try:
+        assert ahead.processes.clock() == pytest.approx(storage.processes.clock(), abs=2)
+        before = ahead.processes.clock()
+        await asyncio.sleep(0.05)
+        assert 0.04 < ahead.processes.clock() - before < 10
+    finally:
+        await ahead.close()
 
 
 async def test_what_one_tells_the_other_hears(storage: Storage, other: Storage) -> None:

@@ -113,7 +113,7 @@ class BatchService:
 
     async def cancel(self, principal: Principal, id: str) -> StoredBatch:
         """Ask for a batch to be cancelled; the request that it is at is stopped. Raises NotFound."""
-        batch = await self._store.cancel_batch(principal, id, _now())
+        batch = await self._store.cancel_batch(principal, id, self._now())
         if (sending := self._current.get(id)) is not None:
             sending.cancel()
         self._wake.set()
@@ -129,7 +129,7 @@ class BatchService:
             try:
                 await free_dead_claims(self._jobs, self._processes)
                 await self._run_pending(send)
-                await self._store.erase_expired_files(_now())
+                await self._store.erase_expired_files(self._now())
             except StoreError as error:
                 log.warning("batches wait: %s", error.message)
                 asyncio.get_running_loop().call_later(RETRY_DELAY_S, self._wake.set)
@@ -209,9 +209,9 @@ class BatchService:
         if batch.status == "validating":
             lines, faults = await requests.check()
             if faults:
-                await self._store.finish_batch(batch.id, "failed", _now(), faults=faults)
+                await self._store.finish_batch(batch.id, "failed", self._now(), faults=faults)
                 return
-            await self._store.begin_batch(batch.id, lines, _now())
+            await self._store.begin_batch(batch.id, lines, self._now())
         status = await self._send_lines(batch, requests, principal, send)
         if status is not None:
             await self._finish(batch, status)
@@ -233,7 +233,7 @@ class BatchService:
                     status = await self._store.get_status(batch.id)
                     if status in (None, "cancelling"):
                         return "cancelled" if status else None
-                    left_s = (batch.details.expires - _now()) / 1000
+                    left_s = (batch.details.expires - self._now()) / 1000
                     is_expired = is_expired or left_s <= 0
                     if is_expired:
                         await self._add_reply(batch, line, None)
@@ -324,7 +324,7 @@ class BatchService:
         await self._store.add_reply(batch.id, line.number, orjson.dumps(row) + b"\n", failed=is_failed)
 
     async def _finish(self, batch: StoredBatch, status: BatchStatus, fault: str | None = None) -> None:
-        now, keep_s = _now(), batch.details.keep_output_s
+        now, keep_s = self._now(), batch.details.keep_output_s
         expires = None if keep_s is None else now + keep_s * 1000
         files = [
             BatchFile(
@@ -342,6 +342,9 @@ class BatchService:
         faults = [] if fault is None else [BatchFault(fault, None)]
         await self._store.finish_batch(batch.id, status, now, files, faults)
 
+    def _now(self) -> int:
+        return int(self._processes.clock() * 1000)
+
 
 def _is_over_budget(reply: SentReply) -> bool:
     return reply.status == BudgetExceeded.status and BudgetExceeded.code.encode() in reply.body
@@ -349,7 +352,3 @@ def _is_over_budget(reply: SentReply) -> bool:
 
 def _response(reply: SentReply) -> dict[str, object]:
     return {"status_code": reply.status, "request_id": new_id("req"), "body": orjson.Fragment(reply.body)}
-
-
-def _now() -> int:
-    return int(time.time() * 1000)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import time
 from datetime import datetime
 from typing import Any
 
@@ -51,7 +50,8 @@ async def _cancel(settings: Settings, id: str) -> StoredBatch:
     """Ask for a batch to be cancelled; a running Éclair does so before its next request."""
     storage = await asyncio.to_thread(open_storage, settings)
     try:
-        return await storage.batches.cancel_batch(LOCAL_PRINCIPAL, id, int(time.time() * 1000))
+        now = int(storage.processes.clock() * 1000)
+        return await storage.batches.cancel_batch(LOCAL_PRINCIPAL, id, now)
     finally:
         await storage.close()
 

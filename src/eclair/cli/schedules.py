@@ -66,7 +66,8 @@ async def _opened(settings: Settings) -> AsyncGenerator[tuple[ScheduleService, S
     storage = await asyncio.to_thread(open_storage, settings)
     try:
         changes = ChangeFeed(storage.processes)
-        yield ScheduleService(storage.schedules, changes, storage.processes.current), storage
+        process, clock = storage.processes.current, storage.processes.clock
+        yield ScheduleService(storage.schedules, changes, process, clock=clock), storage
     finally:
         await storage.close()
 

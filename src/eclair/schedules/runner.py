@@ -34,7 +34,7 @@ from eclair.network.gate import PRINCIPAL
 from eclair.research.plan import parse_command
 from eclair.schedules.due_times import find_zone, next_due
 from eclair.schedules.service import NO_PROCESS, ScheduleService
-from eclair.schema.ids import Clock, new_id
+from eclair.schema.ids import new_id
 from eclair.schema.messages import Conversation, Message
 from eclair.schema.principal import Principal
 from eclair.schema.schedules import MAX_FAILURES, Occurrence, OccurrenceStatus, Schedule, ScheduledQuestion
@@ -80,8 +80,6 @@ class ScheduleRunner:
         find_person: Callable[[str], Awaitable[Principal | None]],
         mail: OccurrenceMail,
         assistants: AssistantService,
-        *,
-        clock: Clock = time.time,
     ) -> None:
         self._storage = storage
         self._service = service
@@ -91,7 +89,6 @@ class ScheduleRunner:
         self._find_person = find_person
         self._mail = mail
         self._assistants = assistants
-        self._clock = clock
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._asking: dict[str, asyncio.Task[None]] = {}
@@ -259,7 +256,7 @@ class ScheduleRunner:
         except NotFound:
             pass
         if occurrence.conversation == schedule.conversation:  # the person has deleted it
-            occurrence = replace(occurrence, conversation=new_id("conv", self._clock))
+            occurrence = replace(occurrence, conversation=new_id("conv"))
             if not await self._storage.schedules.note_run(occurrence):
                 raise Conflict("Another process asks this question by now.")
         day = datetime.fromtimestamp(occurrence.due / 1000, UTC).astimezone(find_zone(schedule.zone)).date()
@@ -390,7 +387,7 @@ class ScheduleRunner:
         self._changes.publish(Principal(schedule.owner), conversation, "schedules")
 
     def _now(self) -> int:
-        return int(self._clock() * 1000)
+        return int(self._storage.processes.clock() * 1000)
 
 
 def _options(asks: ScheduledQuestion) -> TurnOptions:

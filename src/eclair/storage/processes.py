@@ -49,6 +49,10 @@ class ProcessStore(Protocol):
         """Return those of the processes that no longer hold their lease."""
         ...
 
+    def clock(self) -> float:
+        """Return the time in seconds since 1970 (UTC) by the clock that counts for all: that of the database."""
+        ...
+
     async def check(self) -> None:
         """Write a row and read it back. Raises StoreError, with the reason, where either fails."""
         ...

@@ -266,6 +266,7 @@ async def test_no_clock_but_that_of_the_database_counts(storage: Storage, url: s
                 await asyncio.sleep(0.01)
         assert ahead.processes.lease.clock_offset_s == pytest.approx(86_400, abs=5)
         assert storage.processes.lease.clock_offset_s == pytest.approx(0, abs=5)
+        assert ahead.processes.clock() == pytest.approx(storage.processes.clock(), abs=2)
     finally:
         await ahead.close()
     assert await storage.processes.list_dead([ahead.processes.current])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
@@ -52,7 +51,7 @@ def router(app: App) -> APIRouter:
 
     @api.post("")
     async def add_batch(principal: Caller, body: BatchRequest) -> JSON:
-        now = int(time.time() * 1000)
+        now = int(app.storage.processes.clock() * 1000)
         details = BatchDetails(
             endpoint=body.endpoint,
             input_file=body.input_file_id,

@@ -185,7 +185,7 @@ async def _add_document(app: App, principal: Principal, form: UploadForm) -> JSO
 async def _add_batch_file(app: App, principal: Principal, form: UploadForm) -> JSON:
     source = limit_size(_read_chunks(form.upload), form.name, app.settings.max_file_mb)
     parts = [part async for part in source]
-    now = int(time.time() * 1000)
+    now = int(app.storage.processes.clock() * 1000)
     file = BatchFile(
         id=new_id("file"),
         owner=principal.id,

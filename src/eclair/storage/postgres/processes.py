@@ -102,6 +102,8 @@ class PostgresProcessStore(SQLStore):
         self._foreign_writes = 0
         self._heard = asyncio.Event()
         self._renewed = time.monotonic()
+        self._running_since = 0.0
+        """The time by the clock of the database when the running time of this machine was 0."""
         self._clock_offset_s: float | None = None
         self._judges_from = math.inf
         """The moment from which a lease that has run out isn't believed any more."""
@@ -120,7 +122,8 @@ class PostgresProcessStore(SQLStore):
 
     async def begin(self) -> None:
         """Take a lease and begin to renew it, and to tell and hear of writes. Raises StoreError."""
-        await self._database.write_here(self._put_lease, is_news=False)
+        there = await self._database.write_here(self._put_lease, is_news=False)
+        self._running_since = there - time.monotonic()
         self._tasks = [
             asyncio.create_task(self._announce_writes(), name="notices of writes"),
             asyncio.create_task(self._stay_connected(), name="lease and notices of others"),
@@ -152,6 +155,9 @@ class PostgresProcessStore(SQLStore):
             (orjson.dumps([*processes]).decode(), believes_all),
         )
         return {id for (id,) in rows}
+
+    def clock(self) -> float:
+        return self._running_since + time.monotonic()
 
     async def check(self) -> None:
         written = await self._database.write_here(self._write_check, is_concurrent=True, is_news=False)
@@ -205,8 +211,9 @@ class PostgresProcessStore(SQLStore):
         row = first_row(db, "SELECT written FROM health_check WHERE id = ?", (1,))
         return 0 if row is None else int(row[0])
 
-    def _put_lease(self, db: Connection) -> None:
-        db.execute(_RENEWAL, (self._name,))
+    def _put_lease(self, db: Connection) -> float:
+        (now,) = first_row(db, _RENEWAL, (self._name,))
+        return now
 
     def _give_back(self, db: Connection) -> None:
         db.execute("DELETE FROM process WHERE id = ? OR until < now() - interval '1 day'", (self._name,))
@@ -278,7 +285,7 @@ class PostgresProcessStore(SQLStore):
             now = time.monotonic()
             if is_first or now - self._renewed > MAX_GAP_S:
                 self._judges_from = now + LEASE_S
-            self._renewed, is_first = now, False
+            self._renewed, self._running_since, is_first = now, there - now, False
             await asyncio.sleep(RENEWAL_S)
 
     async def _wait_here(self, seconds: float, version: int | None) -> None:

@@ -22,7 +22,7 @@ from eclair.storage.batches import (
     StoredBatch,
 )
 from eclair.storage.sql.connection import Connection
-from eclair.storage.sql.job_rows import free
+from eclair.storage.sql.job_rows import NOW, free
 from eclair.storage.sql.store import SQLStore, erase, first_row, overwrite, read, snapshot, write
 from eclair.storage.sql.stored_rows import DECODING_ERRORS, decode_rows, row_decoder
 
@@ -30,6 +30,7 @@ REPLIES_PER_PART = 100
 
 _DETAILS = TypeAdapter(BatchDetails)
 _FILE = "id, owner, name, created, size, expires, batch, failed"
+_IS_KEPT = f"coalesce(expires > {NOW}, TRUE)"
 _BATCH = (
     "id, owner, created, status, details, (SELECT count(*) FROM batch_reply WHERE batch = batch.id),"
     " (SELECT count(*) FROM batch_reply WHERE batch = batch.id AND failed)"
@@ -57,9 +58,8 @@ class SQLBatchStore(SQLStore):
     @read
     def list_files(self, db: Connection, principal: Principal) -> list[BatchFile]:
         rows = db.execute(
-            f"SELECT {_FILE} FROM batch_file WHERE owner = ? AND coalesce(expires > ?, TRUE)"
-            " ORDER BY created DESC, id DESC",
-            (principal.id, self.now()),
+            f"SELECT {_FILE} FROM batch_file WHERE owner = ? AND {_IS_KEPT} ORDER BY created DESC, id DESC",
+            (principal.id,),
         )
         return decode_rows(rows, _file, self.database.damage.noting("files"))
 
@@ -161,8 +161,8 @@ class SQLBatchStore(SQLStore):
         (batches,) = first_row(db, "SELECT count(*) FROM batch WHERE owner = ?", (principal.id,))
         (files,) = first_row(
             db,
-            "SELECT count(*) FROM batch_file WHERE owner = ? AND coalesce(expires > ?, TRUE)",
-            (principal.id, self.now()),
+            f"SELECT count(*) FROM batch_file WHERE owner = ? AND {_IS_KEPT}",
+            (principal.id,),
         )
         return KeptBatches(batches, files)
 
@@ -211,8 +211,8 @@ class SQLBatchStore(SQLStore):
     def _find_file(self, db: Connection, principal: Principal, id: str) -> BatchFile:
         row = first_row(
             db,
-            f"SELECT {_FILE} FROM batch_file WHERE owner = ? AND id = ? AND coalesce(expires > ?, TRUE)",
-            (principal.id, id, self.now()),
+            f"SELECT {_FILE} FROM batch_file WHERE owner = ? AND id = ? AND {_IS_KEPT}",
+            (principal.id, id),
         )
         if row is None:
             raise NotFound(f"There is no file {id!r} for batches; upload one with the purpose `batch`.")

@@ -32,6 +32,9 @@ class SQLiteProcessStore(SQLStore):
     async def list_dead(self, processes: Iterable[str]) -> set[str]:
         return {each for each in set(processes) - {self.current} if not is_held(self._leases, each)}
 
+    def clock(self) -> float:
+        return self._clock()
+
     async def check(self) -> None:
         written = await self._write_check()
         if await self._read_check() < written:  # others count on
