@@ -130,6 +130,9 @@ async def test_a_reply_of_saml_is_redeemed_at_another_server(shared: Settings, t
         form = {"SAMLResponse": encode(idp.signed_response())}
         headers = FROM_ELSEWHERE | {"Origin": "https://idp.example"}
         posted = await browser.go("/api/sign-in/firm/callback", "POST", form, headers)
+        for _ in balancer.servers:
+            again = await browser.go("/api/sign-in/firm/callback", "POST", form, headers)
+            assert refusal(again) == "identity_unverified", "no server takes it a second time"
         browser.cookies = dict(kept)
         done = await browser.follow(posted, more=FROM_ELSEWHERE)
         assert done.headers["Location"] == "/c/1"

@@ -23,6 +23,15 @@ async def test_one_of_two_takes_a_state(storage: Storage, other: Storage) -> Non
     assert await storage.sign_in_states.find_sign_in_state(b"a") is None
 
 
+async def test_a_secret_is_added_once_until_it_expires(storage: Storage, other: Storage) -> None:
+    used = SignInState(kind="assertion", state="{}", expires=2000)
+    await storage.sign_in_states.add_sign_in_state(b"a", used, 1, 10)
+    with pytest.raises(Conflict):
+        await other.sign_in_states.add_sign_in_state(b"a", replace(used, expires=3000), 1999, 10)
+    assert await storage.sign_in_states.find_sign_in_state(b"a") == used
+    await other.sign_in_states.add_sign_in_state(b"a", replace(used, expires=3000), 2000, 10)
+
+
 async def test_a_code_names_one_state_and_what_has_expired_makes_room(storage: Storage) -> None:
     await storage.sign_in_states.add_sign_in_state(b"a", CODE, 1, 10)
     assert await storage.sign_in_states.find_sign_in_code("device", "ABCD") == (b"a", CODE)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import secrets
-import threading
 import time
 import zlib
 from collections.abc import Mapping
@@ -38,7 +37,7 @@ METHODS_ATTRIBUTE = "http://schemas.microsoft.com/claims/authnmethodsreferences"
 MAX_RESPONSE_BYTES = 1 << 20
 CLOCK_SKEW_S = 60
 MAX_VALIDITY_S = 86_400
-"""Longest time for which an assertion may count, since its id is remembered for as long."""
+"""Longest time for which an assertion may count, since it is remembered for as long."""
 
 _NAMES = ("urn:oid:0.9.2342.19200300.100.1.1", "uid", "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/name")
 _DISPLAY_NAMES = (
@@ -58,10 +57,15 @@ _EMAILS = (
 
 @dataclass(frozen=True, slots=True)
 class SamlReply:
-    """The identity that an assertion states, and the request that it answers."""
+    """The identity that an assertion states, and the request that it answers.
+
+    It counts once: who lets somebody in by it remembers its id until it `expires`, in seconds since 1970.
+    """
 
     request: str
     identity: ProvidedIdentity
+    assertion: str
+    expires: float
 
 
 class SamlProvider:
@@ -76,8 +80,6 @@ class SamlProvider:
         self.settings = settings
         self._issuer = issuer
         self._clock = clock
-        self._seen: dict[str, float] = {}
-        self._remembering = threading.Lock()
 
     @classmethod
     def open(cls, name: str, settings: SamlSettings, clock: Clock = time.time) -> SamlProvider:
@@ -107,7 +109,7 @@ class SamlProvider:
         return id, f"{address}{'&' if urlsplit(address).query else '?'}{query}"
 
     def read(self, encoded: str, entity_id: str, consumer_url: str) -> SamlReply:
-        """Return what a response says, of which each counts once. Blocks for some milliseconds.
+        """Return what a response says. Blocks for some milliseconds.
 
         Raises IdentityUnverified, IdentityMisconfigured, SignInDenied and NotAdmitted.
         """
@@ -151,8 +153,10 @@ class SamlProvider:
         ways = (context, *attributes.get(METHODS_ATTRIBUTE, ()))
         identity = self._identify(subject, attributes, statement.get("SessionIndex"))
         identity = replace(identity, used_second_step=has_second_step(self.settings, ways))
-        self._remember(assertion.get("ID"), now, until)
-        return SamlReply(request, identity)
+        id = assertion.get("ID")
+        if not id:
+            raise IdentityUnverified("The assertion has no id, by which it could be known again.")
+        return SamlReply(request, identity, id, until + CLOCK_SKEW_S)
 
     def _check_confirmation(self, subject: SamlElement, consumer_url: str, now: float) -> tuple[str, float]:
         """Return the request that is answered, and until when that counts."""
@@ -167,14 +171,6 @@ class SamlProvider:
                 raise IdentityUnverified("The assertion has expired; check that both clocks are right.")
             return request, until
         raise IdentityUnverified("The assertion wasn't asked for, or was sent to another address than Éclair's.")
-
-    def _remember(self, id: str | None, now: float, until: float) -> None:
-        """Refuse an assertion that came before."""
-        with self._remembering:
-            self._seen = {each: end for each, end in self._seen.items() if end > now}
-            if not id or id in self._seen:
-                raise IdentityUnverified("The assertion was used before; sign in again.")
-            self._seen[id] = until + CLOCK_SKEW_S
 
     def _identify(
         self, subject: SamlElement, attributes: Mapping[str, tuple[str, ...]], session: str | None

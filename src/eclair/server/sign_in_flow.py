@@ -9,7 +9,7 @@ import secrets
 import time
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 from fastapi import Request
@@ -17,7 +17,7 @@ from starlette.responses import RedirectResponse, Response
 
 from eclair.accounts.pending_sign_ins import MissingStep
 from eclair.app import App
-from eclair.errors import NotFound, SignInExpired
+from eclair.errors import Conflict, IdentityUnverified, NotFound, SignInExpired
 from eclair.schema.ids import Clock
 from eclair.schema.people import ProvidedIdentity
 from eclair.server.client_address import ClientAddresses
@@ -27,9 +27,16 @@ from eclair.server.public_address import PublicAddress
 from eclair.server.sign_in_cookie import BegunSignIn, SignInCookie, local_path
 from eclair.storage.sign_in_states import SignInState, SignInStateStore
 
+if TYPE_CHECKING:
+    from eclair.identity.saml import SamlReply
+
 TICKET_S = 60
 DAY_S = 86_400
 MAX_TICKETS = 1000
+MAX_ASSERTIONS = 100_000
+"""Used ones that are remembered; only a provider can make them, and most count for some minutes."""
+ASSERTION_MARGIN_S = 60
+"""By which an assertion is remembered longer than it counts, since the clocks of servers may differ."""
 MAX_ID_TOKEN_CHARS = 3500
 """Browsers keep cookies of 4 KB. A longer token isn't kept, and the provider then asks before it ends its session."""
 ID_TOKEN_COOKIE = "eclair-id-token"  # noqa: S105
@@ -67,6 +74,25 @@ class SignInTickets:
         return ProvidedIdentity(**found)
 
 
+class UsedAssertions:
+    """Assertions of SAML that let somebody in, known to all servers so that each counts once."""
+
+    def __init__(self, store: SignInStateStore, clock: Clock = time.time) -> None:
+        self._store = store
+        self._clock = clock
+
+    async def add(self, reply: SamlReply) -> None:
+        """Remember an assertion for as long as it counts. Raises IdentityUnverified for one that came before."""
+        now = int(self._clock() * 1000)
+        digest = _digest(f"{reply.identity.issuer}\n{reply.assertion}")
+        expires = int((reply.expires + ASSERTION_MARGIN_S) * 1000)
+        state = SignInState(kind="assertion", state="{}", expires=expires)
+        try:
+            await self._store.add_sign_in_state(digest, state, now, MAX_ASSERTIONS)
+        except Conflict:
+            raise IdentityUnverified("The assertion was used before; sign in again.") from None
+
+
 class SignInFlow:
     """Leads browsers to the providers of an installation and takes what they come back with."""
 
@@ -75,6 +101,7 @@ class SignInFlow:
         self._app = app
         self._identity = app.identity
         self._tickets = SignInTickets(app.storage.sign_in_states)
+        self._assertions = UsedAssertions(app.storage.sign_in_states)
         self._public = PublicAddress.from_settings(app.settings)
         self._prefix = app.settings.path_prefix
         self._pending = PendingCookie(self._prefix or "/")
@@ -102,6 +129,7 @@ class SignInFlow:
             raise NotFound(f"There is no identity provider {provider!r} that speaks SAML.")
         urls = self.saml_urls(request, provider)
         reply = await asyncio.to_thread(self._identity.saml[provider].read, encoded, *urls)
+        await self._assertions.add(reply)
         ticket = await self._tickets.put(provider, reply.request, reply.identity)
         return RedirectResponse(f"/api/sign-in/{provider}/callback?ticket={ticket}", status_code=303)
 

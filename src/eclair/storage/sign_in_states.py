@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-SignInStateKind = Literal["second step", "challenge", "ticket", "device", "mcp"]
+SignInStateKind = Literal["second step", "challenge", "ticket", "device", "mcp", "assertion"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +30,7 @@ class SignInStateStore(Protocol):
     async def add_sign_in_state(self, digest: bytes, state: SignInState, now: int, most: int) -> None:
         """Add a state, and delete those that have expired; of `most` of the kind, the one that expires first goes.
 
-        Raises Conflict where the code is taken.
+        Raises Conflict where the digest or the code is taken.
         """
         ...
 

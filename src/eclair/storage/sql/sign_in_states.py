@@ -29,7 +29,7 @@ class SQLSignInStateStore(SQLStore):
             (digest, state.kind, state.person, state.code, state.address, state.state, state.expires),
         )
         if not db.changes():
-            raise Conflict("The code is taken.")
+            raise Conflict("The secret or the code is taken.")
 
     @read_brief
     def find_sign_in_state(self, db: Connection, digest: bytes) -> SignInState | None:
