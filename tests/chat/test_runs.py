@@ -41,6 +41,10 @@ from eclair.storage.sql.connection import Connection
 from eclair.storage.sql.runs import SQLRunStore
 from tests.support import Ids, Server, Told, check_log, conversation, messages_of, new_turn, parse, text_of
 
+FOLLOWERS = 10_000
+MAX_TURNS = 20
+"""Of the event loop, in which whatever is ready runs once each."""
+
 
 @pytest.fixture
 async def runs(storage: Storage) -> AsyncGenerator[Runs]:
@@ -191,6 +195,35 @@ async def test_followers_who_do_not_read_delay_no_one(runs: Runs, storage: Stora
     for follower in idle:
         late = [line async for batch in follower for line in batch.lines]
         assert late == results[0][1:]
+
+
+async def test_ten_thousand_follow_one_run_and_the_slow_half_holds_up_nobody(runs: Runs, storage: Storage) -> None:
+    run, work = await opened(runs, storage)
+    slow = [runs.follow(run, 0) for _ in range(FOLLOWERS // 2)]
+    for follower in slow:
+        await anext(follower)
+    seen: list[list[bytes]] = [[] for _ in range(FOLLOWERS // 2)]
+
+    async def follow(lines: list[bytes]) -> None:
+        async with aclosing(runs.follow(run, 0)) as found:
+            async for batch in found:
+                lines += batch.lines
+
+    quick = [asyncio.create_task(follow(each)) for each in seen]
+    await asyncio.wait_for(work.begun.wait(), 30)
+    for count, event in enumerate((PartStarted(0, "text"), PartDelta(0, "Hello"), PartFinished(0)), 2):
+        work.say(event)
+        for _ in range(MAX_TURNS):
+            await asyncio.sleep(0)
+        assert {len(each) for each in seen} == {count}, "each event has reached them within a few turns of the loop"
+    work.say(None)
+    await asyncio.gather(*quick)
+    written = seen[0]
+    assert written == [encode(event) for event in await kept(storage, run)]
+    late = [[batch async for batch in follower] for follower in slow]
+    assert {len(each) for each in late} == {1}, "what a slow one missed comes at once"
+    held = {id(line) for each in seen for line in each} | {id(line) for (batch,) in late for line in batch.lines}
+    assert held == {id(line) for line in written}, "nobody has a copy"
 
 
 async def test_a_follower_may_leave_at_any_moment(runs: Runs, storage: Storage) -> None:
@@ -547,7 +580,7 @@ async def test_however_many_follow_elsewhere_the_log_is_read_once_for_all(
     run, work = await opened(runs, storage)
     second = Runs(other)
     seen = await other.runs.get_run(LOCAL_PRINCIPAL, run.id)
-    followers = [asyncio.create_task(lines(second, seen)) for _ in range(100)]
+    followers = [asyncio.create_task(lines(second, seen)) for _ in range(FOLLOWERS)]
     for word in ("How ", "do ", "you ", "do?"):
         work.say(*([PartStarted(0, "text")] if word == "How " else []), PartDelta(0, word))
         await asyncio.sleep(2 * FRAME_S)
