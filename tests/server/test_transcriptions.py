@@ -18,7 +18,7 @@ from openai.types.audio import Transcription, TranscriptionVerbose
 from eclair.settings import Settings
 from tests.server.test_v1 import client_of
 from tests.speech.conftest import SOUNDS, lend_listening
-from tests.speech.recordings import RATE, music, noise, recording, silence, spoken
+from tests.speech.recordings import RATE, live_recording, music, noise, recording, silence, spoken
 from tests.support import Server, live_children, serving
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -183,6 +183,24 @@ async def test_a_dictation_says_until_when_somebody_spoke_and_how_sure_it_is(lis
     path = recording(tmp_path / "later.wav", [said, silence(1)])
     _, found = await dictate(listening, "language=en&after=2", path.read_bytes())
     assert found["speech_end"] == pytest.approx(SPEECH_END_S, abs=0.4), "in the whole recording"
+
+
+async def test_sound_that_was_dictated_before_may_be_left_out(listening: Server, tmp_path: Path) -> None:
+    said = spoken("english.webm")
+    slices = live_recording(tmp_path / "live.webm", [silence(1), said, silence(3), said, silence(1)])
+    second = 1 + len(said) / RATE + 3
+    query = f"language=en&after={second - 1}"
+    _, whole = await dictate(listening, query, b"".join(slices))
+    part = slices[0] + b"".join(slices[int(second) - 3 :])
+    status, found = await dictate(listening, f"{query}&partial=true", part)
+    assert (status, found["heard_until"]) == (200, pytest.approx(whole["heard_until"], abs=0.05))
+    [heard], [expected] = found["segments"], whole["segments"]
+    assert (heard["text"], heard["start"]) == (expected["text"], pytest.approx(expected["start"], abs=0.05))
+    assert heard["start"] == pytest.approx(second, abs=0.7)
+    assert "harbour master" in heard["text"]
+    for first in (1, int(second) + 2, len(slices)):
+        status, found = await dictate(listening, f"{query}&partial=true", slices[0] + b"".join(slices[first:]))
+        assert (status, "lacks sound" in found["error"]["message"]) == (422, True), first
 
 
 @pytest.mark.parametrize(

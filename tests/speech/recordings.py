@@ -17,6 +17,8 @@ from eclair.speech.sound_decoding import PYAV
 from tests.speech.conftest import SOUNDS, installed_listening
 
 RATE = 16_000
+CLUSTER = b"\x1f\x43\xb6\x75"
+"""What a group of sound begins with in WebM."""
 Samples = NDArray[np.int16]
 
 
@@ -77,3 +79,17 @@ def packed_recording(path: Path, pieces: Sequence[Samples]) -> Path:
                 container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
     return path
+
+
+def live_recording(path: Path, pieces: Sequence[Samples]) -> list[bytes]:
+    """Return the pieces as slices of about a second of WebM, as browsers record them; the first has the head."""
+    sound = np.concatenate(pieces)
+    options = {"live": "1", "cluster_time_limit": "1000"}
+    with _pyav() as av, av.open(str(path), "w", format="webm", options=options) as container:
+        stream = container.add_stream("libopus", rate=48_000, layout="mono")
+        frame = av.AudioFrame.from_ndarray(sound[None], format="s16", layout="mono")
+        frame.sample_rate = RATE
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    head, first, *others = path.read_bytes().split(CLUSTER)
+    return [head + CLUSTER + first, *(CLUSTER + each for each in others)]

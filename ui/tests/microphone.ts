@@ -1,6 +1,7 @@
 // A microphone that hears what a test says.
 
 import type { MicrophoneProblem } from "../src/state/microphone.svelte.ts";
+import { Recording } from "../src/state/recording.ts";
 
 interface Options {
   onslice(): void;
@@ -14,9 +15,8 @@ export class Microphone {
   static last: Microphone;
   readonly options: Options;
   readonly level = 0;
-  readonly recording = new File([], "recording");
+  recording = new Recording();
   isOpen = false;
-  length = 0;
   seconds = 0;
   /** How many recordings were begun. */
   recordings = 0;
@@ -33,17 +33,17 @@ export class Microphone {
 
   record(): void {
     this.recordings += 1;
-    this.length = 0;
+    this.recording = new Recording();
   }
 
   /** Hear more sound. */
   flush(): void {
-    this.length += 1;
+    this.recording.append(new Blob(["sound"]), this.seconds);
     this.options.onslice();
   }
 
   async finish(): Promise<void> {
-    this.length += 1;
+    this.recording.append(new Blob(["sound"]), this.seconds);
   }
 
   close(): void {

@@ -7,6 +7,7 @@ import type { DictatedText, Speech } from "../src/api/speech.ts";
 import { DictatedDraft } from "../src/lib/dictatedDraft.ts";
 import { isEcho } from "../src/lib/echo.ts";
 import { silenceThatEnds } from "../src/lib/endOfSpeech.ts";
+import { Recording } from "../src/state/recording.ts";
 import { RecordingText } from "../src/state/recordingText.ts";
 
 const ANY = { chosen: "", likely: [] };
@@ -30,7 +31,7 @@ async function recorded(...replies: readonly (DictatedText | Error)[]): Promise<
     return reply;
   };
   const words = new RecordingText({ dictate } as unknown as Speech, ANY, 0.5);
-  await words.update(new File([], "recording"), new AbortController().signal);
+  await words.update(new Recording(), new AbortController().signal);
   return { words, asked };
 }
 
@@ -96,6 +97,34 @@ test("a request that fails is sent once more, with the same sound", async () => 
   await refused;
   await assert.rejects(recorded(new ApiError(413, "too_large", "Too long.")), /Too long/);
   vi.useRealTimers();
+});
+
+test("sound whose words are settled isn't sent again, unless a browser's recordings can't be cut", async () => {
+  const recording = new Recording();
+  for (let number = 1; number <= 60; number += 1) recording.append(new Blob([`${number} `]), number / 2);
+  const whole = await recording.whole.text();
+  const heard = [{ ...segment("One."), start: 0, end: 18 }, { ...segment("Two."), start: 18, end: 20 }];
+  let replies: (DictatedText | Error)[] = [said(heard), said([segment("Two."), segment("Three.")])];
+  let sent: [string, number, boolean][] = [];
+  const dictate: Speech["dictate"] = async (sound, _languages, after, _signal, isPartial = false) => {
+    sent.push([await sound.text(), after, isPartial]);
+    const reply = replies.shift();
+    if (reply === undefined || reply instanceof Error) throw reply ?? new Error("asked once too often");
+    return reply;
+  };
+  const words = new RecordingText({ dictate } as unknown as Speech, ANY);
+  const { signal } = new AbortController();
+  await words.update(recording, signal);
+  await words.update(recording, signal);
+  const since = whole.slice(whole.indexOf("31 "));
+  assert.deepEqual([sent, words.text], [[[whole, 0, false], [`1 ${since}`, 18, true]], "One. Two. Three."]);
+  const refusal = new ApiError(422, "unreadable_file", "It lacks sound.");
+  [sent, replies] = [[], [refusal, said([segment("Two.")]), said([segment("Two!")])]];
+  await words.update(recording, signal);
+  await words.update(recording, signal);
+  assert.deepEqual(sent, [[`1 ${since}`, 18, true], [whole, 18, false], [whole, 18, false]]);
+  assert.equal(words.text, "One. Two!");
+  assert.deepEqual([recording.from(0), recording.from(7.9), new Recording().from(18)], [null, null, null]);
 });
 
 test("words that the model makes up are unsure", async () => {

@@ -62,6 +62,7 @@ class RecognitionOptions:
     in_background: bool = False
     max_s: float = MAX_SOUND_S
     after_s: float = 0.0
+    partial: bool = False
     likely: tuple[str, ...] = ()
 
 
@@ -221,6 +222,7 @@ class SpeechRecognizer:
             quick=options.quick,
             in_background=options.in_background,
             after_s=options.after_s,
+            partial=options.partial,
             likely=tuple(WHISPER_CODES.get(language, language) for language in options.likely),
         )
         is_opened = has_died = False

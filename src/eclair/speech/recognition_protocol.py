@@ -22,8 +22,9 @@ class RecognizeSpeech:
 
     `packages` and `model` are the folders of the libraries and the weights. Without `language` (ISO 639-1) it is
     detected for each stretch of speech; `likely` are languages that the speaker probably speaks. What was heard up to
-    `after_s` is left out. `prompt` has words that are likely. With `words` each has its time;
-    a `quick` reading is a little less careful. What is longer than `max_s` is refused.
+    `after_s` is left out, and a `partial` file lacks some of it behind its beginning. `prompt` has words that are
+    likely. With `words` each has its time; a `quick` reading is a little less careful. What is longer than `max_s` is
+    refused.
     """
 
     path: str
@@ -40,6 +41,7 @@ class RecognizeSpeech:
     quick: bool = False
     in_background: bool = False
     after_s: float = 0.0
+    partial: bool = False
     likely: tuple[str, ...] = ()
 
 

@@ -75,7 +75,8 @@ def recognize(stopping: Stopping, request: RecognitionRequest) -> Iterator[Recog
         _model(request)
         _voice_activity(request.packages)
         return
-    duration_s, samples = open_sound(Path(request.path), request.name, request.max_s)
+    resumes_by_s = request.after_s if request.partial else None
+    duration_s, samples = open_sound(Path(request.path), request.name, request.max_s, request.quick, resumes_by_s)
     yield SoundOpened(duration_s)
     model = _model(request)
     model.encode.is_quick = request.quick

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Generator
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +17,17 @@ from eclair.util.humanize import format_size
 
 PYAV = "av"
 FORMATS = "WAV, MP3, M4A, Ogg, WebM, FLAC"
+MIN_GAP_S = 0.5
+"""Timestamps that jump by less are inexact."""
 
 
-def open_sound(path: Path, name: str, max_s: float) -> tuple[float, Generator[MonoSound]]:
+def open_sound(
+    path: Path, name: str, max_s: float, is_live: bool = False, resumes_by_s: float | None = None
+) -> tuple[float, Generator[MonoSound]]:
     """Return what the file says about its length in seconds (0 if nothing), and its samples in pieces.
 
-    Raises Rejected, also while the samples are read.
+    Where a live recording has no sound, by its timestamps, it is silent. With `resumes_by_s` one that has no such gap
+    that ends by then is refused. Raises Rejected, also while the samples are read.
     """
     av = _av()
     file = open_input(path)
@@ -41,10 +47,12 @@ def open_sound(path: Path, name: str, max_s: float) -> tuple[float, Generator[Mo
     duration_s = float(container.duration or 0) / 1_000_000
     if duration_s > max_s:
         raise _too_long(name, max_s)
-    return duration_s, _samples(container, stream, name, max_s)
+    return duration_s, _samples(container, stream, name, max_s, is_live, resumes_by_s)
 
 
-def _samples(container: Any, stream: Any, name: str, max_s: float) -> Generator[MonoSound]:
+def _samples(
+    container: Any, stream: Any, name: str, max_s: float, is_live: bool, resumes_by_s: float | None
+) -> Generator[MonoSound]:
     av = _av()
     resampler = av.AudioResampler(format="s16", layout="mono", rate=SAMPLE_RATE)
     count, faults = 0, 0
@@ -59,17 +67,38 @@ def _samples(container: Any, stream: Any, name: str, max_s: float) -> Generator[
             if not count and faults > 1:
                 raise Rejected(f"{name} is damaged and can't be decoded; record or save it again.") from None
             break  # what came before is heard: recordings are cut off while they are still being made
+        gap = _gap(frame, count) if is_live else 0
+        if resumes_by_s is not None and count + gap > resumes_by_s * SAMPLE_RATE:
+            break
+        if gap:
+            resumes_by_s = None
         frame.pts = None
-        for piece in resampler.resample(frame):
-            samples = piece.to_ndarray().reshape(-1)
+        for samples in chain(_silence(gap), map(_to_samples, resampler.resample(frame))):
             count += len(samples)
             if count > max_s * SAMPLE_RATE:
                 raise _too_long(name, max_s)
-            yield samples.astype(np.float32) / 32768
+            yield samples
     if not count:
         raise Rejected(f"{name} has no sound, or is damaged; record or save it again.")
-    for piece in resampler.resample(None):
-        yield piece.to_ndarray().reshape(-1).astype(np.float32) / 32768
+    if resumes_by_s is not None:
+        raise Rejected(f"{name} lacks sound that wasn't heard yet; send all of it.")
+    yield from map(_to_samples, resampler.resample(None))
+
+
+def _gap(frame: Any, count: int) -> int:
+    """Return the samples that are missing in front of a frame, by its timestamp."""
+    gap = 0 if frame.time is None else round(frame.time * SAMPLE_RATE) - count
+    return gap if gap > MIN_GAP_S * SAMPLE_RATE else 0
+
+
+def _silence(count: int) -> Generator[MonoSound]:
+    second = np.zeros(SAMPLE_RATE, np.float32)
+    for start in range(0, count, SAMPLE_RATE):
+        yield second[: count - start]
+
+
+def _to_samples(piece: Any) -> MonoSound:
+    return piece.to_ndarray().reshape(-1).astype(np.float32) / 32768
 
 
 def _av() -> Any:

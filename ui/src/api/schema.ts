@@ -7588,6 +7588,7 @@ export interface paths {
                 readonly query?: {
                     readonly language?: string | null;
                     readonly after?: number;
+                    readonly partial?: boolean;
                     readonly likely?: readonly string[];
                 };
                 readonly header?: never;

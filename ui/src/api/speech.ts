@@ -51,9 +51,9 @@ export class Speech extends Resource {
     return this.client.call("PUT", "/api/speech/recognizers", { transcriber });
   }
 
-  /** Recognizes a recording, finished or not, from `after` seconds on. */
-  dictate(recording: File, { chosen, likely }: SpokenLanguages, after: number, signal: AbortSignal): Promise<DictatedText> {
-    const query = new URLSearchParams({ after: String(after), ...(chosen !== "" && { language: chosen }) });
+  /** Recognizes a recording, finished or not, from `after` seconds on; a `partial` one lacks sound before that. */
+  dictate(recording: File, { chosen, likely }: SpokenLanguages, after: number, signal: AbortSignal, partial = false): Promise<DictatedText> {
+    const query = new URLSearchParams({ after: String(after), ...(partial && { partial: "true" }), ...(chosen !== "" && { language: chosen }) });
     for (const language of likely) query.append("likely", language);
     return this.client.upload(`/api/speech/dictation?${query}`, recording, () => undefined, signal);
   }

@@ -149,14 +149,14 @@ export class Dictation {
     if (this.#busy !== null) return;
     this.#busy = this.#recognize().finally(() => {
       this.#busy = null;
-      if (this.phase === "listening" && this.#microphone.length > this.#sent) this.#pump();
+      if (this.phase === "listening" && this.#microphone.recording.length > this.#sent) this.#pump();
     });
   }
 
   async #recognize(): Promise<void> {
     const { signal } = this.#abort;
     const words = this.#words;
-    this.#sent = this.#microphone.length;
+    this.#sent = this.#microphone.recording.length;
     if (this.#sent === 0) return;
     words.languages = this.#options.languages(); // one can be chosen while one speaks
     try {

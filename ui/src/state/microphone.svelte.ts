@@ -1,5 +1,7 @@
 // The microphone: its sound in slices as it comes, and how loud it is.
 
+import { Recording } from "./recording.ts";
+
 const BITS_PER_SECOND = 32_000;
 const FORMATS = ["audio/webm;codecs=opus", "audio/mp4", "audio/ogg;codecs=opus"];
 /** Levels below this are silence, whatever the room. */
@@ -36,6 +38,8 @@ export class Microphone {
   static #used: Microphone | null = null;
   /** The loudness now, from 0 to 1. */
   level = $state(0);
+  /** The recording so far. */
+  recording = new Recording();
   readonly #options: MicrophoneOptions;
   #stream: MediaStream | null = null;
   #recorder: MediaRecorder | null = null;
@@ -47,7 +51,6 @@ export class Microphone {
   /** The loudness of the room, and what it is at least for a while. */
   #floor = QUIET_LEVEL;
   #room = { level: QUIET_LEVEL, until: 0 };
-  #slices: Blob[] = [];
   #began = 0;
 
   constructor(options: MicrophoneOptions) {
@@ -87,11 +90,11 @@ export class Microphone {
   record(): void {
     this.#drop();
     if (this.#stream === null) return;
-    const slices: Blob[] = [];
+    const recording = new Recording();
     const mimeType = FORMATS.find((format) => MediaRecorder.isTypeSupported(format)) ?? "";
     const recorder = new MediaRecorder(this.#stream, { mimeType, audioBitsPerSecond: BITS_PER_SECOND });
     recorder.ondataavailable = ({ data }) => {
-      if (data.size > 0) slices.push(data);
+      if (data.size > 0) recording.append(data, this.seconds);
       if (recorder === this.#recorder && recorder.state === "recording") this.#options.onslice();
     };
     recorder.onerror = () => {
@@ -100,23 +103,13 @@ export class Microphone {
     recorder.onstart = () => (this.#began = performance.now());
     recorder.start(this.#options.sliceMs);
     this.#recorder = recorder;
-    this.#slices = slices;
+    this.recording = recording;
     this.#began = Number.POSITIVE_INFINITY;
-  }
-
-  /** Slices of the recording so far. */
-  get length(): number {
-    return this.#slices.length;
   }
 
   /** Seconds of the recording. */
   get seconds(): number {
     return Math.max(0, performance.now() - this.#began) / 1000;
-  }
-
-  /** The recording so far. */
-  get recording(): File {
-    return new File(this.#slices, "recording", { type: this.#recorder?.mimeType ?? "" });
   }
 
   /** Have the sound up to now become a slice at once. */
@@ -180,7 +173,7 @@ export class Microphone {
   #drop(): void {
     const recorder = this.#recorder;
     this.#recorder = null;
-    this.#slices = [];
+    this.recording = new Recording();
     if (recorder?.state === "recording") recorder.stop();
   }
 

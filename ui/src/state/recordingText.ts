@@ -2,6 +2,7 @@
 
 import { ApiError } from "../api/client.ts";
 import type { DictatedText, Speech, SpokenLanguages } from "../api/speech.ts";
+import type { Recording } from "./recording.ts";
 
 /** Words older than this, in seconds, aren't recognized again. */
 const SETTLED_S = 12;
@@ -30,6 +31,8 @@ export class RecordingText {
   readonly #speech: Speech;
   #settled = "";
   #after: number;
+  /** This browser's recordings can't be read where some sound is missing. */
+  #needsWhole = false;
 
   /** The words from `after` seconds on. */
   constructor(speech: Speech, languages: SpokenLanguages, after = 0) {
@@ -39,8 +42,8 @@ export class RecordingText {
   }
 
   /** Recognize a recording that has grown. Its language is detected each time, since the first syllables may mislead. */
-  async update(recording: File, signal: AbortSignal): Promise<void> {
-    const said = await this.#dictate(recording, signal);
+  async update(recording: Recording, signal: AbortSignal): Promise<void> {
+    const said = await this.#dictateFrom(recording, signal);
     if (signal.aborted) return;
     this.hasSpeech ||= said.speech_end !== null;
     this.silenceMs = Math.max(0, said.heard_until - (said.speech_end ?? this.#after)) * 1000;
@@ -54,10 +57,23 @@ export class RecordingText {
     }
   }
 
-  async #dictate(recording: File, signal: AbortSignal): Promise<DictatedText> {
+  /** Send only sound that isn't settled, so that what is sent grows with the time that one speaks, not its square. */
+  async #dictateFrom(recording: Recording, signal: AbortSignal): Promise<DictatedText> {
+    const part = this.#needsWhole ? null : recording.from(this.#after);
+    if (part === null) return this.#dictate(recording.whole, false, signal);
+    try {
+      return await this.#dictate(part, true, signal);
+    } catch (error) {
+      if (!(error instanceof ApiError && error.status === 422)) throw error;
+      this.#needsWhole = true;
+      return this.#dictate(recording.whole, false, signal);
+    }
+  }
+
+  async #dictate(sound: File, isPartial: boolean, signal: AbortSignal): Promise<DictatedText> {
     const request = () => {
       const given = AbortSignal.any([signal, AbortSignal.timeout(REQUEST_TIMEOUT_MS)]);
-      return this.#speech.dictate(recording, this.languages, this.#after, given);
+      return this.#speech.dictate(sound, this.languages, this.#after, given, isPartial);
     };
     try {
       return await request();

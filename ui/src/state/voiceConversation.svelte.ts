@@ -260,7 +260,7 @@ export class VoiceConversation {
   async #recognizeOnce(): Promise<void> {
     const words = this.#words;
     const { signal } = this.#hearing;
-    if (words === null || this.#microphone.length === 0) return;
+    if (words === null || this.#microphone.recording.length === 0) return;
     words.languages = this.#languages; // one can be chosen while one speaks
     const until = performance.now();
     try {

@@ -64,11 +64,14 @@ def router(app: App) -> APIRouter:
         request: Request,
         language: Annotated[str | None, Query(max_length=10)] = None,
         after: Annotated[float, Query(ge=0, le=MAX_RECORDING_S)] = 0.0,
+        partial: bool = False,
         likely: Annotated[list[LikelyLanguage], Query(max_length=MAX_LIKELY_LANGUAGES)] = [],  # noqa: B006
     ) -> Dictation | Response:
         if language is not None and language not in LANGUAGES:
             raise InvalidInput(f"{language} is no language that is recognized; choose another.", param="language")
-        options = RecognitionOptions(language, quick=True, after_s=after, max_s=MAX_RECORDING_S, likely=tuple(likely))
+        options = RecognitionOptions(
+            language, quick=True, after_s=after, partial=partial, max_s=MAX_RECORDING_S, likely=tuple(likely)
+        )
         with _scratch_folder() as folder:
             path = folder.path / "sound"
             try:
