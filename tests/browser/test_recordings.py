@@ -70,6 +70,11 @@ def test_a_citation_leads_to_the_moment_and_plays_from_there(
     player = pane.locator("audio")
     page.wait_for_function("() => Math.abs(document.querySelector('audio').currentTime - 63.3) < 0.3")
     check(page)
+    pane.get_by_role("button", name="Download transcript").press("Enter")
+    with page.expect_download() as saving:
+        page.get_by_role("menuitem", name="Subtitles (SRT)").press("Enter")
+    assert saving.value.suggested_filename == "talk.srt"
+    assert saving.value.path().read_text().startswith("1\n00:01:03,")
     pane.get_by_role("button", name="Play from 1:03").press("Enter")
     expect(pane.locator("[aria-current=true]")).to_contain_text("northern gate")
     expect(player).to_have_js_property("paused", False)

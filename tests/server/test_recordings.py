@@ -84,8 +84,9 @@ async def test_an_answer_cites_the_moment(listening: tuple[Server, Speaking], tm
         )  # fmt: skip
         notes = reply.choices[0].message.annotations or ()
         assert ["1:05" in note.url_citation.title for note in notes] == [True]
-    found = (await server.get(f"/api/files/{file['id']}/transcript?format=vtt")).raw.decode()
-    assert found.startswith("WEBVTT\n\n00:01:05")
+    found = await server.get(f"/api/files/{file['id']}/transcript?format=vtt")
+    assert found.raw.startswith(b"WEBVTT\n\n00:01:05")
+    assert 'filename="talk.vtt"' in found.headers["Content-Disposition"]
     played = await server.get(f"/api/files/{file['id']}/sound", headers={"Range": "bytes=0-3"})
     assert (played.status, played.raw, played.headers["Content-Type"]) == (206, b"RIFF", "audio/wav")
 
@@ -117,6 +118,8 @@ async def test_recordings_in_an_archive(listening: tuple[Server, Speaking], tmp_
     heard = (await server.get(f"/api/files/{file['id']}/transcript?{urlencode(member)}")).body["sentences"]
     assert 65 <= heard[0]["start"] <= 66.5
     assert any(each["first"] <= citation["quote_start"] <= each["last"] for each in heard)
+    found = await server.get(f"/api/files/{file['id']}/transcript?format=text&{urlencode(member)}")
+    assert 'filename="talk.txt"' in found.headers["Content-Disposition"]
     assert await sentences(server, file) == []
     address = f"/api/files/{file['id']}/sound?"
     played = await server.get(address + urlencode(member), headers={"Range": "bytes=0-3"})

@@ -67,6 +67,12 @@ export class FileCalls extends Resource {
     return this.client.call("GET", `/api/files/${file}/transcript${toQuery(member)}`, undefined, signal);
   }
 
+  /** Download the transcript as text or subtitles, as far as it has been made. */
+  captions(file: string, member: string | null, format: "text" | "srt" | "vtt"): Promise<Response> {
+    const query = new URLSearchParams({ format, ...(member !== null && { member }) });
+    return this.client.request("GET", `/api/files/${file}/transcript?${query}`);
+  }
+
   /** The address that plays a recording; browsers whose key is needed can't play from there. */
   soundAddress(file: string, member: string | null): string {
     return toAddress(`/api/files/${file}/sound${toQuery(member)}`);

@@ -6,6 +6,7 @@ import hashlib
 import urllib.parse
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from pathlib import PurePath
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request, Response
@@ -21,6 +22,7 @@ from eclair.errors import InvalidInput, NotFound
 from eclair.schema.documents import BlockKind, Read
 from eclair.schema.messages import Fault
 from eclair.schema.principal import Principal
+from eclair.server.api.exports import attachment_disposition
 from eclair.server.blob_response import BlobResponse, TemporaryBytes, TemporaryFileResponse
 from eclair.server.numbers import Ordinal, Position
 from eclair.server.principal import Caller
@@ -244,15 +246,22 @@ def _add_recordings(api: APIRouter, app: App) -> None:
     ) -> TranscriptBody | Response:
         file = (await storage.files.get_file(principal, id)).file
         sentences = heard_sentences(await storage.documents.list_pages(file.sha256), member)
+        name = PurePath(member or file.name).stem
         match format:
             case "json":
                 return TranscriptBody(sentences=sentences)
             case "text":
-                return PlainTextResponse("".join(f"{each.text}\n" for each in sentences))
+                text = "".join(f"{each.text}\n" for each in sentences)
+                return _text_file(f"{name}.txt", text, "text/plain")
             case "srt":
-                return PlainTextResponse(write_srt(sentences), media_type="application/x-subrip")
+                return _text_file(f"{name}.srt", write_srt(sentences), "application/x-subrip")
             case "vtt":
-                return PlainTextResponse(write_vtt(sentences), media_type="text/vtt")
+                return _text_file(f"{name}.vtt", write_vtt(sentences), "text/vtt")
+
+
+def _text_file(name: str, text: str, media: str) -> Response:
+    """Return a text that browsers save under that name."""
+    return PlainTextResponse(text, media_type=media, headers={"Content-Disposition": attachment_disposition(name)})
 
 
 async def _send_member(app: App, file: StoredFile, member: str) -> BlobResponse:

@@ -182,6 +182,8 @@ export interface Placeholders {
   readonly fileHearing: "minute";
   readonly fileHearingOf: "minute" | "minutes";
   readonly soundText: never;
+  readonly soundSave: never;
+  readonly soundSubtitles: "format";
   readonly playFrom: "time";
   readonly soundUnplayable: never;
   readonly soundSilent: never;
