@@ -193,6 +193,23 @@ async def test_a_name_may_stand_elsewhere_in_the_passage() -> None:
     assert isinstance(await check("Most of his life Tesla lived in a series of New York hotels."), Supported)
 
 
+@pytest.mark.parametrize(
+    ("sentence", "is_true"),
+    [
+        ("The lease was approved by the Paris city council on 3 May 2024.", True),
+        ("The lease was approved by the Paris council.", True),
+        ("The Paris city council was sued by the tenant association.", True),
+        ("The lease approved the Paris city council.", False),
+        ("The Paris city council sued the tenant association.", False),
+        ("The tenant association was sued by the Paris city council.", False),
+    ],
+)
+async def test_all_words_of_a_name_have_its_role(sentence: str, is_true: bool) -> None:
+    text = "The Paris city council approved the lease on 3 May 2024. A tenant association sued the Paris city council."
+    verdict = await CitationChecker([passage(1, text)], None).check(sentence)
+    assert isinstance(verdict, Supported if is_true else Doubtful)
+
+
 CONTRACT = "Contrato entre doña Milagros Etxeberria (arrendadora) y don Íñigo Salvatierra (arrendatario)."
 CLAUSE = "La arrendadora devuelve la fianza en 30 días. El vecino Romualdo Pinto guarda una copia de las llaves."
 

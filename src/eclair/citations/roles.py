@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from itertools import accumulate, combinations, pairwise
 
@@ -17,6 +17,8 @@ from eclair.text.terms import Term, fold_text, is_content_word, strip_ending
 MAX_MARKER_DISTANCE = 3
 """Words between a preposition and the word whose role it tells: `by her predecessor Tom Moll`."""
 
+MAX_NAME_STEP = 2
+"""From a word of a name to the next one that a claim and a sentence share: `by the council` of `the city council`."""
 
 AGENT = "by"
 """Marks who does it in the passive, in any language."""
@@ -89,12 +91,15 @@ def find_swapped_role(claim: Claim, span: Sequence[EvidenceSentence], language: 
 
 
 def _shared_roles(mine: Facts, theirs: Facts, markers: _Markers) -> list[_Role]:
-    """The content words that each has once, in the order of the claim."""
+    """The content words that each has once, in the order of the claim.
+
+    One that soon follows the word before it in both has that word's role, unless it has its own: `by the city council`.
+    """
     claimed = {strip_ending(term.key): at for at, term in enumerate(mine.terms)}
     stated = {strip_ending(term.key): at for at, term in enumerate(theirs.terms)}
     counts = Counter(strip_ending(term.key) for term in theirs.terms)
     own = Counter(strip_ending(term.key) for term in mine.terms)
-    return [
+    found = [
         _Role(mine.terms[at], at, stated[word], markers.find(mine.terms, at), markers.find(theirs.terms, stated[word]))
         for word, at in sorted(claimed.items(), key=lambda each: each[1])
         if counts[word] == own[word] == 1
@@ -102,6 +107,12 @@ def _shared_roles(mine: Facts, theirs: Facts, markers: _Markers) -> list[_Role]:
         and mine.terms[at].key not in fillers()
         and not _is_counted(mine, at)
     ]
+    for place in range(1, len(found)):
+        before, role = found[place - 1 : place + 1]
+        steps = role.claimed - before.claimed, role.stated - before.stated
+        if all(0 < step <= MAX_NAME_STEP for step in steps) and not role.claimed_marker and not role.stated_marker:
+            found[place] = replace(role, claimed_marker=before.claimed_marker, stated_marker=before.stated_marker)
+    return found
 
 
 def _commas(terms: Sequence[Term]) -> list[int]:
@@ -142,7 +153,8 @@ def _is_turned(one: _Role, other: _Role, roles: Sequence[_Role]) -> bool:
     is_in_order = any(one.stated < role.stated < other.stated for role in between)
     if is_reversed:
         return not (other.becomes_agent or one.was_agent)
-    return is_in_order and (other.becomes_agent or other.was_agent)
+    becomes_agent = other.becomes_agent and not one.becomes_agent
+    return is_in_order and (becomes_agent or (other.was_agent and not one.was_agent))
 
 
 @cache
