@@ -259,9 +259,50 @@ MIETE = "Der Mietvertrag läuft bis Mai 2027. Der Mieter zahlt die Miete am erst
     ],
 )
 async def test_what_a_sentence_joins_by_and_must_be_supported_too(text: str, sentence: str) -> None:
-    verdict = await CitationChecker((passage(1, text),), None).check(sentence)
-    assert isinstance(verdict, Doubtful)
-    assert verdict.nearest is not None
+    assert not isinstance(await CitationChecker((passage(1, text),), None).check(sentence), Supported)
+
+
+MINUTES = (
+    "Petra Lang chaired the meeting. Jonas Weber will draw up a counter-proposal by 28 March. Aylin Demir objected. "
+    "The canteen will be closed from 7 to 18 April. Overtime was 1,240 hours, 15 % less than in the quarter before. "
+    "Each guest may bring three photos; twelve winners are chosen. Retouching by artificial intelligence is banned. "
+    "The flat with two rooms is on the 3rd floor of Elm Street 12, 68 m² large, with a cellar. "
+    "The contract is between Ann Lee (the landlord) and Bob Roe (the tenant). The tenant pays the heating."
+)
+
+
+@pytest.mark.parametrize(
+    ("sentence", "is_true"),
+    [
+        ("Jonas Weber will draw up a counter-proposal.", True),
+        ("Aylin Demir will draw up a counter-proposal.", False),
+        ("The canteen will be closed from 7 April to 18 April.", True),
+        ("The canteen will be closed from 8 April to 18 April.", False),
+        ("Overtime rose by 15 %.", False),
+        ("Each guest may bring twelve photos.", False),
+        ("Retouching by AI is banned.", True),
+        ("The flat is on the 2nd floor of Elm Street 12.", False),
+        ("Bob Roe is the tenant.", True),
+        ("Bob Roe is the landlord.", False),
+        ("The landlord pays the heating.", False),
+    ],
+)
+async def test_whatever_else_a_passage_has_bears_nothing_out(sentence: str, is_true: bool) -> None:
+    verdict = await CitationChecker((passage(1, MINUTES),), None).check(sentence)
+    assert isinstance(verdict, Supported if is_true else Doubtful), verdict
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("Il prezzo del biglietto è di 100 euro, IVA inclusa.", "Il prezzo del biglietto è di 100 euro, IVA compresa."),
+        ("Il biglietto di classe economica è a 20 euro.", "Il costo del biglietto di classe economica è a 20 euro."),
+        ("Tania naprawa mostu kosztuje 20 zł.", "Naprawa drogi i mostu kosztuje 20 zł."),
+        ("Anna najmuje mieszkanie w Łodzi od 3 maja.", "Anna wynajmuje mieszkanie w Łodzi od 3 maja."),
+    ],
+)
+async def test_words_that_are_no_contraries_are_not_taken_for_them(text: str, sentence: str) -> None:
+    assert not isinstance(await CitationChecker((passage(1, text),), None).check(sentence), Doubtful)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 from eclair.citations.claims import makes_claim, normalize_words, strip_answer_word, strip_markdown
 from eclair.citations.computations import states_result
 from eclair.citations.drafts import asks_for_text, is_in_letter
-from eclair.citations.evidence import Claim, Doubtful, Supported, Verdict
+from eclair.citations.evidence import Doubtful, Supported, Verdict
 from eclair.citations.index import TABLE_SUPPORT, UNDECIDED_SUPPORT, EvidenceIndex
 from eclair.citations.question_fit import (
     is_other_kind,
@@ -122,9 +122,10 @@ class CitationChecker:
             compared = await self._compare(f"{self._question[-MAX_CONTEXT_CHARS:]} {claim.text}")
             verdict = judge_answer(index, self._question, said, compared, verdict)
         verdict = self._cite_computation(claim.text, verdict)
-        nearest = index.cite(spans[0]) if verdict is None and spans and not claim.is_about_source else verdict
-        if isinstance(nearest, Supported) and await self._has_unknown_part(index, claim, nearest):
-            verdict = Doubtful("", nearest.passage, nearest)
+        if not is_draft and isinstance(verdict, Supported):
+            said_parts = index.find_unknown_parts(strip_markdown(sentence), claim.language, verdict)
+            if await self._has_unknown(index, said_parts):
+                verdict = Doubtful("", verdict.passage, verdict)
         return None if is_draft and isinstance(verdict, Doubtful) else verdict
 
     async def _compare(self, text: str) -> list[float] | None:
@@ -139,9 +140,9 @@ class CitationChecker:
             return None
         return [cosine for batch in batches for cosine in (batch @ vector).tolist()]
 
-    async def _has_unknown_part(self, index: EvidenceIndex, claim: Claim, nearest: Supported) -> bool:
-        """Tell whether a claim joins something by `and` to which nothing in the passages is near."""
-        for part in index.find_unknown_parts(claim, nearest):
+    async def _has_unknown(self, index: EvidenceIndex, parts: Sequence[str]) -> bool:
+        """Tell whether nothing in the passages is near to one of the parts of a sentence."""
+        for part in parts:
             weighed = index.weigh_claim(part, "")
             cosines = await self._compare(weighed.text)
             spans = index.rank_by_meaning(weighed, cosines) if cosines is not None else index.rank_by_words(weighed)

@@ -17,7 +17,14 @@ from eclair.citations.weekdays import weekday_keys
 from eclair.citations.worded_figures import read_facts
 from eclair.text.facts import Facts
 from eclair.text.lexicon.loader import load_lexicon, words_in
-from eclair.text.terms import MIN_COMPOUND_PART_CHARS, MIN_STEM_CHARS, Term, fold_text, is_content_word, strip_ending
+from eclair.text.terms import (
+    MIN_COMPOUND_PART_CHARS,
+    MIN_STEM_CHARS,
+    Term,
+    fold_text,
+    is_content_word,
+    strip_ending,
+)
 from eclair.text.written_dates import Date
 from eclair.text.written_numbers import ORDINAL, Number
 
@@ -382,6 +389,8 @@ def _find_crossing(mine: _Share, theirs: _Share) -> str | None:
         for figure in one.taken_figures:
             counted = one.clause.counted.get(figure.start)
             for omitted in other.omitted_figures if is_parallel else ():
+                if _is_label(omitted, other.clause):
+                    continue
                 other_counted = other.clause.counted.get(omitted.start, counted)
                 if _is_same_kind(figure, omitted) and (counted is None or counted == other_counted):
                     return figure.text
@@ -393,6 +402,12 @@ def _find_crossing(mine: _Share, theirs: _Share) -> str | None:
     if (is_short or is_turned) and mine.taken and theirs.taken:
         return next(iter(mine.taken.values())).text
     return None
+
+
+def _is_label(figure: Number | Date, clause: Clause) -> bool:
+    """Tell whether a figure is a part of a name, as the number of a house is."""
+    is_bare = isinstance(figure, Number) and figure.unit is None and figure.text.isdecimal() and not _is_year(figure)
+    return is_bare and any(word.is_capitalized and word.end == figure.start - 1 for word in clause.words.values())
 
 
 def is_other_name(one: _Share, other: _Share) -> bool:

@@ -9,9 +9,9 @@ from functools import cache, partial
 from itertools import pairwise, permutations
 
 from eclair.citations.claims import normalize_words
-from eclair.citations.clauses import find_mixed_clause, is_partly_negated
+from eclair.citations.clauses import YEARS, find_mixed_clause, is_partly_negated
 from eclair.citations.evidence import Claim, EvidenceSentence
-from eclair.citations.opposites import find_opposite, has_denied_opposite
+from eclair.citations.opposites import find_counterpart, find_opposite, has_denied_opposite
 from eclair.citations.roles import find_swapped_role
 from eclair.citations.weekdays import find_differing_day, is_weekday, names_day
 from eclair.text.facts import Facts, negation_scope
@@ -91,7 +91,8 @@ def find_difference(claim: Claim, context: ComparisonContext) -> Difference | No
         return None
     if (name := _find_differing_name(claim, context)) is not None:
         return Difference(name, not (is_free and capitalizes_nouns(context.language)))
-    if (opposite := find_opposite(claim, context.span)) is not None:
+    opposite = find_opposite(claim, context.span) or find_counterpart(claim, context.span)
+    if opposite is not None:
         return Difference(opposite.text, True)
     if has_denied_opposite(claim, context.span):
         return None
@@ -153,6 +154,8 @@ def _find_differing_number(claim: Claim, context: ComparisonContext) -> Number |
     unused, unmatched = list(stated), list[Number]()
     for number in claim.facts.numbers:
         match = next((other for other in unused if number.matches(other)), None)
+        if match and _counts_another(claim, number, match, context.span) and _counts_same(claim, number, context.span):
+            return number
         if match:
             unused.remove(match)
         elif is_certain(number) and number.values.isdisjoint(date_numbers):
@@ -174,6 +177,8 @@ def _find_differing_number(claim: Claim, context: ComparisonContext) -> Number |
             continue
         if number.unit == ORDINAL and 1.0 in number.values and not _has_same_noun(claim, number, context.span):
             continue
+        if _counts_same(claim, number, context.span):
+            return number
         if not has_other_number and is_stated(number, in_passage, numbers_in_dates(context.passage)):
             continue
         if not context.is_translated and context.overlap < REPEAT_OVERLAP and _joins_another(claim, number, context):
@@ -234,8 +239,31 @@ def _has_same_noun(claim: Claim, ordinal: Number, span: Sequence[EvidenceSentenc
     )
 
 
+def _counts_same(claim: Claim, number: Number, span: Sequence[EvidenceSentence]) -> bool:
+    """Tell whether a span has another number of the same things: `three photos` for `twelve photos`."""
+    noun = _word_after(claim.facts, number)
+    return noun is not None and any(
+        is_certain(other) and (word := _word_after(sentence.facts, other)) is not None and word.stem == noun.stem
+        for sentence in span
+        for other in sentence.numbers
+        if not number.matches(other) and (number.unit == other.unit or number.has_kind_of(other))
+    )
+
+
+def _counts_another(claim: Claim, number: Number, match: Number, span: Sequence[EvidenceSentence]) -> bool:
+    """Tell whether a span's number is of other things than a claim's: `two rooms` beside `2nd floor`."""
+    if ORDINAL in (number.unit, match.unit):
+        return number.unit != match.unit
+    noun = _word_after(claim.facts, number)
+    counted = next((_word_after(sentence.facts, match) for sentence in span if match in sentence.numbers), None)
+    return noun is not None and counted is not None and counted.stem != noun.stem
+
+
 def _word_after(facts: Facts, number: Number) -> Term | None:
-    word = next((term for term in facts.terms if term.start >= number.end), None)
+    """The content word right after a number that isn't a year."""
+    if number.unit is None and number.text.isdecimal() and float(number.text) in YEARS:
+        return None
+    word = next((term for term in facts.terms if 0 <= term.start - number.end <= 1), None)
     return word if word is not None and is_content_word(word) else None
 
 
@@ -337,19 +365,23 @@ def _is_part_of(name: Term, other: Term) -> bool:
 
 
 def _is_acronym(term: Term, sentences: Sequence[EvidenceSentence]) -> bool:
-    """Tell whether it is the initials of capitalized words in a row, as EU is of European Union."""
+    """Tell whether it is the initials of words in a row, as EU is of European Union; small words may be left out."""
     if not term.text.isupper() or len(term.text) < 2:
         return False
+    initials = term.key
     return any(
-        term.text in "".join(word.text[0] for word in sentence.facts.terms if word.is_capitalized)
+        initials in "".join(word.key[0] for word in words)
         for sentence in sentences
+        for words in (sentence.facts.terms, [word for word in sentence.facts.terms if is_content_word(word)])
     )
 
 
 def _ends_compound(term: Term, sentences: Sequence[EvidenceSentence]) -> bool:
     """Tell whether a compound ends with the word, as `Straßenbahnlinie` does with `Linie`."""
     return len(term.key) >= MIN_COMPOUND_END_CHARS and any(
-        other.key.endswith(term.key) for sentence in sentences for other in sentence.facts.terms
+        other.key != term.key and other.key.endswith(term.key)
+        for sentence in sentences
+        for other in sentence.facts.terms
     )
 
 

@@ -72,6 +72,7 @@ IMPLIED_NAME_WEIGHT = 0.5
 OPENING_NAME_WEIGHT = 0.25
 """Weight of a name that stands only where the file begins: the sentence may say "the tenant"."""
 
+MIN_PART_WORDS = 3
 MIN_UNKNOWN_WORDS = 2
 MIN_UNKNOWN_SHARE = 2 / 3
 """From here on, half of a claim is about something else than the passages."""
@@ -196,23 +197,23 @@ class EvidenceIndex:
         """Tell whether a sentence or a heading has the word or an inflection of it."""
         return any(share_word(word, other) for other in self._terms.values())
 
-    def find_unknown_parts(self, claim: Claim, nearest: Supported) -> list[str]:
-        """Return what a claim joins by `and` to the rest in words that no passage has.
+    def find_unknown_parts(self, text: str, language: str | None, nearest: Supported) -> list[str]:
+        """Return what a sentence joins by `and` to the rest in words that no passage has.
 
-        Figures are compared anyway. None of a claim in another language than the nearest passage, or about a table.
+        Figures are compared anyway. None of one in another language than the nearest passage, or about a table.
         """
         at = next(at for at, passage in enumerate(self.passages) if passage.number == nearest.passage)
-        is_foreign = claim.language is None or claim.language != self._languages[at]
+        is_foreign = language is None or language != self._languages[at]
         if is_foreign or nearest.computation is not None or "|" in nearest.quote:
             return []
-        parts = split_joined(claim.text, claim.language)
+        parts = split_joined(text, language)
         return [part for part in parts if makes_claim(part) and self._is_unknown(part)] if len(parts) > 1 else []
 
     def _is_unknown(self, part: str) -> bool:
         """Tell whether at least two words, and two thirds of all, are unknown, and there are no figures."""
         facts = read_facts(part)
         words = {term.stem: term for term in facts.terms if is_content_word(term) and term.key not in fillers()}
-        if facts.numbers or facts.dates or len(words) < MIN_UNKNOWN_WORDS:
+        if facts.numbers or facts.dates or len(words) < MIN_UNKNOWN_WORDS or len(facts.terms) < MIN_PART_WORDS:
             return False
         titles = self.title_stems
         unknown = [stem for stem in words if stem not in self._sentences_by_stem and stem not in titles]

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cache, lru_cache
 
 from eclair.citations.evidence import Claim, EvidenceSentence
 from eclair.text.facts import Facts
 from eclair.text.lexicon.loader import load_lexicons
-from eclair.text.terms import Term, is_content_word, split_terms, strip_ending
+from eclair.text.terms import Term, fold_text, is_content_word, split_terms, strip_ending
 
 NEGATION_REACH = 3
 """Words on either side of a negation that it may deny."""
 
 MIN_PREFIXED_CHARS = 5
 """Shorter words have a syllable such as `in` by chance."""
+
+_PARTY = re.compile(r"(?<!\w)(\w++),? \((?:[^\W\d_]{1,20}[ ,]{1,2}){0,4}?[„“«\"]?([^\W\d_]{3,30})[“”»\"]?\)")
+"""A name, and in parentheses the party to a contract."""
 
 _NEGATING_PREFIXES = ("un", "in", "im", "ir", "il", "dis", "non", "des", "de", "mal", "anti")
 _NEGATING_SUFFIXES = (("ful", "less"), ("voll", "los"))
@@ -39,6 +43,33 @@ def find_opposite(claim: Claim, span: Sequence[EvidenceSentence]) -> Term | None
                 is_same_place = _next_content(claim.facts.terms, position) == _next_of(other, span)
                 if (is_content_word(term) or is_same_place) and bool(claim.facts.negations) == (id(other) in negated):
                     return term
+    return None
+
+
+def find_counterpart(claim: Claim, span: Sequence[EvidenceSentence]) -> Term | None:
+    """Return the party that a claim has in place of the other one, and says nothing else but what the span says."""
+    mine = {_base(term.key): term for term in claim.facts.terms if is_content_word(term)}
+    said = {term.key for term in claim.facts.terms}
+    for sentence in span:
+        if (party := _find_other_party(claim.facts.terms, sentence.text)) is not None:
+            return party
+        lacking = mine.keys() - {_base(term.key) for term in sentence.facts.terms}
+        party = mine[min(lacking)] if len(lacking) == 1 else None
+        others = _counterparts().get(party.key, frozenset()) if party is not None else frozenset[str]()
+        if others & {term.key for term in sentence.facts.terms} and not others & said:
+            return party
+    return None
+
+
+def _find_other_party(terms: Sequence[Term], text: str) -> Term | None:
+    """Return the party that a claim calls somebody, whom a text calls the other one: `Ann Lee (the tenant)`."""
+    said = {term.key: term for term in terms}
+    called = {(fold_text(found[1]), fold_text(found[2])) for found in _PARTY.finditer(text)}
+    for name, party in called:
+        others = _counterparts().get(party, frozenset()) & said.keys()
+        is_named = name in said and party not in said
+        if is_named and others and not any(other in said for other, called_so in called if called_so in others):
+            return said[min(others)]
     return None
 
 
@@ -97,13 +128,24 @@ def _next_of(term: Term, span: Sequence[EvidenceSentence]) -> str:
 @cache
 def _opposites() -> dict[str, frozenset[str]]:
     """The contraries of a word in any language, without endings."""
+    entries = [entry for lexicon in load_lexicons() for entry in lexicon.comparison.opposites]
+    return _other_sides(entries, _words_of)
+
+
+@cache
+def _counterparts() -> dict[str, frozenset[str]]:
+    """The other party to each party, in any language."""
+    entries = [entry for lexicon in load_lexicons() for entry in lexicon.comparison.counterparts]
+    return _other_sides(entries, lambda words: frozenset(term.key for term in split_terms(words)))
+
+
+def _other_sides(entries: Sequence[str], read: Callable[[str], frozenset[str]]) -> dict[str, frozenset[str]]:
     found: dict[str, frozenset[str]] = {}
-    for lexicon in load_lexicons():
-        for entry in lexicon.comparison.opposites:
-            left, _, right = entry.partition(":")
-            for words, contraries in ((left, right), (right, left)):
-                for word in _words_of(words):
-                    found[word] = found.get(word, frozenset()) | _words_of(contraries)
+    for entry in entries:
+        left, _, right = entry.partition(":")
+        for words, contraries in ((left, right), (right, left)):
+            for word in read(words):
+                found[word] = found.get(word, frozenset()) | read(contraries)
     return found
 
 

@@ -9,6 +9,9 @@ from functools import cache
 from eclair.text.lexicon.loader import load_lexicons, merge_literals
 from eclair.text.terms import fold_text
 
+MAX_RANGE_CHARS = 20
+"""From the first day of a range to the last, in characters."""
+
 Reading = tuple[int | None, int | None, int | None]
 """Year, month and day; None for what isn't said."""
 
@@ -42,8 +45,9 @@ def extract_dates(text: str) -> tuple[Date, ...]:
 
     def add(match: re.Match[str], *readings: Reading) -> None:
         if not any(taken[match.start() : match.end()]):
-            dates.append(Date(match[0].rstrip(". "), readings, match.start(), match.end()))
-            taken[match.start() : match.end()] = b"1" * (match.end() - match.start())
+            start, end = match.span("date" if "date" in match.re.groupindex else 0)
+            dates.append(Date(text[start:end].rstrip(". "), readings, start, end))
+            taken[start:end] = b"1" * (end - start)
 
     for match in _ISO.finditer(text):
         if int(match["month"]) <= 12 and int(match["day"]) <= 31:
@@ -59,11 +63,19 @@ def extract_dates(text: str) -> tuple[Date, ...]:
     for match in rules.day_first.finditer(text):
         month = rules.months.get(fold_text(match["month"]))
         if month and 1 <= int(match["day"]) <= 31:
-            add(match, (_number(match["year"]), month, int(match["day"])))
+            year = _number(match["year"])
+            add(match, (year, month, int(match["day"])))
+            first = rules.range_start.search(text, max(0, match.start() - MAX_RANGE_CHARS), match.start())
+            if first and 1 <= int(first["day"]) < int(match["day"]):
+                add(first, (year, month, int(first["day"])))
     for match in rules.month_first.finditer(text):
         month = rules.months.get(fold_text(match["month"]))
         if month:
-            add(match, (_number(match["year"] or match["only"]), month, _number(match["day"])))
+            year, day = _number(match["year"] or match["only"]), _number(match["day"])
+            add(match, (year, month, day))
+            last = rules.range_end.match(text, match.end())
+            if last and day and day < int(last["day"]) <= 31:
+                add(last, (year or _number(last["year"]), month, int(last["day"])))
     return tuple(sorted(dates, key=lambda date: date.start))
 
 
@@ -78,11 +90,16 @@ def _agree(mine: Reading, theirs: Reading) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _DateRules:
-    """Months by their folded names, and patterns of days written with a month's name, in any language."""
+    """Months by their folded names, and patterns of days written with a month's name, in any language.
+
+    In a range such as `7 to 18 April`, only the day next to the month is written with it.
+    """
 
     months: dict[str, int]
     day_first: re.Pattern[str]
     month_first: re.Pattern[str]
+    range_start: re.Pattern[str]
+    range_end: re.Pattern[str]
 
 
 @cache
@@ -97,6 +114,7 @@ def _date_rules() -> _DateRules:
     before_month = rf"(?:{merge_literals(lambda lexicon: lexicon.dates.month_prefixes)})?"
     before_year = rf"(?:{merge_literals(lambda lexicon: lexicon.dates.year_prefixes)})?"
     month = r"(?P<month>[^\W\d_]{3,10})\.?"
+    until = rf"(?: ?[–—-] ?| (?:{merge_literals(lambda lexicon: lexicon.dates.until)}) )"
     return _DateRules(
         months,
         day_first=re.compile(
@@ -106,5 +124,9 @@ def _date_rules() -> _DateRules:
         month_first=re.compile(
             rf"\b{month}[ \u00a0](?:(?P<day>\d{{1,2}}){suffix}(?!\d)(?:,?[ \u00a0](?P<year>\d{{4}})\b)?"
             rf"|{before_year}(?P<only>\d{{4}})\b)"
+        ),
+        range_start=re.compile(rf"(?<![\w.,/:–—-])(?P<date>(?P<day>\d{{1,2}}){suffix}\.?){until}\Z"),
+        range_end=re.compile(
+            rf"{until}(?P<date>(?P<day>\d{{1,2}}){suffix}(?:,? (?P<year>\d{{4}})\b)?)(?=\s*+(?:[.,;:)]|\Z))"
         ),
     )

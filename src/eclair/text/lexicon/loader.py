@@ -261,13 +261,13 @@ class Comparison:
     """Words by which two sentences are compared.
 
     `agents` stand before who does it in the passive, whose auxiliaries are `passives`; `prepositions` before other
-    roles; `contractions` such as `al:a` join one with an article. `conjunctions` and `contrasts` begin a clause,
-    `contrast_adverbs` stand in one, and `fillers` say nothing in it. Each of `opposites` lists words, and after a
-    colon their contraries. `subjects` are pronouns that stand for the subject of the clause before; words that are also
-    articles aren't among them. `totals` ask for a sum, `exclusions` for what is left without something. `attributions`
-    name a source within a sentence; `source_words` say nothing but that it is one. `comparatives` compare two figures.
-    Each of `synonyms` lists words that mean the same in a table, such as abbreviations. One of `reflexives` makes a
-    verb passive.
+    roles; `contractions` such as `al:a` join one with an article. `conjunctions`, of which the first is `and`, and
+    `contrasts` begin a clause, `contrast_adverbs` stand in one, and `fillers` say nothing in it. Each of `opposites`
+    lists words, and after a colon their contraries; each of `counterparts` one party to a contract and the other.
+    `subjects` are pronouns that stand for the subject of the clause before; words that are also articles aren't among
+    them. `totals` ask for a sum, `exclusions` for what is left without something. `attributions` name a source within
+    a sentence; `source_words` say nothing but that it is one. `comparatives` compare two figures. Each of `synonyms`
+    lists words that mean the same in a table, such as abbreviations. One of `reflexives` makes a verb passive.
     """
 
     agents: Words = _NO_WORDS
@@ -279,6 +279,7 @@ class Comparison:
     contrast_adverbs: Words = _NO_WORDS
     fillers: Words = _NO_WORDS
     opposites: Words = _NO_WORDS
+    counterparts: Words = _NO_WORDS
     subjects: Words = _NO_WORDS
     totals: Words = _NO_WORDS
     comparatives: Words = _NO_WORDS
