@@ -298,6 +298,9 @@ async def test_whatever_else_a_passage_has_bears_nothing_out(sentence: str, is_t
         ("Il prezzo del biglietto è di 100 euro, IVA inclusa.", "Il prezzo del biglietto è di 100 euro, IVA compresa."),
         ("Il biglietto di classe economica è a 20 euro.", "Il costo del biglietto di classe economica è a 20 euro."),
         ("Tania naprawa mostu kosztuje 20 zł.", "Naprawa drogi i mostu kosztuje 20 zł."),
+        ("Die Käuferin trägt die Kosten.", "Die Kosten trägt die Käuferin."),
+        ("Carmen Ruiz elige los azulejos.", "Los azulejos los elige Carmen Ruiz."),
+        ("Dix-huit membres sont présents.", "18 membres sont présents."),
         ("Anna najmuje mieszkanie w Łodzi od 3 maja.", "Anna wynajmuje mieszkanie w Łodzi od 3 maja."),
     ],
 )

@@ -89,7 +89,8 @@ def find_difference(claim: Claim, context: ComparisonContext) -> Difference | No
         return None if negation is None else Difference(negation, True)
     if _is_repeated(claim, context.span):
         return None
-    if (name := _find_differing_name(claim, context)) is not None:
+    name = _find_differing_name(claim, context) or _find_other_doer(claim, context)
+    if name is not None:
         return Difference(name, not (is_free and capitalizes_nouns(context.language)))
     opposite = find_opposite(claim, context.span) or find_counterpart(claim, context.span)
     if opposite is not None:
@@ -177,7 +178,8 @@ def _find_differing_number(claim: Claim, context: ComparisonContext) -> Number |
             continue
         if number.unit == ORDINAL and 1.0 in number.values and not _has_same_noun(claim, number, context.span):
             continue
-        if _counts_same(claim, number, context.span):
+        is_measured = any(number.has_kind_of(other) and not number.matches(other) for other in unused)
+        if is_measured or _counts_same(claim, number, context.span):
             return number
         if not has_other_number and is_stated(number, in_passage, numbers_in_dates(context.passage)):
             continue
@@ -255,6 +257,8 @@ def _counts_another(claim: Claim, number: Number, match: Number, span: Sequence[
     if ORDINAL in (number.unit, match.unit):
         return number.unit != match.unit
     noun = _word_after(claim.facts, number)
+    if number.unit is None != match.unit:
+        return noun is not None
     counted = next((_word_after(sentence.facts, match) for sentence in span if match in sentence.numbers), None)
     return noun is not None and counted is not None and counted.stem != noun.stem
 
@@ -263,7 +267,7 @@ def _word_after(facts: Facts, number: Number) -> Term | None:
     """The content word right after a number that isn't a year."""
     if number.unit is None and number.text.isdecimal() and float(number.text) in YEARS:
         return None
-    word = next((term for term in facts.terms if 0 <= term.start - number.end <= 1), None)
+    word = next((term for term in facts.terms if 0 <= term.start - number.end <= 2), None)
     return word if word is not None and is_content_word(word) else None
 
 
@@ -331,6 +335,23 @@ def _find_differing_name(claim: Claim, context: ComparisonContext) -> str | None
         if not has_other_name and (term.stem in in_passage or _has_inflection(term, in_passage)):
             continue
         return term.text
+    return None
+
+
+def _find_other_doer(claim: Claim, context: ComparisonContext) -> str | None:
+    """Return the name of which a claim says what one of two sentences says of another: it is in the other sentence."""
+    terms = claim.facts.terms
+    words = {at: term for at, term in enumerate(terms) if is_content_word(term)}
+    if len(context.span) < 2 or capitalizes_nouns(context.language):
+        return None
+    for sentence in context.span:
+        lacking = {at: term for at, term in words.items() if term.stem not in sentence.stems}
+        others = [term for term in sentence.facts.terms if term.is_capitalized and context.is_name(term)]
+        are_names = all(
+            term.is_capitalized and context.is_name(term, _term_at(terms, at + 1)) for at, term in lacking.items()
+        )
+        if lacking and are_names and any(term.stem not in claim.weights for term in others):
+            return next(iter(lacking.values())).text
     return None
 
 

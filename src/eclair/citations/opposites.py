@@ -33,7 +33,7 @@ def find_opposite(claim: Claim, span: Sequence[EvidenceSentence]) -> Term | None
     mine = {_base(term.key) for term in claim.facts.terms}
     for position, term in enumerate(claim.facts.terms):
         word = _base(term.key)
-        if word in here or term.stem in {other.stem for other in theirs}:
+        if word in here or any(other.stem == term.stem or are_synonyms(other, term) for other in theirs):
             continue
         for other in theirs:
             contrary = _base(other.key)

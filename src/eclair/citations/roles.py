@@ -11,7 +11,7 @@ from itertools import accumulate, combinations, pairwise
 from eclair.citations.evidence import Claim, EvidenceSentence
 from eclair.citations.weekdays import weekday_keys
 from eclair.text.facts import Facts
-from eclair.text.lexicon.loader import Lexicon, load_lexicon, merge_words, words_in
+from eclair.text.lexicon.loader import Comparison, Lexicon, load_lexicon, merge_words, words_in
 from eclair.text.terms import Term, fold_text, is_content_word, strip_ending
 
 MAX_MARKER_DISTANCE = 3
@@ -85,7 +85,11 @@ def find_swapped_role(claim: Claim, span: Sequence[EvidenceSentence], language: 
         for one, other in combinations(roles, 2):
             if commas[0][one.claimed] != commas[0][other.claimed] or commas[1][one.stated] != commas[1][other.stated]:
                 continue
-            if _is_exchanged(one, other) or (not is_reflexive and _is_turned(one, other, roles)):
+            if _is_exchanged(one, other):
+                return one.term.text
+            if is_reflexive or _may_be_object_first(claim.facts.terms, one, other, roles, language):
+                continue
+            if _is_turned(one, other, roles):
                 return one.term.text
     return None
 
@@ -137,6 +141,20 @@ def _is_exchanged(one: _Role, other: _Role) -> bool:
     )
 
 
+def _may_be_object_first(
+    terms: Sequence[Term], one: _Role, other: _Role, roles: Sequence[_Role], language: str | None
+) -> bool:
+    """Tell whether a claim may begin with its object: `Die Kosten trägt die Käuferin`, `Los azulejos los elige Ana`."""
+    comparison = _comparison(language)
+    if comparison is None:
+        return False
+    articles = [terms[role.claimed - 1].key if role.claimed else "" for role in (one, other)]
+    if articles[0] in comparison.either_case and articles[1] not in comparison.object_articles:
+        return True
+    verbs = [role.claimed for role in roles if one.claimed < role.claimed < other.claimed]
+    return any(terms[at - 1].key in comparison.clitics and at - 1 > one.claimed for at in verbs)
+
+
 def _is_turned(one: _Role, other: _Role, roles: Sequence[_Role]) -> bool:
     """Tell whether two words stand on the wrong sides of a word between them, their verb.
 
@@ -163,10 +181,15 @@ def fillers() -> frozenset[str]:
     return frozenset(map(fold_text, merge_words(lambda lexicon: lexicon.comparison.fillers)))
 
 
+def _comparison(language: str | None) -> Comparison | None:
+    lexicon = load_lexicon(language) if language is not None else None
+    return lexicon.comparison if lexicon is not None else None
+
+
 @cache
 def _reflexives(language: str | None) -> frozenset[str]:
-    lexicon = load_lexicon(language) if language is not None else None
-    return frozenset(lexicon.comparison.reflexives) if lexicon is not None else frozenset()
+    comparison = _comparison(language)
+    return frozenset(comparison.reflexives) if comparison is not None else frozenset()
 
 
 @cache

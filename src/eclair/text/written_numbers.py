@@ -266,6 +266,8 @@ def _room_after(thousands: int, rest: int, next_word: re.Match[str]) -> int:
         return 1000 if thousands and next_word["joiner"] is None else 0
     if tens == 0:
         return 100
+    if tens == 10:
+        return 10 if next_word[0].startswith("-") else 0  # dix-sept
     return {60: 20, 80: 20}.get(tens, 10) if tens >= 20 and tens % 10 == 0 else 0
 
 

@@ -267,7 +267,9 @@ class Comparison:
     `subjects` are pronouns that stand for the subject of the clause before; words that are also articles aren't among
     them. `totals` ask for a sum, `exclusions` for what is left without something. `attributions` name a source within
     a sentence; `source_words` say nothing but that it is one. `comparatives` compare two figures. Each of `synonyms`
-    lists words that mean the same in a table, such as abbreviations. One of `reflexives` makes a verb passive.
+    lists words that mean the same in a table, such as abbreviations. One of `reflexives` makes a verb passive. Where
+    an object may stand first, articles of `either_case` don't tell it from a subject as `object_articles` do, and one
+    of `clitics` repeats it.
     """
 
     agents: Words = _NO_WORDS
@@ -285,6 +287,9 @@ class Comparison:
     comparatives: Words = _NO_WORDS
     synonyms: Words = _NO_WORDS
     reflexives: Words = _NO_WORDS
+    either_case: Words = _NO_WORDS
+    object_articles: Words = _NO_WORDS
+    clitics: Words = _NO_WORDS
     exclusions: Words = _NO_WORDS
     attributions: Words = _NO_WORDS
     source_words: Words = _NO_WORDS
