@@ -135,22 +135,22 @@ def test_after_a_stop_what_waits_goes_on_waiting(page: Page) -> None:
 
 
 def test_two_tabs_show_one_line_and_send_it_once(page: Page) -> None:
-    send(page, "script: words=320 rate=40")
+    send(page, "script: words=400 rate=40")
     until_longer(page, 10)
     other = page.context.new_page()
     other.goto(page.url)
     until_longer(other, 10)
-    for number in range(3):
+    for number in range(2):
         send(page, f"script: say=answer {number}")
         send(other, f"script: say=reply {number}")
-    expect(waiting(page)).to_have_count(6)
-    expect(waiting(other)).to_have_count(6)
+    expect(waiting(page)).to_have_count(4)
+    expect(waiting(other)).to_have_count(4)
     for tab in (page, other):
         expect(waiting(tab)).to_have_count(0, timeout=40_000)
-        expect(questions(tab)).to_have_count(7)
+        expect(questions(tab)).to_have_count(5)
         finished(tab)
     tree = page.request.get(f"/api/conversations/{page.url.rsplit('/', 1)[1]}").json()
-    assert len(tree["messages"]) == 14
+    assert len(tree["messages"]) == 10
     parents = [message["parent"] for message in tree["messages"]]
     assert len(set(parents)) == len(parents)
 
