@@ -22,6 +22,7 @@ from eclair.errors import Conflict, InvalidInput, NotFound, TooLarge, UserError
 from eclair.schema.principal import Principal
 from eclair.storage.base import Storage
 from eclair.storage.files import StoredFile
+from eclair.util.file_opening import open_file
 
 MAX_CONCURRENT_FILES = 4
 READ_CHUNK_BYTES = 1 << 20
@@ -235,7 +236,7 @@ async def read_file(path: Path, max_mb: int) -> AsyncGenerator[bytes, None]:
 
 async def _pieces(path: Path) -> AsyncGenerator[bytes, None]:
     try:
-        with await asyncio.to_thread(path.open, "rb") as handle:
+        with await open_file(path, "rb") as handle:
             while data := await asyncio.to_thread(handle.read, READ_CHUNK_BYTES):
                 yield data
     except OSError as error:

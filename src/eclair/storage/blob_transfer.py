@@ -12,6 +12,7 @@ from eclair.errors import StoreError
 from eclair.storage.blob_stores.blob_store import BlobStore, StoredObject, is_blob_name
 from eclair.storage.blobs import Blobs
 from eclair.storage.lost import LOST_FOLDER
+from eclair.util.file_opening import open_file
 from eclair.util.scratch import ScratchFolder
 
 ReportDone = Callable[[int, int], None]
@@ -91,7 +92,7 @@ async def _has(store: BlobStore, wanted: StoredObject) -> bool:
 
 async def _copy(source: BlobStore, target: BlobStore, wanted: StoredObject, path: Path) -> None:
     found = await source.open(wanted.key)
-    file = await asyncio.to_thread(path.open, "wb")
+    file = await open_file(path, "wb")
     with file:
         async with aclosing(source.read(found, 0, found.size)) as pieces:
             async for piece in pieces:

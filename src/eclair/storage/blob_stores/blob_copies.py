@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator, AsyncIterable
 from pathlib import Path
 
 from eclair.errors import StoreError
+from eclair.util.file_opening import open_file
 from eclair.util.scratch import ScratchFolder
 
 MAX_KEPT_BYTES = 512 << 20
@@ -45,7 +46,7 @@ class BlobCopies:
                 weakref.finalize(self, self._folder.remove)
             path = self._folder.path / name
             if name not in self._sizes:
-                file = await asyncio.to_thread(path.open, "wb")
+                file = await open_file(path, "wb")
                 with file:
                     async for piece in source:
                         await asyncio.to_thread(file.write, piece)

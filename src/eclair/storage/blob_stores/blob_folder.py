@@ -7,11 +7,11 @@ import contextlib
 import hashlib
 import os
 from collections.abc import AsyncGenerator, Generator, Iterator, Sequence
-from io import BufferedReader
 from pathlib import Path
 
 from eclair.errors import StoreError
 from eclair.storage.blob_stores.blob_store import HEAD_BYTES, StoredObject
+from eclair.util.file_opening import open_file
 
 READ_BYTES = 1 << 20
 MAX_REMEMBERED_FILES = 10_000
@@ -53,7 +53,7 @@ class BlobFolder:
 
     async def read(self, found: StoredObject, start: int, end: int) -> AsyncGenerator[bytes, None]:
         with self._translated_reading(found.key):
-            file = await self._open_file(found.key)
+            file = await open_file(self.path(found.key), "rb")
         with file:
             with self._translated_reading(found.key):
                 await asyncio.to_thread(file.seek, start)
@@ -64,14 +64,6 @@ class BlobFolder:
                     return
                 start += len(piece)
                 yield piece
-
-    async def _open_file(self, key: str) -> BufferedReader:
-        opening = asyncio.create_task(asyncio.to_thread(self.path(key).open, "rb"))
-        try:
-            return await asyncio.shield(opening)
-        except asyncio.CancelledError:
-            opening.add_done_callback(_close_file)  # its thread opens it all the same
-            raise
 
     async def list_objects(self, prefix: str) -> AsyncGenerator[StoredObject, None]:
         with self._translated():
@@ -146,8 +138,3 @@ class BlobFolder:
             raise StoreError(
                 f"{self.path(key)} cannot be read: {error.strerror}; restore a backup (`eclair restore`)."
             ) from error
-
-
-def _close_file(opening: asyncio.Task[BufferedReader]) -> None:
-    if not opening.cancelled() and opening.exception() is None:
-        opening.result().close()
