@@ -9,6 +9,7 @@ import pytest
 from numpy import float32
 from numpy.typing import NDArray
 
+from eclair.documents import named_files
 from eclair.documents.document_search import DocumentSearch, FoundChunk, is_table_of_contents
 from eclair.documents.embeddings import E5Embedder, Embedder, Turn
 from eclair.documents.named_files import find_named_files
@@ -138,6 +139,28 @@ async def test_a_named_file_is_found_among_many_that_fit_as_well(storage: Storag
     search = DocumentSearch(storage.chunks, None)
     assert (await search.find(scope, "deposit, two months’ rent", 1))[0].name != "lease_Dupont.pdf"
     assert (await search.find(scope, "Dupont: deposit, two months’ rent", 1))[0].name == "lease_Dupont.pdf"
+
+
+async def test_a_name_is_found_as_it_is_spelled(storage: Storage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(named_files, "MAX_COMPARED_NAMES", 4)
+    names = ("Bail Réné.pdf", "Отчёт Ивановых.pdf", "報告書佐藤.pdf", *(f"Bail É{i}.pdf" for i in range(9)))
+    scope = await add_texts(storage, {name: ["Nothing."] for name in names})
+    for question, number in {"Qu'est-ce que dit Réné ?": 0, "Что пишут Ивановы?": 1, "報告書 佐藤": 2}.items():
+        (found,) = await find_named_files(storage.chunks, scope, question)
+        assert found.file == f"file_{number:03}", question
+
+
+async def test_a_document_under_two_named_files_counts_by_the_better_name(storage: Storage) -> None:
+    names = ("Martin_2021_Bern.pdf", "Bern_2021.pdf", *(f"Tenant{number:02}.pdf" for number in range(20)))
+    scope = await add_texts(storage, {name: ["The deposit."] for name in names})
+    again = StoredFile(id="file_x", owner="me", name="Martin.pdf", size=1, sha256=f"{0:064}", media="", created=1)
+    await storage.files.add_file(ME, again, 1)
+    scope = replace(scope, files=(*scope.files, "file_x"))
+    query = "The deposit of Martin, 2021 in Bern?"
+    named = await find_named_files(storage.chunks, scope, query)
+    assert [each.file for each in named] == ["file_000", "file_001", "file_x"]
+    found = await DocumentSearch(storage.chunks, None).find(scope, query, 2)
+    assert [each.key for each in found] == [named[0].key, named[1].key]
 
 
 async def test_common_words_and_small_numbers_name_no_file(storage: Storage) -> None:

@@ -105,6 +105,11 @@ async def test_names_of_files_are_listed_by_their_words(storage: Storage) -> Non
         5,
         ["Lease Dupont.pdf", "lease_50%.pdf", "lease_MARTIN.pdf"],
     )
+    for number, name in enumerate(("Отчёт Иванов.pdf", "ОТЧЁТ ИВАНОВ.pdf", "иванов.pdf", "Смирнов.pdf"), 5):
+        stored = replace(file(f"file_{number}", f"{number}" * 64, library="lib_a"), name=name)
+        await storage.files.add_file(ME, stored, 1)
+    assert (await listed(scope, ["müller"], 1))[1] == ["Bail Müller.pdf"]
+    assert (await listed(scope, ["иванов"], 3))[1] == ["иванов.pdf", "ОТЧЁТ ИВАНОВ.pdf", "Отчёт Иванов.pdf"]
     assert await listed(SearchScope(ME, ("file_1", "file_3")), ["rules"]) == (2, ["rules.txt"])
     assert await listed(SearchScope(ME, ("file_1",)), ["rules"]) == (0, [])
     assert await listed(replace(scope, principal=SOMEONE), ["lease"]) == (0, [])

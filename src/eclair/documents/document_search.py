@@ -107,7 +107,7 @@ class DocumentSearch:
                 self._chunks.search_words(files, query, MAX_CANDIDATES), self._search_vectors(files, vector)
             )
             theirs = _fuse(their_words, their_near, weight)
-            ranked = _add_named(ranked, theirs, {each.key: each.score for each in named})
+            ranked = _add_named(ranked, theirs, {each.key: each.score for each in reversed(named)})
             words, near = [*words, *their_words], [*near, *their_near]
         ranked = ranked[: max(2 * limit, MAX_RERANKED if reranker is not None else 0)]
         located = await self._chunks.locate_chunks(scope, ranked)

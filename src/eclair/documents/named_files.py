@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from eclair.storage.chunks import ChunkStore, ListedNames, SearchScope
-from eclair.text.search_terms import PREFIX_ENDING_CHARS, SearchTerm, normalize_spelling, parse_query
+from eclair.text.search_terms import PREFIX_ENDING_CHARS, SearchTerm, is_pair, normalize_spelling, parse_query
 from eclair.text.terms import is_content_word, split_terms
 
 MAX_QUESTION_WORDS = 16
@@ -24,6 +24,7 @@ MIN_NAME_SCORE = 0.5
 MIN_NUMBER_DIGITS = 4
 """A shorter number names a file only beside a word: a question has numbers of its own."""
 
+_WORD = re.compile(r"[^\W_]+")
 _EXTENSION = re.compile(r"\.\w{2,4}\Z")
 
 
@@ -44,7 +45,7 @@ async def find_named_files(chunks: ChunkStore, scope: SearchScope, question: str
     terms = [term for term in parse_query(question) if _may_name(term)]
     if not 0 < len(terms) <= MAX_QUESTION_WORDS:
         return []
-    names = await chunks.list_names(scope, [term.word for term in terms], MAX_COMPARED_NAMES)
+    names = await chunks.list_names(scope, _spellings(question, terms), MAX_COMPARED_NAMES)
     return await asyncio.to_thread(_choose_named, terms, names) if names.total > 1 else []
 
 
@@ -65,6 +66,14 @@ def _may_name(term: SearchTerm) -> bool:
     return len(term.word) > 1 and any(map(is_content_word, split_terms(term.word)))
 
 
+def _spellings(question: str, terms: Sequence[SearchTerm]) -> list[str]:
+    """Return the words of the terms, and those with accents as the question spells them, which a name may do too."""
+    words = dict.fromkeys(term.word for term in terms)
+    asked = _WORD.findall(unicodedata.normalize("NFC", question).lower())
+    spelled = (each for word in asked for each in (word, word[:-PREFIX_ENDING_CHARS]))
+    return [*(words | dict.fromkeys(each for each in spelled if normalize_spelling(each) in words))]
+
+
 def _shared_terms(terms: Sequence[SearchTerm], name: str) -> list[SearchTerm]:
     """Return the terms that a file's name has before its extension; none if they are only a short number."""
     folded = normalize_spelling(unicodedata.normalize("NFC", _EXTENSION.sub("", name)).lower())
@@ -74,6 +83,11 @@ def _shared_terms(terms: Sequence[SearchTerm], name: str) -> list[SearchTerm]:
 
 
 def _is_word(term: SearchTerm, name: str) -> bool:
-    """Tell whether a term is a word of a name; one without its last letters may have as many and one more there."""
+    """Tell whether a term that a name has is a word of it, or a pair of characters of a script without spaces.
+
+    A word without its last letters may have as many and one more there.
+    """
+    if is_pair(term.word):
+        return True
     ending = rf"[^\W_]{{0,{PREFIX_ENDING_CHARS + 1}}}+" if term.is_prefix else ""
     return re.search(rf"(?<![^\W_]){re.escape(term.word)}{ending}(?![^\W_])", name) is not None

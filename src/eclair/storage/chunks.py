@@ -117,7 +117,8 @@ class ChunkStore(Protocol):
     async def list_names(self, scope: SearchScope, words: Sequence[str], limit: int) -> ListedNames:
         """List the files of a scope whose names have some of the lowercase words, or aren't in ASCII.
 
-        Those that have most of the words come first, then the newest.
+        Those that have most of the words come first, then the newest. A word that isn't in ASCII is one of a name only
+        as it is spelled, in lowercase, in capitals or with a capital.
         """
         ...
 

@@ -72,6 +72,11 @@ def extract_terms(text: str) -> set[str]:
     return codes | {_normalize_cached(word) for word in {*_WORD.findall(text.lower()), *_pairs(text)}}
 
 
+def is_pair(word: str) -> bool:
+    """Return whether a term's word is a pair of characters of a script without spaces between words."""
+    return len(word) == 2 and _UNSPACED.fullmatch(word) is not None
+
+
 def _codes(text: str) -> list[str]:
     """Return what is joined by signs and has a digit, such as `2024/1689` or `EN-12.3`."""
     return [joined for joined in _JOINED.findall(text) if _DIGIT.search(joined)]

@@ -125,14 +125,22 @@ class SQLChunkStore(SQLStore):
 
     @read
     def list_names(self, db: Connection, scope: SearchScope, words: Sequence[str], limit: int) -> ListedNames:
-        conditions = [f"lower(name) LIKE ?{place}" for place in range(5, 5 + len(words))]
+        patterns: list[str] = []
+        conditions: list[str] = []
+        for word in words:
+            either = [f"lower(name) LIKE ?{len(patterns) + 5}"]
+            patterns.append(f"%{word}%")
+            for form in {word.capitalize(), word.upper()} if not word.isascii() else ():  # which SQLite doesn't fold
+                either.append(f"name LIKE ?{len(patterns) + 5}")
+                patterns.append(f"%{form}%")
+            conditions.append(f"({' OR '.join(either)})")
         count = " + ".join(f"CASE WHEN {condition} THEN 1 ELSE 0 END" for condition in conditions)
         rows = list(
             db.execute(
                 f"{INSIDE} SELECT document, file, name, (SELECT count(*) FROM inside) FROM inside"
                 f" WHERE octet_length(name) > length(name) OR {' OR '.join(conditions)}"
                 f" ORDER BY {count} DESC, file DESC LIMIT ?4",
-                (*scope_values(scope), limit, *(f"%{word}%" for word in words)),
+                (*scope_values(scope), limit, *patterns),
             )
         )
         return ListedNames(rows[0][-1] if rows else 0, [ListedName(*row[:-1]) for row in rows])
