@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -130,13 +129,14 @@ class SQLBatchStore(SQLStore):
             f" AND owner NOT IN (SELECT value FROM json_each(?)) AND {free('batches', 'batch.owner')}"
             " ORDER BY status <> 'cancelling', created, id LIMIT 1 OFFSET ?"
         )
-        for damaged in itertools.count():
+        damaged = 0
+        while True:
             try:
                 row = first_row(db, query, (orjson.dumps(list(except_of)).decode(), damaged))
                 return None if row is None else _batch(row)
             except DECODING_ERRORS:
                 self.database.damage.note_row("batches")
-        return None
+                damaged += 1
 
     @read
     def get_status(self, db: Connection, id: str) -> BatchStatus | None:
