@@ -303,7 +303,9 @@ class App:
         self.accounts = Accounts.open(self.live_settings, self.storage, self.vault)
         self.absent = AbsentPrincipals(self.storage.api_keys, self.accounts.principals, self.live_settings)
         self.emergency_reads = EmergencyReads(self.storage.emergency_reads, self.storage.people)
-        self.identity = await stack.enter_async_context(open_identity(self.settings, self.gate, self.accounts))
+        self.identity = await stack.enter_async_context(
+            open_identity(self.settings, self.gate, self.accounts, self.storage.processes.clock)
+        )
 
     async def _open_models(self, stack: AsyncExitStack, local: LocalEngine | None) -> None:
         settings, stored = self.settings, self.storage.servers
@@ -401,9 +403,10 @@ class App:
         self.skills = SkillService(storage.skills, self.changes)
         self.tool_permissions = ToolPermissions(storage.tool_permissions, rights)
         keeper = SignInKeeper(storage.mcp_sign_ins, storage.jobs, storage.processes, self.vault)
+        clock = storage.processes.clock
         self.mcp = McpService(self.live_settings, storage.mcp_servers, self.vault, keeper, self.gate, rights)
         stack.push_async_callback(self.mcp.close)
-        self.mcp_sign_ins = McpSignIns(self.mcp, keeper, storage.sign_in_states, self.vault)
+        self.mcp_sign_ins = McpSignIns(self.mcp, keeper, storage.sign_in_states, self.vault, clock)
         self.mcp_resources = ResourceKeeper(McpContentService(self.mcp), self.ingestor, self.live_settings)
 
     async def _open_answering(self, stack: AsyncExitStack) -> None:

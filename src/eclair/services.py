@@ -57,6 +57,7 @@ from eclair.policy.policy_service import PolicyService
 from eclair.provenance.service import Provenance
 from eclair.python.data_tools import DataTools
 from eclair.python.python_service import PythonService
+from eclair.schema.ids import Clock
 from eclair.schema.jobs import ALL_WORK, WorkKind
 from eclair.settings import Settings
 from eclair.speech.engine_recognition import ChosenRecognizer
@@ -390,13 +391,13 @@ async def open_transcription(
 
 @asynccontextmanager
 async def open_identity(
-    settings: Settings, gate: OutboundGate, accounts: Accounts
+    settings: Settings, gate: OutboundGate, accounts: Accounts, clock: Clock
 ) -> AsyncGenerator[IdentityProviders]:
     """Open the identity providers, where people have accounts. Raises SettingsError."""
     if settings.accounts == "off":
         yield IdentityProviders()
         return
-    identity = await asyncio.to_thread(IdentityProviders.open, settings, gate)
+    identity = await asyncio.to_thread(IdentityProviders.open, settings, gate, clock)
     accounts.sign_in.directories.extend(identity.directories)
     try:
         yield identity

@@ -8,6 +8,7 @@ import base64
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
+from datetime import timedelta
 from http.cookies import SimpleCookie
 from itertools import cycle
 from pathlib import Path
@@ -22,6 +23,7 @@ from eclair.server.session_secret import SessionSecret
 from eclair.settings import Settings
 from eclair.storage.backup.backup import back_up, restore
 from eclair.storage.backup.repository import BackupRepository
+from eclair.storage.postgres.processes import PostgresProcessStore
 from eclair.storage.secrets import create_secret
 from eclair.storage.signing_key import SIGNING_KEY_FILE, SigningKey
 from tests.chat.test_calls import call, decide, effects, until_waiting
@@ -36,7 +38,7 @@ from tests.server.test_second_steps import JSON_BODY, code_of, missing, send, tu
 from tests.server.test_sign_in import FROM_ELSEWHERE, PASSWORD, SESSION, Browser, openid, refusal, sign_in
 from tests.server.test_transfer import carry_out, many, upload
 from tests.server.test_whole_documents import log_book, noting
-from tests.support import Door, Process, Reply, serving
+from tests.support import Door, Process, Reply, an_hour_ago, serving
 
 __all__ = ["databases"]
 
@@ -115,8 +117,11 @@ async def test_a_provider_leads_back_to_another_server(shared: Settings, tmp_pat
                 assert await browser.who() == "ada"
 
 
-async def test_a_reply_of_saml_is_redeemed_at_another_server(shared: Settings, tmp_path: Path) -> None:
-    idp = SamlIdp(*new_certificate())
+async def test_a_reply_of_saml_is_redeemed_at_another_server(
+    shared: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(PostgresProcessStore, "clock", an_hour_ago)
+    idp = SamlIdp(*new_certificate(), begins=timedelta(minutes=-61), ends=timedelta(minutes=-55))
     file = tmp_path / "idp.xml"
     file.write_text(idp.metadata())
     firm = {"firm": SamlSettings(kind="saml", metadata_file=file)}

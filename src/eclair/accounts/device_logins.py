@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
-import time
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass, replace
 from typing import Literal, get_args
@@ -107,9 +106,7 @@ class _Polling:
 class DeviceLogins:
     """The programs that wait for somebody's consent."""
 
-    def __init__(
-        self, store: SignInStateStore, keys: ApiKeys, find_person: ResolvePerson, clock: Clock = time.time
-    ) -> None:
+    def __init__(self, store: SignInStateStore, keys: ApiKeys, find_person: ResolvePerson, clock: Clock) -> None:
         self._store = store
         self._keys = keys
         self._find_person = find_person

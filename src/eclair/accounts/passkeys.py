@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import time
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, cast
@@ -41,7 +40,7 @@ class Site:
 class Passkeys:
     """The passkeys in a storage. A challenge counts once, for five minutes."""
 
-    def __init__(self, store: PasskeyStore, states: SignInStateStore, clock: Clock = time.time) -> None:
+    def __init__(self, store: PasskeyStore, states: SignInStateStore, clock: Clock) -> None:
         self._store = store
         self._states = states
         self._clock = clock

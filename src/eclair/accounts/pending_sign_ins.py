@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-import time
 from dataclasses import asdict, dataclass
 from typing import Literal
 
@@ -42,7 +41,7 @@ class MissingStep:
 class PendingSignIns:
     """The pending sign-ins by the secret of their browser."""
 
-    def __init__(self, store: SignInStateStore, clock: Clock = time.time) -> None:
+    def __init__(self, store: SignInStateStore, clock: Clock) -> None:
         self._store = store
         self._clock = clock
 

@@ -39,9 +39,9 @@ class Accounts:
         people = People(storage.people, storage.sessions, principals, hasher, clock)
         sessions = Sessions(storage.sessions, principals, settings, clock)
         second_factors = SecondFactors(storage.people, vault, clock)
-        passkeys = Passkeys(storage.passkeys, storage.sign_in_states, clock)
+        passkeys = Passkeys(storage.passkeys, storage.sign_in_states, storage.processes.clock)
         parts = (people, sessions, principals, hasher, second_factors, passkeys, storage.audit)
-        pending = PendingSignIns(storage.sign_in_states, clock)
+        pending = PendingSignIns(storage.sign_in_states, storage.processes.clock)
         return cls(
             people=people,
             principals=principals,

@@ -80,7 +80,7 @@ async def _opened_with_sign_ins(settings: Settings) -> AsyncGenerator[tuple[McpS
         keeper = SignInKeeper(storage.mcp_sign_ins, storage.jobs, storage.processes, vault)
         service = McpService(LiveSettings(settings), storage.mcp_servers, vault, keeper, gate)
         try:
-            yield service, McpSignIns(service, keeper, storage.sign_in_states, vault)
+            yield service, McpSignIns(service, keeper, storage.sign_in_states, vault, storage.processes.clock)
         finally:
             await service.close()
     finally:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import time
 from asyncio import to_thread
 from dataclasses import dataclass
 from importlib import import_module
@@ -59,7 +58,7 @@ class McpSignIns:
         keeper: SignInKeeper,
         states: SignInStateStore,
         vault: Vault,
-        clock: Clock = time.time,
+        clock: Clock,
     ) -> None:
         self._servers = servers
         self._keeper = keeper

@@ -6,7 +6,6 @@ import asyncio
 import hashlib
 import hmac
 import secrets
-import time
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -36,7 +35,7 @@ MAX_TICKETS = 1000
 MAX_ASSERTIONS = 100_000
 """Used ones that are remembered; only a provider can make them, and most count for some minutes."""
 ASSERTION_MARGIN_S = 60
-"""By which an assertion is remembered longer than it counts, since the clocks of servers may differ."""
+"""By which an assertion is remembered longer than it counts: servers know the time of the database to some seconds."""
 MAX_ID_TOKEN_CHARS = 3500
 """Browsers keep cookies of 4 KB. A longer token isn't kept, and the provider then asks before it ends its session."""
 ID_TOKEN_COOKIE = "eclair-id-token"  # noqa: S105
@@ -48,7 +47,7 @@ class SignInTickets:
     Browsers send no cookie with a form of another site's page, so the reply of SAML is taken in two steps.
     """
 
-    def __init__(self, store: SignInStateStore, clock: Clock = time.time) -> None:
+    def __init__(self, store: SignInStateStore, clock: Clock) -> None:
         self._store = store
         self._clock = clock
 
@@ -77,7 +76,7 @@ class SignInTickets:
 class UsedAssertions:
     """Assertions of SAML that let somebody in, known to all servers so that each counts once."""
 
-    def __init__(self, store: SignInStateStore, clock: Clock = time.time) -> None:
+    def __init__(self, store: SignInStateStore, clock: Clock) -> None:
         self._store = store
         self._clock = clock
 
@@ -100,8 +99,8 @@ class SignInFlow:
         self.cookie = SignInCookie(app.settings)
         self._app = app
         self._identity = app.identity
-        self._tickets = SignInTickets(app.storage.sign_in_states)
-        self._assertions = UsedAssertions(app.storage.sign_in_states)
+        self._tickets = SignInTickets(app.storage.sign_in_states, app.storage.processes.clock)
+        self._assertions = UsedAssertions(app.storage.sign_in_states, app.storage.processes.clock)
         self._public = PublicAddress.from_settings(app.settings)
         self._prefix = app.settings.path_prefix
         self._pending = PendingCookie(self._prefix or "/")

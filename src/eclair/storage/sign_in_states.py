@@ -28,7 +28,7 @@ class SignInState:
 
 class SignInStateStore(Protocol):
     async def add_sign_in_state(self, digest: bytes, state: SignInState, now: int, most: int) -> None:
-        """Add a state, and delete those that have expired; of `most` of the kind, the one that expires first goes.
+        """Add a state, and delete those of its kind that have expired; of `most`, the one that expires first goes.
 
         Raises Conflict where the digest or the code is taken.
         """

@@ -18,7 +18,7 @@ class SQLSignInStateStore(SQLStore):
 
     @write_brief
     def add_sign_in_state(self, db: Connection, digest: bytes, state: SignInState, now: int, most: int) -> None:
-        db.execute("DELETE FROM sign_in_state WHERE expires <= ?", (now,))
+        db.execute("DELETE FROM sign_in_state WHERE kind = ? AND expires <= ?", (state.kind, now))
         db.execute(
             "DELETE FROM sign_in_state WHERE digest IN"
             " (SELECT digest FROM sign_in_state WHERE kind = ?1 ORDER BY expires DESC LIMIT ?2 OFFSET ?3)",
