@@ -166,6 +166,7 @@ async def open_documents(
             *(storage, blobs, parser, embedder, changes, idle),
             rights=rights,
             find_owner=find_owner,
+            clock=storage.processes.clock,
             work=work,
             at_once=at_once,
         )

@@ -136,12 +136,15 @@ async def test_a_model_that_is_not_there_is_refused_for_one_that_exists_too(fres
     assert (await find(fresh, added["id"]))["model"] == "scripted"
 
 
-async def test_due_times_are_shown_before_it_is_added(server: Server) -> None:
+async def test_due_times_are_shown_before_it_is_added(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     found = (await server.get("/api/schedules/due-times?cron=0+7+*+*+1-5&zone=Europe/Berlin")).body["due"]
     assert len(found) == 5
     assert found == sorted(found)
     wrong = (await server.get("/api/schedules/due-times?cron=nothing&zone=UTC")).body
     assert (wrong["due"], "five fields" in wrong["fault"]) == ([], True)
+    monkeypatch.setattr(type(server.app.storage.processes), "clock", an_hour_ago)
+    soon = (await server.get("/api/schedules/due-times?cron=0+*+*+*+*&zone=UTC")).body["due"]
+    assert soon[0] <= now_ms(), "it goes by the clock that all servers share"
 
 
 async def test_run_now_answers_in_a_new_unread_conversation_each_time(fresh: Server) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import time
 from collections.abc import AsyncGenerator
 from dataclasses import replace
 from typing import Any
@@ -25,7 +26,7 @@ from tests.server.test_documents import SHIPS, TOWER, add, asked, reading, ready
 from tests.server.test_relevance import SAYS as NOTHING
 from tests.server.test_responses import known_response
 from tests.server.test_v1 import client_of, exact
-from tests.support import JSON, Server
+from tests.support import JSON, Server, an_hour_ago
 
 pytestmark = pytest.mark.asyncio
 
@@ -71,7 +72,9 @@ async def test_a_file_comes_is_listed_and_goes(spoken: tuple[Server, Any, openai
     assert made.id in caught.value.message
 
 
-async def test_files_expire_and_are_listed_in_either_order(spoken: tuple[Server, Any, openai.AsyncOpenAI]) -> None:
+async def test_files_expire_and_are_listed_in_either_order(
+    spoken: tuple[Server, Any, openai.AsyncOpenAI], monkeypatch: pytest.MonkeyPatch
+) -> None:
     server, _, client = spoken
     kept = await client.files.create(file=("a.md", b"A river."), purpose="user_data")
     lines = await client.files.create(file=("b.jsonl", b"{}"), purpose="batch")
@@ -84,8 +87,11 @@ async def test_files_expire_and_are_listed_in_either_order(spoken: tuple[Server,
     assert [file.id async for file in client.files.list(limit=2)] == ids[::-1]
     assert [file.id async for file in client.files.list(purpose="batch")] == [lines.id]
     assert [file.id async for file in client.files.list(purpose="assistants")] == [brief.id]
-    past = Upload("assistants", 1)
-    await server.app.storage.files.note_upload(LOCAL_PRINCIPAL, brief.id, past)
+    past = Upload("assistants", int((time.time() - 60) * 1000))
+    with monkeypatch.context() as behind:
+        behind.setattr(type(server.app.storage.processes), "clock", an_hour_ago)
+        await server.app.storage.files.note_upload(LOCAL_PRINCIPAL, brief.id, past)
+        assert (await client.files.retrieve(brief.id)).id == brief.id, "it lasts by the clock that all servers share"
     assert [file.id async for file in client.files.list(order="asc")] == ids[:2]
     for call in (client.files.retrieve, client.files.content):
         with pytest.raises(openai.NotFoundError, match="has expired"):

@@ -21,7 +21,7 @@ from eclair.storage.base import Storage
 from eclair.storage.change_feed import ChangeFeed
 from eclair.storage.feeds import StoredFeed
 from eclair.storage.open import open_storage
-from eclair.web.feeds.service import FeedService, RefreshProgress, feed_state
+from eclair.web.feeds.service import FeedService, RefreshProgress
 from tests.web.publisher import Press, printing, rss, status
 
 DAY = 86_400
@@ -82,7 +82,7 @@ async def test_a_feed_is_added_found_and_cited(newsroom: FeedService, press: Pre
         ("Hochwasser in Passau", "Die Donau steigt."), ("Bahn", "Neue Züge."), at=clock.now - 60
     )
     added = await newsroom.add(LOCAL_PRINCIPAL, press.url("/feed"))
-    assert (added.title, added.language, feed_state(added, clock.now)) == ("Stadtanzeiger", "de", "ready")
+    assert (added.title, added.language, newsroom.get_state(added)) == ("Stadtanzeiger", "de", "ready")
     (hit,) = await newsroom.search(LOCAL_PRINCIPAL, WebQuery("Hochwasser Passau"), 8)
     assert hit.title == "Hochwasser in Passau"
     assert hit.snippet == "Die Donau steigt."
@@ -156,7 +156,7 @@ async def test_who_fails_is_asked_less_and_less(newsroom: FeedService, press: Pr
     for _ in range(8):
         await refreshed(newsroom)
         failing = await feed(newsroom)
-        assert feed_state(failing, clock.now) == "failing"
+        assert newsroom.get_state(failing) == "failing"
         waits.append(failing.due / 1000 - clock.now)
     assert failing.fault == f"{press.url('/feed')} answers 500 (Internal Server Error)."
     assert waits[0] < 2100
@@ -186,13 +186,13 @@ async def test_what_is_gone_is_asked_no_more(newsroom: FeedService, press: Press
     press.answers["/feed"] = status(410)
     await refreshed(newsroom)
     gone = await feed(newsroom)
-    assert feed_state(gone, clock.now) == "gone"
+    assert newsroom.get_state(gone) == "gone"
     assert "is gone for good (410)" in (gone.fault or "")
     clock.now += 30 * DAY
     assert [step.total for step in await refreshed(newsroom)] == [0]
     press.answers["/feed"] = rss(("back", "again"))
     await refreshed(newsroom, gone.id)
-    assert feed_state(await feed(newsroom), clock.now) == "ready"
+    assert newsroom.get_state(await feed(newsroom)) == "ready"
 
 
 async def test_what_has_moved_for_good_is_asked_there(newsroom: FeedService, press: Press) -> None:

@@ -34,7 +34,7 @@ from eclair.storage.change_feed import ChangeFeed
 from eclair.storage.feeds import FeedSummary
 from eclair.storage.open import open_storage
 from eclair.web.feeds.feed_parser import starter_feeds, write_opml
-from eclair.web.feeds.service import FeedService, ImportedFeeds, feed_state
+from eclair.web.feeds.service import FeedService, FeedState, ImportedFeeds
 from eclair.web.web_settings import with_web_settings
 
 FEED_COLUMNS = ("ID", "TITLE", "LANGUAGE", "ENTRIES", "LAST", "STATE")
@@ -80,11 +80,14 @@ async def _opened(settings: Settings) -> AsyncGenerator[FeedService]:
 
 async def _list(settings: Settings, terminal: Terminal, *, json: bool) -> int:
     async with _opened(settings) as feeds:
-        listed = await feeds.list_feeds(LOCAL_PRINCIPAL)
+        listed: list[tuple[FeedSummary, FeedState]] = [
+            (each, feeds.get_state(each.feed)) for each in await feeds.list_feeds(LOCAL_PRINCIPAL)
+        ]
     if json:
-        terminal.write_bytes(orjson.dumps([_json(each) for each in listed], option=orjson.OPT_INDENT_2) + b"\n")
+        rows = [_json(each, state) for each, state in listed]
+        terminal.write_bytes(orjson.dumps(rows, option=orjson.OPT_INDENT_2) + b"\n")
     elif listed:
-        print_table([FEED_COLUMNS, *map(_cells, listed)], terminal)
+        print_table([FEED_COLUMNS, *(_cells(each, state) for each, state in listed)], terminal)
     else:
         terminal.line("There are no feeds; `eclair feeds add URL` adds one, `eclair feeds starter` lists some.")
     return 0
@@ -192,17 +195,13 @@ def _entries(count: int) -> str:
     return "1 entry" if count == 1 else f"{count:,} entries"
 
 
-def _cells(each: FeedSummary) -> tuple[str, ...]:
+def _cells(each: FeedSummary, state: FeedState) -> tuple[str, ...]:
     feed = each.feed
-    state = feed.fault or feed_state(feed, time.time())
     last = "" if feed.checked is None else f"{datetime.fromtimestamp(feed.checked / 1000):%Y-%m-%d %H:%M}"
-    return feed.id, feed.title or feed.url, feed.language or "", f"{each.entries:,}", last, state
+    return feed.id, feed.title or feed.url, feed.language or "", f"{each.entries:,}", last, feed.fault or state
 
 
-def _json(each: FeedSummary) -> dict[str, Any]:
+def _json(each: FeedSummary, state: FeedState) -> dict[str, Any]:
     names = ("id", "url", "title", "site", "language", "active", "checked", "brought", "due", "fault")
     fields = asdict(each.feed)
-    return {name: fields[name] for name in names} | {
-        "state": feed_state(each.feed, time.time()),
-        "entries": each.entries,
-    }
+    return {name: fields[name] for name in names} | {"state": state, "entries": each.entries}

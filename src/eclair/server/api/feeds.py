@@ -18,7 +18,7 @@ from eclair.server.principal import Caller
 from eclair.server.request_body import RequestBody
 from eclair.storage.feeds import FeedSummary, ListedEntry, StoredFeed
 from eclair.web.feeds.feed_parser import MAX_FEED_BYTES, StarterFeed, starter_feeds, write_opml
-from eclair.web.feeds.service import FeedService, FeedState, feed_state
+from eclair.web.feeds.service import FeedService, FeedState
 
 MAX_SUMMARY_CHARS = 500
 
@@ -48,9 +48,8 @@ class FeedBody(BaseModel):
     fault: str | None
 
     @classmethod
-    def from_summary(cls, listed: FeedSummary) -> FeedBody:
+    def from_summary(cls, listed: FeedSummary, state: FeedState) -> FeedBody:
         feed = listed.feed
-        state = feed_state(feed, time.time())
         return cls(
             id=feed.id,
             url=feed.url,
@@ -153,14 +152,16 @@ def router(app: App) -> APIRouter:
     feeds = app.feeds
     _add_entries(api, feeds)
 
+    async def list_shown(principal: Principal) -> list[FeedBody]:
+        listed = await feeds.list_feeds(principal)
+        return [FeedBody.from_summary(each, feeds.get_state(each.feed)) for each in listed]
+
     async def shown(principal: Principal, feed: StoredFeed) -> FeedBody:
-        return next(
-            FeedBody.from_summary(each) for each in await feeds.list_feeds(principal) if each.feed.id == feed.id
-        )
+        return next(each for each in await list_shown(principal) if each.id == feed.id)
 
     @api.get("")
     async def list_feeds(principal: Caller) -> list[FeedBody]:
-        return [FeedBody.from_summary(each) for each in await feeds.list_feeds(principal)]
+        return await list_shown(principal)
 
     @api.post("", status_code=201)
     async def add_feed(principal: Caller, body: NewFeed) -> FeedBody:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 from typing import Annotated, Literal
 
@@ -233,7 +232,7 @@ def router(app: App) -> APIRouter:
         zone: Annotated[str, Query(max_length=80)] = "UTC",
     ) -> DueTimes:
         try:
-            due = [next_due(cron, zone, int(time.time() * 1000))]
+            due = [next_due(cron, zone, int(app.storage.processes.clock() * 1000))]
             while len(due) < MAX_SHOWN_TIMES:
                 due.append(next_due(cron, zone, due[-1]))
         except InvalidInput as error:  # while it is being written

@@ -5,7 +5,6 @@ Files to answer from are stored in a library of their own, where the user sees t
 
 from __future__ import annotations
 
-import time
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
@@ -221,21 +220,21 @@ async def _list_documents(app: App, principal: Principal, limit: int | None, bef
             break
         before = page.next
     uploads = await app.storage.files.list_uploads(principal, [state.file.id for state in states])
-    return [_document(state, uploads.get(state.file.id)) for state in states if _is_kept(uploads, state.file.id)]
+    return [_document(state, uploads.get(state.file.id)) for state in states if _is_kept(app, uploads, state.file.id)]
 
 
 async def _show_document(app: App, principal: Principal, id: str) -> JSON:
     """Render a file to answer from. Raises NotFound."""
     state = await app.storage.files.get_file(principal, id)
     uploads = await app.storage.files.list_uploads(principal, [id])
-    if not _is_kept(uploads, id):
+    if not _is_kept(app, uploads, id):
         raise NotFound(f"The file {id!r} has expired; upload it again.")
     return _document(state, uploads.get(id))
 
 
-def _is_kept(uploads: Mapping[str, Upload], id: str) -> bool:
+def _is_kept(app: App, uploads: Mapping[str, Upload], id: str) -> bool:
     expires = uploads[id].expires if id in uploads else None
-    return expires is None or expires > time.time() * 1000
+    return expires is None or expires > app.storage.processes.clock() * 1000
 
 
 async def _read_chunks(upload: UploadFile) -> AsyncGenerator[bytes, None]:

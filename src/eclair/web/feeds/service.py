@@ -121,6 +121,19 @@ class FeedService:
     async def list_feeds(self, principal: Principal) -> list[FeedSummary]:
         return await self._store.list_feeds(principal)
 
+    def get_state(self, feed: StoredFeed) -> FeedState:
+        """Return the state of a feed as it is listed."""
+        now_ms = self._now_ms()
+        if not feed.active:
+            return "off"
+        if feed.taken > now_ms:
+            return "fetching"
+        if feed.gone:
+            return "gone"
+        if feed.due <= now_ms or feed.checked is None:
+            return "waiting"
+        return "failing" if feed.fault is not None else "ready"
+
     async def has_feeds(self, principal: Principal) -> bool:
         """Return whether there are entries to search."""
         return any(listed.entries and listed.feed.active for listed in await self._store.list_feeds(principal))
@@ -384,19 +397,6 @@ class FeedService:
     def _refuse_offline(self) -> None:
         if self._is_offline():
             raise Forbidden("Éclair is offline, so it doesn't fetch feeds; choose another policy with `egress`.")
-
-
-def feed_state(feed: StoredFeed, now: float) -> FeedState:
-    """Return a feed's state at `now`, in seconds since 1970."""
-    if not feed.active:
-        return "off"
-    if feed.taken > now * MS_PER_S:
-        return "fetching"
-    if feed.gone:
-        return "gone"
-    if feed.due <= now * MS_PER_S or feed.checked is None:
-        return "waiting"
-    return "failing" if feed.fault is not None else "ready"
 
 
 def check_feed_url(url: str) -> str:
