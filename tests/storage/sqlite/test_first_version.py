@@ -24,8 +24,11 @@ import pytest
 import pytest_asyncio
 
 from eclair.documents import ingest
+from eclair.sandbox.pool import SandboxPool
 from eclair.schema.events import fold
 from eclair.settings import Settings, load
+from eclair.transfer import staging
+from eclair.transfer.import_protocol import PROTOCOL
 from tests.cli.test_cli import Eclair
 from tests.llm.servers import Speaking
 from tests.llm.standin import standing_in
@@ -387,6 +390,23 @@ async def import_file(server: Server, file: Path) -> JSON:
     return dict(orjson.loads(done.raw.decode().split("\n\n")[-2].removeprefix("data: "))["finished"])
 
 
+@pytest_asyncio.fixture(loop_scope="module")
+async def sandboxes(empty: Server, monkeypatch: pytest.MonkeyPatch) -> AsyncGenerator[None]:
+    """Have all imports fork their sandboxes from one host, whose start takes most of the time of a small one."""
+    pool = SandboxPool(PROTOCOL, linger=True, scratch=True, reuse=False)
+
+    async def stay() -> None: ...
+
+    def lend(*_: object, **__: object) -> SandboxPool[Any, Any]:
+        return pool
+
+    monkeypatch.setattr(staging, "SandboxPool", lend)
+    with monkeypatch.context() as staying:
+        staying.setattr(pool, "close", stay)
+        yield
+    await pool.close()
+
+
 def as_imported(data: bytes) -> bytes:
     """Drop what an import has never kept: the conversation's web setting and the order of siblings."""
     whole = orjson.loads(without_times(data))
@@ -396,6 +416,7 @@ def as_imported(data: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("path", ["all.zip", "cli/all.zip", None], ids=["zip", "command zip", "one by one"])
+@pytest.mark.usefixtures("sandboxes")
 async def test_exports_import_again(empty: Server, first: FirstVersion, path: str | None) -> None:
     files = [each for each in first.exports if each.suffix == ".json"]
     sent = files if path is None else [first.folder / "exports" / path]
