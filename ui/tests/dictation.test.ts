@@ -6,7 +6,7 @@ import { Client } from "../src/api/client.ts";
 import type { DictatedText, Speech } from "../src/api/speech.ts";
 import { movedCaret } from "../src/lib/movedCaret.ts";
 import { Dictation } from "../src/state/dictation.svelte.ts";
-import { Recording } from "../src/state/recording.ts";
+import { DictatedRecording } from "../src/state/dictatedRecording.ts";
 import { RecordingText } from "../src/state/recordingText.ts";
 import { Microphone } from "./microphone.ts";
 
@@ -133,7 +133,7 @@ test("a request that is never answered counts as lost", async () => {
     given.push(signal);
     return said("", 1, null);
   };
-  await new RecordingText({ dictate } as unknown as Speech, ANY).update(new Recording(), new AbortController().signal);
+  await new RecordingText({ dictate } as unknown as Speech, ANY).update(new DictatedRecording(), new AbortController().signal);
   assert.equal(given[0]?.reason.name, "TimeoutError");
   let requests = 0;
   class Request extends EventTarget {

@@ -1,7 +1,7 @@
 // A microphone that hears what a test says.
 
 import type { MicrophoneProblem } from "../src/state/microphone.svelte.ts";
-import { Recording } from "../src/state/recording.ts";
+import { DictatedRecording } from "../src/state/dictatedRecording.ts";
 
 interface Options {
   onslice(): void;
@@ -15,7 +15,7 @@ export class Microphone {
   static last: Microphone;
   readonly options: Options;
   readonly level = 0;
-  recording = new Recording();
+  recording = new DictatedRecording();
   isOpen = false;
   seconds = 0;
   /** How many recordings were begun. */
@@ -33,7 +33,7 @@ export class Microphone {
 
   record(): void {
     this.recordings += 1;
-    this.recording = new Recording();
+    this.recording = new DictatedRecording();
   }
 
   /** Hear more sound. */

@@ -7,7 +7,7 @@ import type { DictatedText, Speech } from "../src/api/speech.ts";
 import { DictatedDraft } from "../src/lib/dictatedDraft.ts";
 import { isEcho } from "../src/lib/echo.ts";
 import { silenceThatEnds } from "../src/lib/endOfSpeech.ts";
-import { Recording } from "../src/state/recording.ts";
+import { DictatedRecording } from "../src/state/dictatedRecording.ts";
 import { RecordingText } from "../src/state/recordingText.ts";
 
 const ANY = { chosen: "", likely: [] };
@@ -31,7 +31,7 @@ async function recorded(...replies: readonly (DictatedText | Error)[]): Promise<
     return reply;
   };
   const words = new RecordingText({ dictate } as unknown as Speech, ANY, 0.5);
-  await words.update(new Recording(), new AbortController().signal);
+  await words.update(new DictatedRecording(), new AbortController().signal);
   return { words, asked };
 }
 
@@ -100,7 +100,7 @@ test("a request that fails is sent once more, with the same sound", async () => 
 });
 
 test("sound whose words are settled isn't sent again, unless a browser's recordings can't be cut", async () => {
-  const recording = new Recording();
+  const recording = new DictatedRecording();
   for (let number = 1; number <= 60; number += 1) recording.append(new Blob([`${number} `]), number / 2);
   const whole = await recording.whole.text();
   const heard = [{ ...segment("One."), start: 0, end: 18 }, { ...segment("Two."), start: 18, end: 20 }];
@@ -124,7 +124,7 @@ test("sound whose words are settled isn't sent again, unless a browser's recordi
   await words.update(recording, signal);
   assert.deepEqual(sent, [[`1 ${since}`, 18, true], [whole, 18, false], [whole, 18, false]]);
   assert.equal(words.text, "One. Two!");
-  assert.deepEqual([recording.from(0), recording.from(7.9), new Recording().from(18)], [null, null, null]);
+  assert.deepEqual([recording.from(0), recording.from(7.9), new DictatedRecording().from(18)], [null, null, null]);
 });
 
 test("words that the model makes up are unsure", async () => {

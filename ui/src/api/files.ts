@@ -68,7 +68,7 @@ export class FileCalls extends Resource {
   }
 
   /** Download the transcript as text or subtitles, as far as it has been made. */
-  captions(file: string, member: string | null, format: "text" | "srt" | "vtt"): Promise<Response> {
+  transcriptFile(file: string, member: string | null, format: "text" | "srt" | "vtt"): Promise<Response> {
     const query = new URLSearchParams({ format, ...(member !== null && { member }) });
     return this.client.request("GET", `/api/files/${file}/transcript?${query}`);
   }

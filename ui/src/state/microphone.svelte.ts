@@ -1,6 +1,6 @@
 // The microphone: its sound in slices as it comes, and how loud it is.
 
-import { Recording } from "./recording.ts";
+import { DictatedRecording } from "./dictatedRecording.ts";
 
 const BITS_PER_SECOND = 32_000;
 const FORMATS = ["audio/webm;codecs=opus", "audio/mp4", "audio/ogg;codecs=opus"];
@@ -39,7 +39,7 @@ export class Microphone {
   /** The loudness now, from 0 to 1. */
   level = $state(0);
   /** The recording so far. */
-  recording = new Recording();
+  recording = new DictatedRecording();
   readonly #options: MicrophoneOptions;
   #stream: MediaStream | null = null;
   #recorder: MediaRecorder | null = null;
@@ -90,7 +90,7 @@ export class Microphone {
   record(): void {
     this.#drop();
     if (this.#stream === null) return;
-    const recording = new Recording();
+    const recording = new DictatedRecording();
     const mimeType = FORMATS.find((format) => MediaRecorder.isTypeSupported(format)) ?? "";
     const recorder = new MediaRecorder(this.#stream, { mimeType, audioBitsPerSecond: BITS_PER_SECOND });
     recorder.ondataavailable = ({ data }) => {
@@ -173,7 +173,7 @@ export class Microphone {
   #drop(): void {
     const recorder = this.#recorder;
     this.#recorder = null;
-    this.recording = new Recording();
+    this.recording = new DictatedRecording();
     if (recorder?.state === "recording") recorder.stop();
   }
 

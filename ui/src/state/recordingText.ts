@@ -2,7 +2,7 @@
 
 import { ApiError } from "../api/client.ts";
 import type { DictatedText, Speech, SpokenLanguages } from "../api/speech.ts";
-import type { Recording } from "./recording.ts";
+import type { DictatedRecording } from "./dictatedRecording.ts";
 
 /** Words older than this, in seconds, aren't recognized again. */
 const SETTLED_S = 12;
@@ -42,7 +42,7 @@ export class RecordingText {
   }
 
   /** Recognize a recording that has grown. Its language is detected each time, since the first syllables may mislead. */
-  async update(recording: Recording, signal: AbortSignal): Promise<void> {
+  async update(recording: DictatedRecording, signal: AbortSignal): Promise<void> {
     const said = await this.#dictateFrom(recording, signal);
     if (signal.aborted) return;
     this.hasSpeech ||= said.speech_end !== null;
@@ -58,7 +58,7 @@ export class RecordingText {
   }
 
   /** Send only sound that isn't settled, so that what is sent grows with the time that one speaks, not its square. */
-  async #dictateFrom(recording: Recording, signal: AbortSignal): Promise<DictatedText> {
+  async #dictateFrom(recording: DictatedRecording, signal: AbortSignal): Promise<DictatedText> {
     const part = this.#needsWhole ? null : recording.from(this.#after);
     if (part === null) return this.#dictate(recording.whole, false, signal);
     try {

@@ -5,7 +5,7 @@ const MARGIN_S = 3;
 /** Less isn't worth leaving out. */
 const MIN_OMITTED_S = 5;
 
-export class Recording {
+export class DictatedRecording {
   readonly #slices: { readonly sound: Blob; readonly until: number }[] = [];
 
   /** Append the sound up to a moment, in seconds of the recording. */
