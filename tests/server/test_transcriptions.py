@@ -203,6 +203,16 @@ async def test_sound_that_was_dictated_before_may_be_left_out(listening: Server,
         assert (status, "lacks sound" in found["error"]["message"]) == (422, True), first
 
 
+async def test_sound_that_was_cut_within_a_cluster_is_asked_for_whole(listening: Server, tmp_path: Path) -> None:
+    slices = live_recording(tmp_path / "live.webm", [silence(65)], cluster_s=30)
+    query = "language=en&after=43"
+    status, found = await dictate(listening, query, b"".join(slices))
+    assert (status, found["heard_until"]) == (200, pytest.approx(65, abs=0.05))
+    for last in (55, len(slices)):  # the sound from second 40 on would be read as that from second 10 on
+        status, found = await dictate(listening, f"{query}&partial=true", slices[0] + b"".join(slices[40:last]))
+        assert (status, "lacks sound" in found["error"]["message"]) == (422, True), last
+
+
 @pytest.mark.parametrize(
     ("path", "content_type", "beginning"),
     [

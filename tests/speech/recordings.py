@@ -19,6 +19,10 @@ from tests.speech.conftest import SOUNDS, installed_listening
 RATE = 16_000
 CLUSTER = b"\x1f\x43\xb6\x75"
 """What a group of sound begins with in WebM."""
+OPEN_END = b"\x01" + b"\xff" * 7
+"""The size of a group that is still being made."""
+SLICE_BLOCKS = 51
+"""Blocks of 20 ms in a slice: about a second."""
 Samples = NDArray[np.int16]
 
 
@@ -81,15 +85,43 @@ def packed_recording(path: Path, pieces: Sequence[Samples]) -> Path:
     return path
 
 
-def live_recording(path: Path, pieces: Sequence[Samples]) -> list[bytes]:
-    """Return the pieces as slices of about a second of WebM, as browsers record them; the first has the head."""
+def live_recording(path: Path, pieces: Sequence[Samples], cluster_s: float = 1) -> list[bytes]:
+    """Return the pieces as slices of about a second of WebM, as browsers record them; the first has the head.
+
+    Where clusters are longer than a second, most slices are parts of one, whose times count from its beginning.
+    """
     sound = np.concatenate(pieces)
-    options = {"live": "1", "cluster_time_limit": "1000"}
+    options = {"live": "1", "cluster_time_limit": str(round(cluster_s * 1000))}
     with _pyav() as av, av.open(str(path), "w", format="webm", options=options) as container:
         stream = container.add_stream("libopus", rate=48_000, layout="mono")
         frame = av.AudioFrame.from_ndarray(sound[None], format="s16", layout="mono")
         frame.sample_rate = RATE
         container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
-    head, first, *others = path.read_bytes().split(CLUSTER)
-    return [head + CLUSTER + first, *(CLUSTER + each for each in others)]
+    head, *clusters = path.read_bytes().split(CLUSTER)
+    slices = [piece for cluster in clusters for piece in _cluster_slices(cluster)]
+    return [head + slices[0], *slices[1:]]
+
+
+def _cluster_slices(cluster: bytes) -> Generator[bytes]:
+    """Yield a cluster in slices, as if its end weren't known yet."""
+    begin, _ = _size(cluster)
+    time, *blocks = _elements(cluster[begin:])
+    for start in range(0, len(blocks), SLICE_BLOCKS):
+        opening = b"" if start else CLUSTER + OPEN_END + time
+        yield opening + b"".join(blocks[start : start + SLICE_BLOCKS])
+
+
+def _elements(data: bytes) -> Generator[bytes]:
+    """Yield the elements of a cluster, whose names are a byte long."""
+    while data:
+        begin, size = _size(data[1:])
+        end = 1 + begin + size
+        yield data[:end]
+        data = data[end:]
+
+
+def _size(data: bytes) -> tuple[int, int]:
+    """Return how many bytes the size of an element takes, and the size."""
+    length = 9 - data[0].bit_length()
+    return length, int.from_bytes(data[:length], "big") & ((1 << 7 * length) - 1)

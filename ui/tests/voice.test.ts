@@ -104,7 +104,7 @@ test("sound whose words are settled isn't sent again, unless a browser's recordi
   for (let number = 1; number <= 60; number += 1) recording.append(new Blob([`${number} `]), number / 2);
   const whole = await recording.whole.text();
   const heard = [{ ...segment("One."), start: 0, end: 18 }, { ...segment("Two."), start: 18, end: 20 }];
-  let replies: (DictatedText | Error)[] = [said(heard), said([segment("Two."), segment("Three.")])];
+  let replies: (DictatedText | Error)[] = [said(heard), said([segment("Two."), segment("Three.")], { heard_until: 27 })];
   let sent: [string, number, boolean][] = [];
   const dictate: Speech["dictate"] = async (sound, _languages, after, _signal, isPartial = false) => {
     sent.push([await sound.text(), after, isPartial]);
@@ -119,11 +119,14 @@ test("sound whose words are settled isn't sent again, unless a browser's recordi
   const since = whole.slice(whole.indexOf("31 "));
   assert.deepEqual([sent, words.text], [[[whole, 0, false], [`1 ${since}`, 18, true]], "One. Two. Three."]);
   const refusal = new ApiError(422, "unreadable_file", "It lacks sound.");
-  [sent, replies] = [[], [refusal, said([segment("Two.")]), said([segment("Two!")])]];
-  await words.update(recording, signal);
-  await words.update(recording, signal);
-  assert.deepEqual(sent, [[`1 ${since}`, 18, true], [whole, 18, false], [whole, 18, false]]);
-  assert.equal(words.text, "One. Two!");
+  const misplaced = said([], { heard_until: 26.9, speech_end: null });
+  for (const reply of [refusal, misplaced]) {
+    const cut = new RecordingText({ dictate } as unknown as Speech, ANY);
+    [sent, replies] = [[], [said(heard), reply, said([segment("Two.")]), said([segment("Two!")])]];
+    for (let number = 0; number < 3; number += 1) await cut.update(recording, signal);
+    assert.deepEqual(sent, [[whole, 0, false], [`1 ${since}`, 18, true], [whole, 18, false], [whole, 18, false]]);
+    assert.equal(cut.text, "One. Two!");
+  }
   assert.deepEqual([recording.from(0), recording.from(7.9), new DictatedRecording().from(18)], [null, null, null]);
 });
 

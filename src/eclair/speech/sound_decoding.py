@@ -26,8 +26,8 @@ def open_sound(
 ) -> tuple[float, Generator[MonoSound]]:
     """Return what the file says about its length in seconds (0 if nothing), and its samples in pieces.
 
-    Where a live recording has no sound, by its timestamps, it is silent. With `resumes_by_s` one that has no such gap
-    that ends by then is refused. Raises Rejected, also while the samples are read.
+    Where a live recording has no sound, by its timestamps, it is silent. With `resumes_by_s` it must have such a gap,
+    and all sound from then on: other recordings are refused. Raises Rejected, also while the samples are read.
     """
     av = _av()
     file = open_input(path)
@@ -55,7 +55,8 @@ def _samples(
 ) -> Generator[MonoSound]:
     av = _av()
     resampler = av.AudioResampler(format="s16", layout="mono", rate=SAMPLE_RATE)
-    count, faults = 0, 0
+    count, faults, lacks_sound = 0, 0, False
+    resumes_by = None if resumes_by_s is None else resumes_by_s * SAMPLE_RATE
     frames = container.decode(stream)
     while True:
         try:
@@ -68,10 +69,9 @@ def _samples(
                 raise Rejected(f"{name} is damaged and can't be decoded; record or save it again.") from None
             break  # what came before is heard: recordings are cut off while they are still being made
         gap = _gap(frame, count) if is_live else 0
-        if resumes_by_s is not None and count + gap > resumes_by_s * SAMPLE_RATE:
-            break
-        if gap:
-            resumes_by_s = None
+        lacks_sound = lacks_sound or gap > 0
+        if resumes_by is not None and count + gap > resumes_by and (gap or not lacks_sound):
+            raise _incomplete(name)
         frame.pts = None
         for samples in chain(_silence(gap), map(_to_samples, resampler.resample(frame))):
             count += len(samples)
@@ -80,8 +80,8 @@ def _samples(
             yield samples
     if not count:
         raise Rejected(f"{name} has no sound, or is damaged; record or save it again.")
-    if resumes_by_s is not None:
-        raise Rejected(f"{name} lacks sound that wasn't heard yet; send all of it.")
+    if resumes_by is not None and (not lacks_sound or count < resumes_by):
+        raise _incomplete(name)
     yield from map(_to_samples, resampler.resample(None))
 
 
@@ -104,6 +104,10 @@ def _to_samples(piece: Any) -> MonoSound:
 def _av() -> Any:
     """Return PyAV, which is among the parts that recognize speech."""
     return importlib.import_module(PYAV)
+
+
+def _incomplete(name: str) -> Rejected:
+    return Rejected(f"{name} lacks sound that wasn't heard yet; send all of it.")
 
 
 def _too_long(name: str, max_s: float) -> Rejected:

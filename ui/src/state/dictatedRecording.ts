@@ -1,6 +1,7 @@
 // A recording that is being made: its slices, of which those that were heard needn't be sent again.
 
-/** Containers group sound, in browsers for up to a second, and only whole groups can be read. */
+/** Containers group sound, and only whole groups can be read. Where a browser's last longer than this, its recordings
+ * can't be cut. */
 const MARGIN_S = 3;
 /** Less isn't worth leaving out. */
 const MIN_OMITTED_S = 5;
@@ -21,6 +22,11 @@ export class DictatedRecording {
   /** All of it so far. */
   get whole(): File {
     return this.#join(0);
+  }
+
+  /** The moment up to which at least it is heard unless some of it is lost, in seconds. */
+  get leastHeard(): number {
+    return (this.#slices.at(-1)?.until ?? 0) - MARGIN_S;
   }
 
   /** Its first slice, which says how to read it, and the sound from a moment on, in seconds; null if that is hardly less

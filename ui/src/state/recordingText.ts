@@ -61,13 +61,15 @@ export class RecordingText {
   async #dictateFrom(recording: DictatedRecording, signal: AbortSignal): Promise<DictatedText> {
     const part = this.#needsWhole ? null : recording.from(this.#after);
     if (part === null) return this.#dictate(recording.whole, false, signal);
+    const { leastHeard } = recording; // it grows meanwhile
     try {
-      return await this.#dictate(part, true, signal);
+      const said = await this.#dictate(part, true, signal);
+      if (said.heard_until >= leastHeard) return said;
     } catch (error) {
       if (!(error instanceof ApiError && error.status === 422)) throw error;
-      this.#needsWhole = true;
-      return this.#dictate(recording.whole, false, signal);
     }
+    this.#needsWhole = true;
+    return this.#dictate(recording.whole, false, signal);
   }
 
   async #dictate(sound: File, isPartial: boolean, signal: AbortSignal): Promise<DictatedText> {
