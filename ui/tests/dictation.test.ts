@@ -120,6 +120,14 @@ test("the caret stays where it was in the text that grows around it", () => {
     ["Note: one end|", "Note: end", "Note: end|"],
     ["|", "one", "one|"],
     ["Note: o|ne", "Note:", "Note:|"],
+    ["See you|.", "See you. Till then.", "See you|. Till then."],
+    ["See you.|", "See you. Till then.", "See you. Till then.|"],
+    ["I know |that.", "I know that. Do you believe that.", "I know |that. Do you believe that."],
+    ["Note: on| end", "Note: an one end", "Note: an one| end"],
+    ["Note: on| end", "Note: one two end", "Note: one two| end"],
+    ["Note: no| end", "Note: no no end", "Note: no no| end"],
+    ["N|ote: no end", "Note: no no end", "N|ote: no no end"],
+    ["a|", "a", "a|"],
   ] as const) {
     const place = movedCaret(before.replace("|", ""), after, before.indexOf("|"));
     assert.equal(`${after.slice(0, place)}|${after.slice(place)}`, moved);
