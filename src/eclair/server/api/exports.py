@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import Annotated
 from urllib.parse import quote
@@ -29,6 +30,9 @@ class ExportSize(BaseModel):
 
 MAX_IDS_CHARS = 50_000
 """Of the conversations that one request names."""
+
+NOT_PLAIN = re.compile(r'[^ -~]|["\\?]')
+"""Characters that a quoted name in a header can't have, or not without escapes that browsers read differently."""
 
 
 def router(app: App) -> APIRouter:
@@ -82,5 +86,5 @@ def download_headers(name: str) -> dict[str, str]:
 
 def attachment_disposition(name: str) -> str:
     """Build the `Content-Disposition` that makes browsers save the body under this name (RFC 6266)."""
-    plain = name.encode("ascii", "replace").decode().replace("?", "_")
+    plain = NOT_PLAIN.sub("_", name)
     return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
