@@ -288,9 +288,12 @@ def test_a_conversation_by_voice_goes_on_by_itself_and_can_be_interrupted(openin
     expect(state(page, "Listening…")).to_be_visible()
     axe.check(page)
     # Speech comes after the text that it reads.
-    composer(page).fill("script: words=300 rate=4\n")
+    composer(page).fill("script: pause=3@0 words=300 rate=4\n")
     page.evaluate("say()")
     asked = page.get_by_role("article", name="You")
+    # Before the voice reads, a screen reader says what the answer waits for.
+    expect(state(page, "Thinking…")).to_have_attribute("aria-live", "polite", timeout=SPEECH_MS)
+    expect(page.get_by_role("log").get_by_text("Waiting for Scripted", exact=True)).to_be_attached()
     expect(asked).to_have_text(re.compile("rate=4.*harbou?r .* cranes", re.IGNORECASE | re.DOTALL), timeout=SPEECH_MS)
     expect(composer(page)).to_have_value("")
     expect(state(page, "Reading aloud. Speak to interrupt.")).to_be_visible(timeout=SPEECH_MS)
