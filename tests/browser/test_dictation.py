@@ -17,6 +17,7 @@ from eclair.settings import Settings
 from tests.browser import axe, chromium
 from tests.browser.conftest import Opening, Watch
 from tests.browser.served import Served
+from tests.browser.test_chat import choose, composer, finished, send
 from tests.speech.conftest import SOUNDS, installed_listening, lend_listening
 
 RECOGNITION_MS = 60_000
@@ -144,6 +145,38 @@ def test_the_button_ends_what_is_still_opening(opening: Opening, listening: Serv
     page.mouse.up()
     expect(button).to_be_visible()
     expect(page.get_by_text("Listening…")).to_be_hidden()
+
+
+def test_escape_elsewhere_and_a_held_tab_end_no_dictation(opening: Opening, listening: Served) -> None:
+    context = opening(listening)
+    context.add_init_script("if (isSecureContext) navigator.mediaDevices.getUserMedia = () => new Promise(() => null);")
+    page = context.new_page()
+    page.goto("/")
+    send(page, "script: say=here")
+    finished(page)
+    page.get_by_role("button", name="Dictate").click()
+    stop = page.get_by_role("button", name="Stop dictating")
+    expect(stop).to_be_focused()
+    page.keyboard.press("Shift+Tab")
+    for _ in range(2):
+        page.keyboard.down("Tab")
+    page.keyboard.up("Tab")
+    expect(stop).not_to_be_focused()
+    # It cancels what has the focus, or is open.
+    choose(page, "script: say=here", "Rename")
+    title = page.get_by_role("textbox", name="Title")
+    expect(title).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(title).to_be_hidden()
+    page.set_viewport_size({"width": 390, "height": 780})
+    menu = page.get_by_role("button", name="Conversations", exact=True)
+    menu.click()
+    expect(page.get_by_role("button", name="Close the conversation list").first).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(menu).to_have_attribute("aria-expanded", "false")
+    expect(stop).to_be_visible()
+    composer(page).press("Escape")
+    expect(stop).to_be_hidden()
 
 
 def test_escape_takes_the_words_away(opening: Opening, listening: Served) -> None:
