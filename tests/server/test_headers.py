@@ -118,15 +118,15 @@ async def test_a_compressed_body_that_cannot_be_read(
     assert sentence in reply.error["message"]
 
 
-async def test_a_file_to_save_may_have_any_name(server: Server) -> None:
+async def test_a_file_to_save_may_have_any_name(fresh: Server) -> None:
     named = urlencode({"name": 'Who said "Öl"?\x7f.txt'})
     binary = {"Content-Type": "application/octet-stream"}
-    file = (await server.post(f"/api/files?{named}", data=b"Nothing was said.", headers=binary)).body
+    file = (await fresh.post(f"/api/files?{named}", data=b"Nothing was said.", headers=binary)).body
     path = f"/api/files/{file['id']}/transcript?format=srt"
     for query, plain, name in (
         ("", "Who said __l___.srt", "Who%20said%20%22%C3%96l%22%3F%7F.srt"),
         ("&member=a%0D%0Ab%5C%00.mp3", "a__b__.srt", "a%0D%0Ab%5C%00.srt"),
     ):
-        reply = await server.get(path + query)
+        reply = await fresh.get(path + query)
         disposition = reply.headers["Content-Disposition"]
         assert (reply.status, disposition) == (200, f"attachment; filename=\"{plain}\"; filename*=UTF-8''{name}")
