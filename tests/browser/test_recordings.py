@@ -70,7 +70,9 @@ def test_a_citation_leads_to_the_moment_and_plays_from_there(
     player = pane.locator("audio")
     page.wait_for_function("() => Math.abs(document.querySelector('audio').currentTime - 63.3) < 0.3")
     check(page)
-    pane.get_by_role("button", name="Download transcript").press("Enter")
+    save = pane.get_by_role("button", name="Download transcript")
+    expect(save).to_have_attribute("title", "Download transcript")
+    save.press("Enter")
     with page.expect_download() as saving:
         page.get_by_role("menuitem", name="Subtitles (SRT)").press("Enter")
     assert saving.value.suggested_filename == "talk.srt"
