@@ -1,7 +1,8 @@
 """Take the screenshots of README and docs, and render the app's icons: `python docs/screenshots.py`.
 
-README shows a real answer of the embedded model, which has to be installed, and so have the voices. For the others the
-app runs on the scripted engine in a temporary folder, and research against the tests' small internet.
+README shows a real answer of the embedded model, which has to be installed, and so have both parts of speech. For the
+others the app runs on the scripted engine in a temporary folder, and research against the tests' small internet. What
+is heard was spoken by the voices.
 """
 
 from __future__ import annotations
@@ -9,15 +10,18 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import sys
 import time
+from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import NamedTemporaryFile, TemporaryDirectory
 
 from PIL import Image
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Playwright, expect, sync_playwright
 
 from eclair.schema.principal import LOCAL_PRINCIPAL
 
@@ -25,9 +29,12 @@ sys.path.append(str(Path(__file__).parent.parent))
 
 from tests.browser import chromium
 from tests.browser.internet import Outside, outside
+from tests.browser.model_server import Rack, racked
 from tests.browser.served import Served
+from tests.browser.test_dictation import write_wav
 from tests.browser.test_writing import attach, send_when_ready
-from tests.speech.conftest import lend_speaking
+from tests.speech.conftest import lend_listening, lend_speaking
+from tests.speech.recordings import Samples, recording, silence, spoken
 
 from eclair.models.catalog import starter_entry
 from eclair.models.installed import verify
@@ -148,6 +155,22 @@ Two things would keep the lamps on: an inverter that can run an *island*, and a 
 hours are enough for the lamps of the hall, the fridge and the radio until the next morning.
 
 Ask the firms for both in their offers; adding them later costs more.
+"""
+
+SPEECH_MS = 180_000
+"""Time for the models to load, to hear and to speak."""
+LEAD_S = 1.5
+"""Silence before somebody speaks into a microphone, while it is opened."""
+
+DICTATED = """Please write to all members of the cooperative. The work on the roof begins on the third of August, and \
+the hall stays closed for two weeks. Until then, the choir meets in the school, and the reading club in the library. \
+Whoever can lend a hand should call Anna Keller before the end of July. We need ladders, gloves, and a van for the \
+old tiles. Lunch for all helpers comes from the bakery."""
+
+TALKED_QUESTION = "What should we ask the firms before we choose one of their offers?"
+TALKED_ANSWER = """Ask first what happens if they finish late, because the hall is booked from September on. Then ask \
+how long they vouch for the panels, and how long for their own work on the roof. And ask who comes when something \
+breaks, and how soon.
 """
 
 PYTHON_QUESTION = (
@@ -349,10 +372,89 @@ def speech(browser: Browser, served: Served) -> None:
     told = page.get_by_role("article", name="Éclair").last
     told.get_by_role("button", name="Read aloud").click()
     page.wait_for_function(
-        "() => [...(CSS.highlights.get('spoken') ?? [])].join('').startsWith('Most inverters')", timeout=180_000
+        "() => [...(CSS.highlights.get('spoken') ?? [])].join('').startsWith('Most inverters')", timeout=SPEECH_MS
     )
     expect(told.get_by_text("Synthetic voice")).to_be_visible()
     screenshot(page, "speech")
+
+
+def dictation(playwright: Playwright, served: Served) -> None:
+    """Take words that appear while somebody speaks."""
+    with speaker(playwright, served, DICTATED) as browser:
+        page = open_page(browser, served, {"width": 960, "height": 700}, "light")
+        page.goto("/")
+        page.get_by_role("button", name="Dictate").click()
+        field = page.get_by_role("textbox", name="Your message")
+        expect(field).to_have_value(re.compile("closed for two weeks"), timeout=SPEECH_MS)
+        screenshot(
+            page, "dictation", when="() => document.querySelector('.level > *').getBoundingClientRect().width > 15"
+        )
+        expect(page.get_by_text("Listening…")).to_be_visible()
+
+
+def voice(playwright: Playwright, served: Served, rack: Rack) -> None:
+    """Take a conversation by voice, in which the answer is read."""
+    rack.says = TALKED_ANSWER
+    with speaker(playwright, served, TALKED_QUESTION) as browser:
+        page = open_page(browser, served, {"width": 960, "height": 640}, "light")
+        page.goto("/")
+        page.get_by_role("button", name="Conversation by voice").click()
+        expect(page.get_by_role("article", name="You")).to_contain_text("firms", timeout=SPEECH_MS)
+        page.wait_for_function(
+            "() => [...(CSS.highlights.get('spoken') ?? [])].join('').startsWith('Then ask')", timeout=SPEECH_MS
+        )
+        screenshot(page, "voice")
+        expect(page.get_by_text("Reading aloud. Speak to interrupt.")).to_be_visible()
+
+
+@contextmanager
+def listening(folder: Path) -> Generator[tuple[Served, Rack]]:
+    """An Éclair that speaks and listens, and the model that answers, which says what it is told."""
+    settings = replace(Settings(), data_dir=folder / "data")
+    lend_listening(settings)
+    lend_speaking(settings)
+    with racked() as rack:
+        rack.models = ("Scripted",)
+        served = Served(
+            folder,
+            ECLAIR_ENGINES=json.dumps({"rack": {"url": rack.url}}),
+            ECLAIR_SCRIPTED="false",
+            ECLAIR_TITLES="false",
+            ECLAIR_EMBEDDER="off",
+        )
+        served.start()
+        try:
+            yield served, rack
+        finally:
+            served.close()
+
+
+@contextmanager
+def speaker(playwright: Playwright, served: Served, text: str) -> Generator[Browser]:
+    """A browser into whose microphone somebody speaks once."""
+    with TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        said = recording(folder / "said.wav", [silence(LEAD_S), say(playwright, served, text)])
+        write_wav(said, folder / "microphone.wav")
+        arguments = [*chromium.arguments(), *chromium.microphone(folder / "microphone.wav")]
+        browser = playwright.chromium.launch(executable_path=chromium.find(), args=arguments)
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+def say(playwright: Playwright, served: Served, text: str, voice: str = "am_michael") -> Samples:
+    """Have a text spoken."""
+    client = playwright.request.new_context(base_url=served.address)
+    reply = client.post("/v1/audio/speech", data={"input": text, "voice": voice}, timeout=SPEECH_MS)
+    assert reply.ok, reply.text()
+    with NamedTemporaryFile(suffix=".mp3") as file:
+        file.write(reply.body())
+        file.flush()
+        samples = spoken(Path(file.name))
+    client.dispose()
+    return samples
 
 
 def research(browser: Browser, there: Outside) -> None:
@@ -402,11 +504,12 @@ def preview_import(page: Page, export: Path) -> None:
     expect(dialog).to_contain_text("An export from Claude.")
 
 
-def screenshot(page: Page, name: str) -> None:
-    """Take a screenshot once fonts and animations have settled."""
+def screenshot(page: Page, name: str, *, when: str = "() => true") -> None:
+    """Take a screenshot once fonts and animations have settled, and the page says so."""
     page.wait_for_function("() => document.fonts.status === 'loaded'")
     page.mouse.move(0, 0)
     page.wait_for_timeout(600)
+    page.wait_for_function(when)
     path = PICTURES / f"{name}.png"
     page.screenshot(path=path)
     Image.open(path).convert("RGB").quantize(256, dither=Image.Dither.NONE).save(path, optimize=True)
@@ -517,7 +620,9 @@ if __name__ == "__main__":
         folder = Path(temporary)
         with ThreadPoolExecutor(1) as apart:  # Playwright's loop runs in this thread
             apart.submit(asyncio.run, fill(folder / "data")).result()
-        lend_speaking(replace(Settings(), data_dir=folder / "data"))
+        lent = replace(Settings(), data_dir=folder / "data")
+        lend_listening(lent)
+        lend_speaking(lent)
         served = Served(folder)
         served.start()
         try:
@@ -528,6 +633,9 @@ if __name__ == "__main__":
             tools(browser, served)
             knowledge(browser, served)
             speech(browser, served)
+            dictation(playwright, served)
+            with listening(folder / "listening") as (listener, rack):
+                voice(playwright, listener, rack)
             with outside(folder / "outside") as there:
                 research(browser, there)
         finally:

@@ -37,5 +37,14 @@ def arguments() -> list[str]:
     return [*QUIET, *(["--no-sandbox"] if root else [])]
 
 
+def microphone(sound: Path) -> list[str]:
+    """What makes its microphone play a WAV once, and then silence."""
+    return [
+        "--use-fake-ui-for-media-stream",
+        "--use-fake-device-for-media-stream",
+        f"--use-file-for-fake-audio-capture={sound}%noloop",
+    ]
+
+
 if __name__ == "__main__":
     sys.exit(0 if find() else 1)

@@ -40,12 +40,7 @@ def browser(playwright: Playwright, tmp_path_factory: pytest.TempPathFactory) ->
     """A browser whose microphone plays a sentence once, and then silence."""
     sound = tmp_path_factory.mktemp("sound") / "english.wav"
     write_wav(SOUNDS / "english.webm", sound)
-    arguments = [
-        *chromium.arguments(),
-        "--use-fake-ui-for-media-stream",
-        "--use-fake-device-for-media-stream",
-        f"--use-file-for-fake-audio-capture={sound}%noloop",
-    ]
+    arguments = [*chromium.arguments(), *chromium.microphone(sound)]
     found = playwright.chromium.launch(executable_path=chromium.find(), args=arguments)
     yield found
     found.close()

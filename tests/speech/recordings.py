@@ -37,9 +37,9 @@ def _pyav() -> Generator[Any]:
         sys.path.remove(packages)
 
 
-def spoken(name: str) -> Samples:
-    """The samples of one of the sentences."""
-    with _pyav() as av, av.open(str(SOUNDS / name)) as container:
+def spoken(sound: str | Path) -> Samples:
+    """The samples of one of the sentences, or of a file elsewhere."""
+    with _pyav() as av, av.open(str(SOUNDS / sound)) as container:
         resampler = av.AudioResampler(format="s16", layout="mono", rate=RATE)
         frames = [piece for frame in container.decode(audio=0) for piece in resampler.resample(frame)]
         return np.concatenate([piece.to_ndarray()[0] for piece in (*frames, *resampler.resample(None))])
