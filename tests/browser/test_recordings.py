@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from eclair.settings import Settings
 from tests.browser.axe import AXE, check
@@ -45,6 +45,16 @@ def hearing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         served.close()
 
 
+def lengthen(route: Route) -> None:
+    """Put long sentences before and after what was said."""
+    reply = route.fetch()
+    told = reply.json()
+    (said,) = told["sentences"]
+    before = [{**said, "start": 0, "text": "Boats. " * 40, "first": at, "last": at + 1} for at in range(-60, 0)]
+    after = [{**each, "start": 999, "first": 9_999 + at} for at, each in enumerate(before)]
+    route.fulfill(response=reply, json={**told, "sentences": [*before, said, *after]})
+
+
 @pytest.mark.parametrize("is_packed", [False, True])
 def test_a_citation_leads_to_the_moment_and_plays_from_there(
     opening: Opening, hearing: Served, tmp_path: Path, is_packed: bool
@@ -62,11 +72,14 @@ def test_a_citation_leads_to_the_moment_and_plays_from_there(
     send_when_ready(page, "When was the northern gate closed?")
     finished(page, "closed on Tuesday")
     expect(answer(page).get_by_role("button", name=f"{cited}, 1:03")).to_be_visible()
+    page.route("**/api/files/*/transcript*", lengthen)
     marks(page).first.focus()
     page.keyboard.press("Enter")
     pane = beside(page)
     expect(pane.get_by_role("heading", name=cited, exact=True)).to_be_visible()
     expect(pane.get_by_role("list", name="Transcript").locator("mark")).to_contain_text("northern gate")
+    expect(pane.locator("mark")).to_be_in_viewport(ratio=1)
+    page.unroute("**/api/files/*/transcript*")
     player = pane.locator("audio")
     page.wait_for_function("() => Math.abs(document.querySelector('audio').currentTime - 63.3) < 0.3")
     check(page)
