@@ -173,6 +173,30 @@ how long they vouch for the panels, and how long for their own work on the roof.
 breaks, and how soon.
 """
 
+MEETING = (
+    ("bm_george", "Good evening, everybody. We have two points tonight: the solar roof, and the tool library."),
+    (
+        "bf_emma",
+        "I have the offers for the roof. Two firms have answered, and the third one wants to see the beams first. Both "
+        "would put sixty panels on the hall. The cheaper offer is thirty thousand euros.",
+    ),
+    ("am_michael", "What do we get for that?"),
+    (
+        "bf_emma",
+        "About twenty two thousand kilowatt hours a year. Half of it is for the hall and the school, and the rest goes "
+        "into the grid. After eight years the roof has paid for itself.",
+    ),
+    ("bm_george", "And when does the work begin?"),
+    ("bf_emma", "The work begins on the third of August, once the surveyor has checked the beams."),
+    ("af_heart", "Then to the tool library. It opens on Saturdays from ten to twelve, and nobody has to pay for it."),
+    ("am_michael", "Who brings a tool back late should pay, though. Two euros a day, I would say."),
+)
+"""What is said in a meeting, and by which voice."""
+PAUSE_S = 0.7
+"""Silence between two who speak."""
+MEETING_QUESTION = "When does the work on the roof begin?"
+MEETING_ANSWER = "The work begins on 3 August, once the surveyor has checked the beams."
+
 PYTHON_QUESTION = (
     "The roof yields 22,400 kWh a year. How is that spread over the months? Draw a chart, and make a table."
 )
@@ -407,6 +431,27 @@ def voice(playwright: Playwright, served: Served, rack: Rack) -> None:
         expect(page.get_by_text("Reading aloud. Speak to interrupt.")).to_be_visible()
 
 
+def transcript(playwright: Playwright, browser: Browser, served: Served, rack: Rack) -> None:
+    """Take the recording of a meeting at a moment that is cited."""
+    rack.says = MEETING_ANSWER
+    page = open_page(browser, served, {"width": 1200, "height": 640}, "light")
+    page.goto("/")
+    with TemporaryDirectory() as temporary:
+        pieces = [piece for name, text in MEETING for piece in (say(playwright, served, text, name), silence(PAUSE_S))]
+        sound = recording(Path(temporary) / "meeting.wav", pieces)
+        attach(page, {"name": sound.name, "mimeType": "audio/wav", "buffer": sound.read_bytes()})
+    expect(page.get_by_role("listitem").filter(has_text="meeting.wav")).to_contain_text("ready", timeout=SPEECH_MS)
+    send_when_ready(page, MEETING_QUESTION)
+    told = page.get_by_role("article", name="Éclair").last
+    told.locator("sup button:not(.doubt)").first.click()
+    pane = page.get_by_role("complementary")
+    expect(pane.get_by_role("list", name="Transcript").locator("mark")).to_contain_text("August")
+    page.wait_for_function("() => document.querySelector('audio').currentTime > 30")
+    pane.get_by_role("button", name="Download transcript").click()
+    expect(page.get_by_role("menuitem", name="Subtitles (SRT)")).to_be_visible()
+    screenshot(page, "recording")
+
+
 @contextmanager
 def listening(folder: Path) -> Generator[tuple[Served, Rack]]:
     """An Éclair that speaks and listens, and the model that answers, which says what it is told."""
@@ -636,6 +681,7 @@ if __name__ == "__main__":
             dictation(playwright, served)
             with listening(folder / "listening") as (listener, rack):
                 voice(playwright, listener, rack)
+                transcript(playwright, browser, listener, rack)
             with outside(folder / "outside") as there:
                 research(browser, there)
         finally:
