@@ -123,8 +123,8 @@ class CitationChecker:
             verdict = judge_answer(index, self._question, said, compared, verdict)
         verdict = self._cite_computation(claim.text, verdict)
         if not is_draft and isinstance(verdict, Supported):
-            said_parts = index.find_unknown_parts(strip_markdown(sentence), claim.language, verdict)
-            if await self._has_unknown(index, said_parts):
+            unknown_parts = index.find_unknown_parts(strip_markdown(sentence), claim.language, verdict)
+            if await self._has_unknown(index, unknown_parts):
                 verdict = Doubtful("", verdict.passage, verdict)
         return None if is_draft and isinstance(verdict, Doubtful) else verdict
 
@@ -141,7 +141,7 @@ class CitationChecker:
         return [cosine for batch in batches for cosine in (batch @ vector).tolist()]
 
     async def _has_unknown(self, index: EvidenceIndex, parts: Sequence[str]) -> bool:
-        """Tell whether nothing in the passages is near to one of the parts of a sentence."""
+        """Tell whether one of the parts of a sentence has nothing near to it in the passages."""
         for part in parts:
             weighed = index.weigh_claim(part, "")
             cosines = await self._compare(weighed.text)

@@ -17,14 +17,7 @@ from eclair.citations.weekdays import weekday_keys
 from eclair.citations.worded_figures import read_facts
 from eclair.text.facts import Facts
 from eclair.text.lexicon.loader import load_lexicon, words_in
-from eclair.text.terms import (
-    MIN_COMPOUND_PART_CHARS,
-    MIN_STEM_CHARS,
-    Term,
-    fold_text,
-    is_content_word,
-    strip_ending,
-)
+from eclair.text.terms import MIN_COMPOUND_PART_CHARS, MIN_STEM_CHARS, Term, fold_text, is_content_word, strip_ending
 from eclair.text.written_dates import Date
 from eclair.text.written_numbers import ORDINAL, Number
 

@@ -28,6 +28,8 @@ FREE_OVERLAP = 0.5
 
 MAX_DAY = 31
 MIN_COMPOUND_END_CHARS = 5
+MIN_SPELLED_OUT_CHARS = 6
+"""Words of an initialism that aren't capitalized; shorter ones have some initials by chance."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +91,7 @@ def find_difference(claim: Claim, context: ComparisonContext) -> Difference | No
         return None if negation is None else Difference(negation, True)
     if _is_repeated(claim, context.span):
         return None
-    name = _find_differing_name(claim, context) or _find_other_doer(claim, context)
+    name = _find_differing_name(claim, context) or _find_other_subject(claim, context)
     if name is not None:
         return Difference(name, not (is_free and capitalizes_nouns(context.language)))
     opposite = find_opposite(claim, context.span) or find_counterpart(claim, context.span)
@@ -257,7 +259,7 @@ def _counts_another(claim: Claim, number: Number, match: Number, span: Sequence[
     if ORDINAL in (number.unit, match.unit):
         return number.unit != match.unit
     noun = _word_after(claim.facts, number)
-    if number.unit is None != match.unit:
+    if number.unit is None and match.unit is not None:
         return noun is not None
     counted = next((_word_after(sentence.facts, match) for sentence in span if match in sentence.numbers), None)
     return noun is not None and counted is not None and counted.stem != noun.stem
@@ -328,7 +330,9 @@ def _find_differing_name(claim: Claim, context: ComparisonContext) -> str | None
             return term.text
         if term.stem in here or _has_inflection(term, here) or not context.is_name(term, _term_at(terms, position + 1)):
             continue
-        if _is_acronym(term, context.passage) or _ends_compound(term, context.passage):
+        if _is_acronym(term, context.passage) or _is_initialism(term, context.span):
+            continue
+        if _ends_compound(term, context.passage):
             continue
         if capitalizes_nouns(context.language) and not _is_name_by_position(terms, position):
             continue
@@ -338,8 +342,8 @@ def _find_differing_name(claim: Claim, context: ComparisonContext) -> str | None
     return None
 
 
-def _find_other_doer(claim: Claim, context: ComparisonContext) -> str | None:
-    """Return the name of which a claim says what one of two sentences says of another: it is in the other sentence."""
+def _find_other_subject(claim: Claim, context: ComparisonContext) -> str | None:
+    """Return the name that a claim puts in place of the one in a sentence, from the sentence beside it."""
     terms = claim.facts.terms
     words = {at: term for at, term in enumerate(terms) if is_content_word(term)}
     if len(context.span) < 2 or capitalizes_nouns(context.language):
@@ -386,15 +390,29 @@ def _is_part_of(name: Term, other: Term) -> bool:
 
 
 def _is_acronym(term: Term, sentences: Sequence[EvidenceSentence]) -> bool:
-    """Tell whether it is the initials of words in a row, as EU is of European Union; small words may be left out."""
+    """Tell whether it is the initials of capitalized words in a row, as EU is of European Union."""
     if not term.text.isupper() or len(term.text) < 2:
         return False
-    initials = term.key
     return any(
-        initials in "".join(word.key[0] for word in words)
+        term.text in "".join(word.text[0] for word in sentence.facts.terms if word.is_capitalized)
         for sentence in sentences
-        for words in (sentence.facts.terms, [word for word in sentence.facts.terms if is_content_word(word)])
     )
+
+
+def _is_initialism(term: Term, span: Sequence[EvidenceSentence]) -> bool:
+    """Tell whether it is the initials of long words in a row, as AI is of artificial intelligence."""
+    if not term.text.isupper() or len(term.text) < 2:
+        return False
+    for sentence in span:
+        words = sentence.facts.terms
+        for at in range(len(words) - len(term.key) + 1):
+            row = words[at : at + len(term.key)]
+            if all(
+                word.key[0] == initial and len(word.key) >= MIN_SPELLED_OUT_CHARS
+                for word, initial in zip(row, term.key, strict=True)
+            ):
+                return True
+    return False
 
 
 def _ends_compound(term: Term, sentences: Sequence[EvidenceSentence]) -> bool:

@@ -47,7 +47,7 @@ def find_opposite(claim: Claim, span: Sequence[EvidenceSentence]) -> Term | None
 
 
 def find_counterpart(claim: Claim, span: Sequence[EvidenceSentence]) -> Term | None:
-    """Return the party that a claim has in place of the other one, and says nothing else but what the span says."""
+    """Return the party to a contract that a claim names where the span, with the same words, names the other."""
     mine = {_base(term.key): term for term in claim.facts.terms if is_content_word(term)}
     said = {term.key for term in claim.facts.terms}
     for sentence in span:
