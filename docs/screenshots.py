@@ -191,7 +191,7 @@ MEETING = (
     ("af_heart", "Then to the tool library. It opens on Saturdays from ten to twelve, and nobody has to pay for it."),
     ("am_michael", "Who brings a tool back late should pay, though. Two euros a day, I would say."),
 )
-"""What is said in a meeting, and by which voice."""
+"""The sentences of a meeting, each with its voice."""
 PAUSE_S = 0.7
 """Silence between two who speak."""
 MEETING_QUESTION = "When does the work on the roof begin?"

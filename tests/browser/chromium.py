@@ -38,7 +38,7 @@ def arguments() -> list[str]:
 
 
 def microphone(sound: Path) -> list[str]:
-    """What makes its microphone play a WAV once, and then silence."""
+    """Arguments by which its microphone plays a WAV file once, and then silence."""
     return [
         "--use-fake-ui-for-media-stream",
         "--use-fake-device-for-media-stream",

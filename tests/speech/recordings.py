@@ -18,7 +18,7 @@ from tests.speech.conftest import SOUNDS, installed_listening
 
 RATE = 16_000
 CLUSTER = b"\x1f\x43\xb6\x75"
-"""What a group of sound begins with in WebM."""
+"""The element id with which a cluster begins in WebM."""
 OPEN_END = b"\x01" + b"\xff" * 7
 """The size of a group that is still being made."""
 SLICE_BLOCKS = 51

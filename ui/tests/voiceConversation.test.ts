@@ -18,7 +18,7 @@ let server: Server;
 let conversation: Conversation;
 let voice: VoiceConversation;
 let languages: SpokenLanguages;
-/** What the recognizer understands next, or when it does. */
+/** The words that the recognizer understands next, or a promise of them. */
 let heard: string | Promise<string>;
 /** The languages that it was asked for. */
 let asked: string[];

@@ -4,7 +4,7 @@
 const MIN_SHARE = 0.75;
 /** A single word, such as "stop", may be in the sentence by chance. */
 const MIN_WORDS = 2;
-/** Who is asked may choose in the words of the question, such as "the second law". */
+/** A person may choose in the words of the question, such as "the second law". */
 const MIN_WORDS_OF_QUESTION = 4;
 const QUESTION = /[?？؟]/u;
 
