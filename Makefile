@@ -140,30 +140,23 @@ collected: $(VENV)/.dev $(VENV)/.app # what the tests import is compiled once, n
 	-@nice $(VENV)/bin/python -m pytest --collect-only -q >/dev/null # the tests will say what fails
 
 chromium: $(BUILD)/.ready
-	@$(BUILD)/bin/python tests/browser/chromium.py || { \
-		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-			echo "Installing Chromium…"; apt-get update -qq; \
-			for package in chromium-headless-shell chromium; do \
-				DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$package >/dev/null && exit; \
-			done; \
-		fi; \
-		echo "The browser tests need Chromium or Chrome; install it (Debian: apt install chromium)." >&2; exit 1; }
+	@$(BUILD)/bin/python tests/browser/chromium.py || $(call debian,Chromium,chromium-headless-shell) || \
+		$(call debian,Chromium,chromium) || \
+		{ echo "The browser tests need Chromium or Chrome; install it (Debian: apt install chromium)." >&2; exit 1; }
 
 compiler:
-	@{ command -v $${CXX:-c++} && command -v $${CC:-cc}; } >/dev/null || { \
-		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-			echo "Installing a C++ compiler…"; apt-get update -qq; \
-			DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends g++ >/dev/null && exit; \
-		fi; \
-		echo "The tests of the kernels need a C and a C++ compiler; install them (Debian: apt install g++)." >&2; exit 1; }
+	@{ command -v $${CXX:-c++} && command -v $${CC:-cc}; } >/dev/null || $(call debian,a C++ compiler,g++) || \
+		{ echo "The tests of the kernels need a C and a C++ compiler; install them (Debian: apt install g++)." >&2; exit 1; }
 
 directory:
-	@PATH="$$PATH:/usr/sbin:/usr/libexec:/usr/local/libexec"; command -v slapd >/dev/null || { \
-		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-			echo "Installing a directory server…"; apt-get update -qq; \
-			DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends slapd >/dev/null && exit; \
-		fi; \
-		echo "The tests of LDAP need OpenLDAP's slapd; install it (Debian: apt install slapd)." >&2; exit 1; }
+	@PATH="$$PATH:/usr/sbin:/usr/libexec:/usr/local/libexec"; \
+		command -v slapd >/dev/null || $(call debian,a directory server,slapd) || \
+		{ echo "The tests of LDAP need OpenLDAP's slapd; install it (Debian: apt install slapd)." >&2; exit 1; }
+
+# Install a package of Debian, as root; one at a time, since apt does not wait for itself
+debian = { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && echo "Installing $(1)…" && \
+	flock Makefile sh -c "apt-get update -qq; DEBIAN_FRONTEND=noninteractive \
+		apt-get install -y -qq --no-install-recommends $(2) >/dev/null"; }
 
 $(VENV)/.runtime: requirements.lock
 	$(call install,$(VENV),requirements.lock,Installing Éclair's dependencies…)
