@@ -6,6 +6,7 @@ import csv
 import io
 import random
 from collections import defaultdict
+from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 from functools import cache
@@ -226,3 +227,48 @@ def test_a_question_on_another_table_is_computed(text: str, question: str, value
 )
 def test_other_questions_compute_nothing(question: str) -> None:
     assert read_question(question) is None
+
+
+PARKS = """\
+Park;Pflege;Schnitte im Jahr;Kosten
+Hainpark;wöchentlich;24;4200
+Seepark;monatlich;8;1800
+Rosengarten;wöchentlich;20;3900
+Nordanger;jährlich;1;350
+"""
+
+
+def completed(question: str, *, is_sheet: bool) -> bool:
+    """Tell whether the rule answers a question from the parks, as a sheet or as a table of a document."""
+    rows = list(csv.DictReader(io.StringIO(PARKS), delimiter=";"))
+    asked = read_question(question)
+    assert asked is not None
+    found = read_query(asked, replace(table_of(rows), is_sheet=is_sheet))
+    return found is not None and found.is_complete
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "Wie viele Schnitte im Jahr sind im Hainpark vorgesehen?",
+        "Wie viele Bänke stehen in jedem Park?",
+        "Wie viel kosten die neuen Bänke und Papierkörbe für die Kosten im Jahr?",
+        "Wie hoch ist die höchste zulässige Mauer an der Seestraße im Jahr?",
+    ],
+)
+def test_a_question_on_the_text_around_a_table_is_not_computed_from_it(question: str) -> None:
+    assert not completed(question, is_sheet=False)
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "Wie viele Parks kosten mehr als 1.000?",
+        "Wie viele verschiedene Parks gibt es?",
+        "Wie viele Zeilen hat die Tabelle?",
+        "Welcher Park hat die höchsten Kosten?",
+        "Wie hoch sind die Kosten insgesamt?",
+    ],
+)
+def test_a_question_on_the_rows_of_a_table_in_a_document_is_computed(question: str) -> None:
+    assert completed(question, is_sheet=False)

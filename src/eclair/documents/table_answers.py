@@ -77,8 +77,9 @@ class TableCalculator:
             return
         table, query = chosen
         result = await asyncio.to_thread(compute, table, query)
-        if len(result.rows) < MIN_COMPUTED_ROWS and query.operation not in ("count", "distinct"):
-            return  # the row itself says more
+        counts = table.is_sheet and query.operation in ("count", "distinct")
+        if len(result.rows) < MIN_COMPUTED_ROWS and not counts:
+            return  # the row itself says more, and the text of a document more than none
         language = identify_language(text)
         self.passage = result_passage(table, result, language)
         yield StepStarted("compute", "read", describe_query(table, result, language))

@@ -111,6 +111,8 @@ def read_query(question: TableQuestion, table: DataTable) -> TableReading | None
             is_complete = False  # they may name rows that the rule doesn't see
     if _find(question.words.per, question.folded) and group is None and not filters:
         is_complete = False
+    if not table.is_sheet and not asks_for_rows and not _concerns_rows(question, table, query, named):
+        is_complete = False
     return TableReading(table, query, score, is_complete)
 
 
@@ -158,6 +160,26 @@ def _unread_stems(question: TableQuestion, table: DataTable, filters: Sequence[R
         and term.key not in _months()
         and not any(term.key.startswith(value) for value in values)
     }
+
+
+def _concerns_rows(question: TableQuestion, table: DataTable, query: TableQuery, named: dict[str, float]) -> bool:
+    """Tell whether a question is surely about the rows of a table in a document, not about what its text tells.
+
+    What is counted must be what the rows are. Of other questions hardly any word may be foreign to the table, unless
+    they ask for more than a sum and have the whole name of the column or of the group.
+    """
+    if query.operation not in ("count", "distinct"):
+        has_name = any(named[head] == 1 for head in (query.column, query.group) if head is not None)
+        is_total = query.operation == "sum" and query.group is None
+        return (has_name and not is_total) or len(_unread_stems(question, table, query.filters)) < MIN_UNREAD_WORDS
+    if query.group is not None and table.column(query.group).type == "number":
+        return False
+    asked = _find(question.words.count, question.folded)
+    rest = question.folded[asked.end() :] if asked is not None else ""
+    after = split_terms(_compiled(tuple(question.words.different or ("(?!)",))).sub(" ", rest))
+    counted = next((term.stem for term in after if is_content_word(term)), None)
+    kinds = {term.stem for column in table.columns if column.type == "text" for term in split_terms(column.head)}
+    return counted in kinds
 
 
 def _target(question: TableQuestion, table: DataTable, named: dict[str, float], group: str | None) -> str | None:
