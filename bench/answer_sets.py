@@ -1,7 +1,8 @@
 """Question sets of `answers.py`: their documents and pages, and how an answer is judged.
 
-`answers/tune` and `answers/develop` are there to improve Éclair by, `answers/report` to report on; each has documents,
-pages and questions of its own. Everything in them is made up. A pattern of `right` is a regular expression for text
+`answers/tune`, `answers/develop` and `answers/practice` are there to improve Éclair by, `answers/report` to report on;
+each has documents and questions of its own, and all but `practice`, whose documents are as long as the report's, pages
+of the web. Everything in them is made up. A pattern of `right` is a regular expression for text
 without accents and Markdown, and may hold `{1250}` for a number, `{14.3.}` for a date, `{17:30}` for a time, `{yes}`
 and `{no}`. An answer is `{no}` if one of its first two sentences negates, and it neither begins with yes nor says
 that the sources don't tell. Where an answer must be computed, `held` has the patterns of the figures in its source.
@@ -21,7 +22,7 @@ from typing import Any
 import orjson
 
 LANGUAGES = ("en", "de", "fr", "es", "it", "pl")
-SETS = ("tune", "develop", "report")
+SETS = ("tune", "develop", "practice", "report")
 FOLDER = Path(__file__).parent / "answers"
 
 _PLACEHOLDER = re.compile(r"\{(yes|no|[\d.:]+)\}")
@@ -145,11 +146,11 @@ def _more_unanswered(set_name: str) -> dict[str, dict[str, list[str]]]:
 
 
 def pages(set_name: str) -> list[Page]:
-    return [Page(**entry) for entry in _web(set_name)["pages"]]
+    return [Page(**entry) for entry in _web(set_name).get("pages", ())]
 
 
 def web_questions(set_name: str) -> list[Question]:
-    return [_question(each, each["language"], each.get("page")) for each in _web(set_name)["questions"]]
+    return [_question(each, each["language"], each.get("page")) for each in _web(set_name).get("questions", ())]
 
 
 def xquad(path: Path) -> list[Document]:
@@ -176,7 +177,8 @@ def fold(text: str) -> str:
 
 
 def _web(set_name: str) -> dict[str, Any]:
-    return tomllib.loads((FOLDER / set_name / "web.toml").read_text("utf-8"))
+    path = FOLDER / set_name / "web.toml"
+    return tomllib.loads(path.read_text("utf-8")) if path.exists() else {}
 
 
 def _question(entry: Mapping[str, Any], language: str, source: str | None) -> Question:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from bench.answer_sets import LANGUAGES, SETS, Question, documents, pages, web_questions
 
-QUESTIONS = {"tune": 5, "develop": 5, "report": 10}
-WEB_QUESTIONS = {"tune": 20, "develop": 20, "report": 40}
+QUESTIONS = {"tune": 5, "develop": 5, "practice": 8, "report": 10}
+WEB_QUESTIONS = {"tune": 20, "develop": 20, "practice": 0, "report": 40}
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
