@@ -24,8 +24,12 @@ _NUMBER = re.compile(
 )
 _RANGE = re.compile(r"(?<=\d)[ ]?[–—][ ]?(?=\d)|(?<=\d)-(?=\d)")
 _GROUPS = re.compile(r"(?<![\d.,])(?<!\d )\d{1,3}(?: \d{3})++(?!\d)")
-_TIME = re.compile(r"(?<![\d:])(\d{1,2}):(\d\d)(?![\d:])")
+_TIME = re.compile(
+    r"(?<![\d:])(?P<hour>\d{1,2}):(?P<minutes>\d\d)(?![\d:])"
+    r"(?P<named>[ \u00a0\u202f]?(?:Uhr|heures?|h|horas?)\b)?(?P<half>[ \u00a0]?[ap]\.?m\b)?"
+)
 _FIGURES = re.compile(r"\d++")
+HOURS_OF_CLOCK = 12
 MAX_READ_DIGITS = 4
 """Longer figures among letters are read one by one."""
 _SPACE = re.compile(r"\s++")
@@ -57,6 +61,14 @@ class SpokenWords:
     abbreviations: Mapping[str, str]
     signs: Mapping[str, str] = Field(default_factory=dict[str, str])
     phrase_beginnings: tuple[str, ...] = ()
+    hour: str = ""
+    """Between an hour and its minutes."""
+    full_hour: str = ""
+    """After an hour without minutes."""
+    late_full_hour: str = ""
+    """In its place where the hour isn't one of a clock's twelve."""
+    one_hour: str = ""
+    """The hour 1 where that isn't its number, with the word that follows it where that changes, too."""
 
 
 @cache
@@ -76,7 +88,7 @@ def write_out(text: str, language: str) -> str:
             text = re.sub(rf"(?<!\w){re.escape(short)}(?!\w)", long, text)
     if language != "en":
         text = _GROUPS.sub(lambda found: found[0].replace(" ", "\u00a0"), text)
-    text = _RANGE.sub(f" {words.to} ", _TIME.sub(r"\1 \2", text))
+    text = _TIME.sub(lambda found: _say_time(found, words), _RANGE.sub(f" {words.to} ", text))
     text = _NUMBER.sub(lambda found: _say_number(found, words, language), text)
     text = _SIGN.sub(lambda found: f" {words.signs.get(found[1] or found[2], ' ')} ", text)
     if language in NUMBER_LANGUAGES:
@@ -103,6 +115,21 @@ def speak_formula(formula: str, language: str | None) -> str:
         said.append(words.squared if sign in ("^2", "²") else words.signs.get(sign, sign))
         at = token.end()
     return _SPACE.sub(" ", " ".join(said)).strip()
+
+
+def _say_time(found: re.Match[str], words: SpokenWords) -> str:
+    """Say a time of day such as 9:05, and the word for its hour once."""
+    hour, minutes, half = found["hour"], found["minutes"], found["half"] or ""
+    is_full = minutes == "00"
+    following = words.full_hour if is_full else words.hour
+    if is_full and words.late_full_hour and not 1 <= int(hour) <= HOURS_OF_CLOCK:
+        following = words.late_full_hour
+    if hour == "1" and words.one_hour:
+        hour = words.one_hour
+        following = "" if " " in hour else following
+    said = [hour, "" if half and is_full else following, "" if is_full else minutes]
+    rest = "" if words.full_hour and words.hour else found["named"] or ""
+    return f"{' '.join(part for part in said if part)}{half}{rest}"
 
 
 def _say_number(found: re.Match[str], words: SpokenWords, language: str) -> str:
