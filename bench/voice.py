@@ -230,9 +230,9 @@ async def measure_conversation(server: Process, pico: Pico, rounds: int, goals: 
     goals.at_most("end of speech to first sound, median", median([heard for _, heard in found]), 1.5, " s")
 
 
-async def speak_with_kokoro(server: Process, text: str, language: str, number: int) -> Sound:
+async def speak_naturally(server: Process, text: str, language: str, number: int) -> Sound:
     """Speak with one of the natural voices of a language, by its number."""
-    voices = [voice.id for voice in VOICES if voice.language == language and voice.engine == "kokoro"]
+    voices = [voice.id for voice in VOICES if voice.language == language and voice.is_natural]
     body = {"model": "kokoro", "input": text, "voice": voices[number % len(voices)], "response_format": "pcm"}
     reply = await (await begin(server.port, "POST", "/v1/audio/speech", body)).reply()
     if reply.status != 200:
@@ -246,14 +246,14 @@ async def measure_errors(server: Process, pico: Pico, count: int, goals: Goals) 
     """Measure the share of words that are misheard, by language and voice."""
     rows: list[tuple[str, ...]] = []
     for language, sentences in SENTENCES.items():
-        engines = {voice.engine for voice in VOICES if voice.language == language} | {"pico"}
-        for engine in sorted(engines):
+        has_natural = any(voice.is_natural for voice in VOICES if voice.language == language)
+        for kind_of_voice in ("natural", "pico") if has_natural else ("pico",):
             words, wrong, worst = 0, {"clean": 0, "noise": 0}, (0, "")
             for number, sentence in enumerate(sentences[:count]):
-                if engine == "pico":
+                if kind_of_voice == "pico":
                     sound = pico.speak(sentence, language)
                 else:
-                    sound = await speak_with_kokoro(server, sentence, language, number)
+                    sound = await speak_naturally(server, sentence, language, number)
                 words += len(sentence.split())
                 for kind, heard_sound in (
                     ("clean", np.pad(sound, PICO_RATE // 2)),
@@ -264,8 +264,8 @@ async def measure_errors(server: Process, pico: Pico, count: int, goals: Goals) 
                     wrong[kind] += errors
                     worst = max(worst, (errors, heard))
             clean, noisy = (f"{100 * wrong[kind] / words:.0f} %" for kind in ("clean", "noise"))
-            rows.append((language, engine, clean, noisy, worst[1]))
-            if engine == "kokoro" or engines == {"pico"}:
+            rows.append((language, kind_of_voice, clean, noisy, worst[1]))
+            if kind_of_voice == "natural" or not has_natural:
                 goals.at_most(f"words misheard in noise, {language}", 100 * wrong["noise"] / words, 10, " %")
     table(("language", "voice", "misheard", "in noise", "the worst sentence as heard"), rows)
 

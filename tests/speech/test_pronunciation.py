@@ -12,9 +12,11 @@ from hypothesis import strategies as st
 from eclair.errors import InvalidInput, ModelMissing
 from eclair.models.npm_registry import find_registry
 from eclair.provenance.sound_marks import SOUND_NOTICE
+from eclair.settings import Settings
+from eclair.speech.pronunciation import open_pronouncer
 from eclair.speech.pronunciation_rules import RULE_LANGUAGES, pronounce_by_rules
 from eclair.speech.sound_encoder import SoundEncoder
-from eclair.speech.speaking_parts import SPEAKING, join_kokoro
+from eclair.speech.speaking_parts import SPEAKING, SpeakingParts, join_kokoro
 from eclair.speech.synthesis_worker import MAX_PHONEMES, split_phonemes
 from eclair.speech.voices import SPOKEN_LANGUAGES, check_voice, choose_voice
 
@@ -34,6 +36,22 @@ from eclair.speech.voices import SPOKEN_LANGUAGES, check_voice, choose_voice
 )
 def test_words_are_pronounced_as_they_are_written(language: str, word: str, phonemes: str) -> None:
     assert pronounce_by_rules(word, language) == phonemes
+
+
+@pytest.mark.parametrize(
+    ("locale", "text", "phonemes"),
+    [
+        ("en-US", "They record the record.", "ðˌA ɹəkˈɔɹd ðə ɹˈɛkəɹd."),
+        ("en-GB", "Hello there.", "həlˈQ ðˈɛː."),
+        ("fr-FR", "Les amis.", "lez amˈi."),
+    ],
+)
+def test_words_are_pronounced_as_their_neighbours_ask(
+    monkeypatch: pytest.MonkeyPatch, locale: str, text: str, phonemes: str
+) -> None:
+    folder = SpeakingParts(Settings().data_dir).folder
+    monkeypatch.syspath_prepend(folder)
+    assert open_pronouncer(locale, folder / "pronunciations").phonemes(text) == phonemes
 
 
 @given(

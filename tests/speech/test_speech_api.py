@@ -203,7 +203,7 @@ async def test_files_wait_for_their_turn_and_too_many_are_refused(
     speaking: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("eclair.speech.speech_request.FIRST_PIECE_S", 0.3)
-    body = {"text": "It rains. " * 100, "language": "en", "voices": ["a_voice_of_an_earlier_version"]}
+    body = {"text": "It rains. " * 100, "language": "en", "voices": ["a_voice_of_an_earlier_version", "af_bella"]}
     async with contextlib.AsyncExitStack() as stack:
         replies = [
             await stack.enter_async_context(speaking.http.post(f"{speaking.address}/api/speech/file", json=body))

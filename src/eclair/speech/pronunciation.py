@@ -1,6 +1,6 @@
-"""Turns text into the phonemes that Kokoro's voices know: by a lexicon, by a model for unknown words, or by rules.
+"""Turns text into the phonemes that the voices know: by a lexicon, by a model for unknown words, or by rules.
 
-The lexicons and models of English, French and Italian are installed with the voices.
+English is left to hibari, and the lexicons and the model of French and Italian are installed with the voices.
 """
 
 from __future__ import annotations
@@ -12,11 +12,13 @@ import unicodedata
 from functools import lru_cache
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from eclair.speech.pronunciation_rules import RULE_LANGUAGES, pronounce_by_rules
 
-LEXICON_LANGUAGES = ("en", "fr", "it")
+LEXICON_LANGUAGES = ("fr", "it")
+ENGLISH_PACKAGE = "hibari.g2p"
+"""Comes with the voices."""
 PAUSE_SIGNS = ".,;:!?…—"
 GUESSER_PACKAGE = "pycrfsuite"
 """Comes with the voices."""
@@ -27,10 +29,6 @@ _TOKEN = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*['’]?|[.,;:!?…—]")
 _IPA_TO_KOKORO = (
     *(("d͡ʒ", "ʤ"), ("t͡ʃ", "ʧ"), ("t͡s", "ʦ"), ("d͡z", "ʣ"), ("dʒ", "ʤ"), ("tʃ", "ʧ"), ("ts", "ʦ"), ("dz", "ʣ")),
     *(("g", "ɡ"), ("ʝ", "j"), ("ɚ", "əɹ"), ("ɝ", "ɜɹ"), ("\u0329", ""), ("\u032a", ""), ("-", "")),
-)
-_ENGLISH_TO_KOKORO = (
-    *(("eɪ", "A"), ("aɪ", "I"), ("oʊ", "O"), ("aʊ", "W"), ("ɔɪ", "Y"), ("əʊ", "Q"), ("ɜːɹ", "ɜɹ"), ("ɜː", "ɜɹ")),
-    *(("ɐ", "ə"), ("r", "ɹ"), ("ː", "")),
 )
 _FRENCH_ELISIONS = {
     "l": "l", "d": "d", "j": "ʒ", "m": "m", "n": "n", "s": "s", "c": "s", "t": "t", "qu": "k",
@@ -97,6 +95,31 @@ _FRENCH_UNSTRESSED = frozenset(
 _FRENCH_VOWELS = frozenset("aeiouyàâäéèêëîïôöùûüœæ")
 
 
+class Pronouncer(Protocol):
+    """Knows how a text sounds."""
+
+    def phonemes(self, text: str) -> str:
+        """Return the phonemes of a text whose numbers are written out, with its pauses. Blocks."""
+        ...
+
+
+def open_pronouncer(locale: str, folder: Path) -> Pronouncer:
+    """Open the pronunciations of a locale, such as en-GB, with the lexicons and models of a folder. Blocks."""
+    language = locale.partition("-")[0]
+    return EnglishPronunciation(is_british=locale == "en-GB") if language == "en" else Pronunciation(language, folder)
+
+
+class EnglishPronunciation:
+    """Pronunciations of English, American or British, which depend on a word's neighbours. Blocks."""
+
+    def __init__(self, *, is_british: bool) -> None:
+        package: Any = import_module(ENGLISH_PACKAGE)
+        self._pronounce: Any = package.G2P(british=is_british)
+
+    def phonemes(self, text: str) -> str:
+        return self._pronounce(text)
+
+
 class Pronunciation:
     """Pronunciations of one language, whose lexicon and model are in `folder` where it has them. Blocks."""
 
@@ -114,7 +137,6 @@ class Pronunciation:
         self._pronounce = lru_cache(MAX_CACHED_WORDS)(self._pronounce_word)
 
     def phonemes(self, text: str) -> str:
-        """Return the phonemes of a text whose numbers are written out, with its pauses."""
         tokens = _TOKEN.findall(unicodedata.normalize("NFC", text))
         found: list[str] = []
         for at, token in enumerate(tokens):
@@ -133,9 +155,6 @@ class Pronunciation:
         said = unicodedata.normalize("NFD", phonemes)
         for ipa, sign in _IPA_TO_KOKORO:
             said = said.replace(ipa, sign)
-        if self._language == "en":
-            for ipa, sign in _ENGLISH_TO_KOKORO:
-                said = said.replace(ipa, sign)
         return said
 
     def _pronounce_word(self, word: str) -> str:
@@ -146,9 +165,6 @@ class Pronunciation:
             return _FRENCH_ELISIONS[head] + (self._pronounce(rest) if rest else "")
         if mark and self._language == "it":
             return pronounce_by_rules(head, "it").replace("ˈ", "") + (self._pronounce(rest) if rest else "")
-        if mark and self._language == "en" and rest in ("s", "s'"):
-            said = self._pronounce(head)
-            return said + ("s" if said[-1:] in "ptkfθ" else "ɪz" if said[-1:] in "szʃʒʧʤ" else "z")
         if "-" in word:
             return " ".join(self._pronounce(part) for part in word.split("-") if part)
         if self._language in RULE_LANGUAGES:

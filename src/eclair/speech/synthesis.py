@@ -127,7 +127,7 @@ def require_voices(pieces: Sequence[SpokenPiece]) -> list[VoicedSentence]:
 
 
 def voiced_sentence(sentence: SpokenSentence, voice: Voice) -> VoicedSentence:
-    return VoicedSentence(sentence.text[:MAX_SENTENCE_CHARS], voice.language, voice.id, voice.engine)
+    return VoicedSentence(sentence.text[:MAX_SENTENCE_CHARS], voice.locale, voice.id, voice.engine)
 
 
 def _require(piece: SpokenPiece) -> Voice:

@@ -29,10 +29,10 @@ MEMORY_LIMIT_BYTES = 4 << 30
 
 @dataclass(frozen=True, slots=True)
 class VoicedSentence:
-    """A sentence as it is written, the language that it is in, and the voice that speaks it."""
+    """A sentence as it is written, the language that it is in, as in en-GB, and the voice that speaks it."""
 
     text: str
-    language: str
+    locale: str
     voice: str
     engine: VoiceEngine
 

@@ -1,4 +1,4 @@
-"""Makes speech inside a sandbox: Kokoro for most languages, SVOX Pico for German."""
+"""Makes speech inside a sandbox: hibari for one English voice, Kokoro for most, SVOX Pico for German."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from eclair.sandbox.protocol import ProcessLimits
 from eclair.sandbox.worker import Stopping, serve_stoppable
-from eclair.speech.pronunciation import Pronunciation
+from eclair.speech.pronunciation import Pronouncer, open_pronouncer
 from eclair.speech.sound_encoder import Samples, SoundEncoder
 from eclair.speech.synthesis_protocol import (
     CPU_LIMIT_S,
@@ -42,6 +42,10 @@ PICO_PACKAGE = "py_nanotts"
 PICO_RATE = 16_000
 PICO_LOCALE = "de-DE"
 FADE_SAMPLES = 240
+HIBARI_PACKAGE = "hibari"
+"""Comes with the voices."""
+HIBARI_SEED = 0
+"""Makes the same sound of the same text."""
 
 
 def main() -> None:
@@ -57,7 +61,8 @@ class Speaker:
         self._folder = Path()
         self._threads = 1
         self._kokoro: Any = None
-        self._pronunciations: dict[str, Pronunciation] = {}
+        self._hibari: Any = None
+        self._pronouncers: dict[str, Pronouncer] = {}
 
     def speak(self, request: SpeakSentences) -> Iterator[SpokenSound]:
         self._folder = Path(request.folder)
@@ -74,14 +79,26 @@ class Speaker:
             yield SpokenSound(rest, 0.0)
 
     def _samples(self, sentence: VoicedSentence, speed: float) -> Samples:
-        text = write_out(sentence.text, sentence.language)
+        text = write_out(sentence.text, sentence.locale.partition("-")[0])
         if sentence.engine == "pico":
             return _speak_with_pico(text, speed)
-        if sentence.language not in self._pronunciations:
-            self._pronunciations[sentence.language] = Pronunciation(sentence.language, self._folder / "pronunciations")
-        phonemes = self._pronunciations[sentence.language].phonemes(text)
-        pieces = [self._run_kokoro(piece, sentence.voice, speed) for piece in split_phonemes(phonemes)]
+        if sentence.locale not in self._pronouncers:
+            self._pronouncers[sentence.locale] = open_pronouncer(sentence.locale, self._folder / "pronunciations")
+        phonemes = self._pronouncers[sentence.locale].phonemes(text)
+        pieces = [
+            self._run_hibari(piece, speed)
+            if sentence.engine == "hibari"
+            else self._run_kokoro(piece, sentence.voice, speed)
+            for piece in split_phonemes(phonemes)
+            if not self._stopping
+        ]
         return np.concatenate(pieces) if pieces else np.zeros(0, np.int16)
+
+    def _run_hibari(self, phonemes: str, speed: float) -> Samples:
+        if self._hibari is None:
+            package: Any = import_module(HIBARI_PACKAGE)
+            self._hibari = package.Hibari(threads=self._threads)
+        return _to_samples(self._hibari.from_phonemes(phonemes, speed, seed=HIBARI_SEED))
 
     def _run_kokoro(self, phonemes: str, voice: str, speed: float) -> Samples:
         if self._kokoro is None:

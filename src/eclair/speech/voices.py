@@ -8,7 +8,7 @@ from typing import Literal
 
 from eclair.errors import InvalidInput
 
-VoiceEngine = Literal["kokoro", "pico"]
+VoiceEngine = Literal["hibari", "kokoro", "pico"]
 VoiceKind = Literal["female", "male"]
 
 
@@ -29,7 +29,7 @@ class Voice:
 
 
 VOICES = (
-    Voice("af_heart", "Heart", "en-US", "female", "kokoro"),
+    Voice("af_heart", "Heart", "en-US", "female", "hibari"),
     Voice("af_bella", "Bella", "en-US", "female", "kokoro"),
     Voice("am_michael", "Michael", "en-US", "male", "kokoro"),
     Voice("bf_emma", "Emma", "en-GB", "female", "kokoro"),
