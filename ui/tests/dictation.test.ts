@@ -73,6 +73,25 @@ test("in a noise, it ends once voice activity detection hears nobody speak", asy
   assert.equal(silent.problem, "nothing");
 });
 
+test("silence ends it, but not the time in which a busy machine didn't listen", async () => {
+  const dictation = await begun();
+  replies = [said("Buy some bread.", 2, 2), said("Buy some bread and milk.", 8, 6)];
+  Microphone.last.flush();
+  await settled();
+  const { ontick } = Microphone.last.options;
+  let now = performance.now();
+  vi.spyOn(performance, "now").mockImplementation(() => now);
+  for (const [ticks, intervalMs, phase] of [[1, 3000, "listening"], [40, 50, "listening"], [20, 50, "idle"]] as const) {
+    for (let tick = 0; tick < ticks; tick++) {
+      now += intervalMs;
+      ontick(false);
+    }
+    await settled();
+    assert.equal(dictation.phase, phase);
+  }
+  assert.equal(shown.at(-1), "Buy some bread and milk.");
+});
+
 test("who sends waits for the last words, unless they are lost", async () => {
   const dictation = await begun();
   const last = Promise.withResolvers<DictatedText>();

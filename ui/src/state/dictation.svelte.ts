@@ -9,6 +9,8 @@ const SLICE_MS = 500;
 /** Silence after words ends a dictation, and so does a microphone that gives none. */
 const SILENCE_MS = 2500;
 const NOTHING_MS = 15_000;
+/** Time between two ticks that counts as silence at most: a busy machine may not have listened meanwhile. */
+const MAX_TICK_MS = 250;
 
 /** Why there was no dictation. */
 export type DictationProblem = MicrophoneProblem | "nothing" | "missing" | { readonly report: string | ErrorReport };
@@ -34,8 +36,9 @@ export class Dictation {
   #busy: Promise<void> | null = null;
   /** True once what was recorded is written, false if it never will be. */
   #finishing: Promise<boolean> = Promise.resolve(true);
-  /** When the microphone was last louder than the room. */
-  #loud = 0;
+  /** When the microphone was listened to last, and the milliseconds since when it isn't louder than the room. */
+  #ticked = 0;
+  #silenceMs = 0;
 
   constructor(options: DictationOptions) {
     this.#options = options;
@@ -115,7 +118,8 @@ export class Dictation {
     const problem = await this.#microphone.open(() => !signal.aborted);
     if (problem !== null || signal.aborted) return problem;
     this.#microphone.record();
-    this.#loud = performance.now();
+    this.#ticked = performance.now();
+    this.#silenceMs = 0;
     this.phase = "listening";
     return null;
   }
@@ -140,8 +144,9 @@ export class Dictation {
 
   #watchSilence(isLoud: boolean): void {
     const now = performance.now();
-    if (isLoud) this.#loud = now;
-    if (now - this.#loud > (this.#words.text === "" ? NOTHING_MS : SILENCE_MS)) void this.stop();
+    this.#silenceMs = isLoud ? 0 : this.#silenceMs + Math.min(now - this.#ticked, MAX_TICK_MS);
+    this.#ticked = now;
+    if (this.#silenceMs > (this.#words.text === "" ? NOTHING_MS : SILENCE_MS)) void this.stop();
   }
 
   /** Recognize what is new, unless that is being done; then it is done again afterwards. */
