@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import time
 import wave
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Playwright, Route, expect
+from playwright.sync_api import Browser, Page, Playwright, Route, expect
 
 from eclair.settings import Settings
 from tests.browser import axe, chromium
@@ -22,6 +23,9 @@ from tests.speech.conftest import SOUNDS, installed_listening, lend_listening
 
 RECOGNITION_MS = 60_000
 """Time for the model to load and to recognize, while other tests compute."""
+CLICK_S, HOLD_S = 0.05, 0.6
+BUSY = "() => { const end = performance.now() + 600; while (performance.now() < end); }"
+"""Keeps the page from handling anything for as long as a button is held that isn't clicked."""
 
 
 @pytest.fixture(scope="module")
@@ -62,6 +66,41 @@ def write_wav(source: Path, target: Path) -> None:
         file.writeframes(samples)
 
 
+class Press:
+    """The button to dictate held down, with events that say when a hand would do it.
+
+    Playwright's own say when they are sent, and it lets go once the press is handled: a busy machine makes a long press
+    of a click.
+    """
+
+    def __init__(self, page: Page) -> None:
+        box = page.get_by_role("button", name="Dictate").bounding_box()
+        assert box is not None
+        self._mouse = page.context.new_cdp_session(page)
+        self._place = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+        self._began = time.time()
+        page.mouse.move(*self._place)
+        self._send("mousePressed", 0)
+
+    def release(self, after_s: float, place: tuple[float, float] | None = None) -> None:
+        """Let go, there or elsewhere."""
+        if place is not None:
+            self._place = place
+            self._send("mouseMoved", after_s)
+        self._send("mouseReleased", after_s)
+        self._mouse.detach()
+
+    def _send(self, kind: str, after_s: float) -> None:
+        x, y = self._place
+        event = {"type": kind, "x": x, "y": y, "button": "left", "clickCount": 1, "timestamp": self._began + after_s}
+        self._mouse.send("Input.dispatchMouseEvent", event)
+
+
+def dictate(page: Page) -> None:
+    """Click the button to dictate."""
+    Press(page).release(CLICK_S)
+
+
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_speech_becomes_the_draft_while_one_speaks(opening: Opening, listening: Served, theme: str) -> None:
     context = opening(listening, color_scheme=theme, viewport={"width": 390, "height": 900}, reduced_motion="reduce")
@@ -70,7 +109,7 @@ def test_speech_becomes_the_draft_while_one_speaks(opening: Opening, listening: 
     page.goto("/")
     field = page.get_by_role("textbox", name="Message")
     field.fill("Note:")
-    page.get_by_role("button", name="Dictate").click()
+    dictate(page)
     expect(page.get_by_text("Listening…")).to_be_visible()
     axe.check(page)
     expect(field).to_have_value(re.compile("Note: .*harbou?r", re.IGNORECASE), timeout=RECOGNITION_MS)
@@ -99,7 +138,7 @@ def test_a_lost_reply_and_typing_meanwhile_lose_nothing(
     field = page.get_by_role("textbox", name="Message")
     page.get_by_role("button", name="Dictate").click(button="right")
     expect(page.get_by_text("Listening…")).to_be_hidden()
-    page.get_by_role("button", name="Dictate").click()
+    dictate(page)
     expect(field).to_have_value(re.compile("harbou?r", re.IGNORECASE), timeout=RECOGNITION_MS)
     assert lost
     field.evaluate(
@@ -131,13 +170,17 @@ def test_the_button_ends_what_is_still_opening(opening: Opening, listening: Serv
     context.add_init_script("if (isSecureContext) navigator.mediaDevices.getUserMedia = () => new Promise(() => null);")
     page = context.new_page()
     page.goto("/")
-    button = page.get_by_role("button", name="Dictate")
-    button.hover()
-    page.mouse.down()
-    expect(page.get_by_role("button", name="Stop dictating")).to_be_visible()
-    page.wait_for_timeout(600)
-    page.mouse.move(5, 5)  # it ends wherever the button is let go
-    page.mouse.up()
+    button, stop = page.get_by_role("button", name="Dictate"), page.get_by_role("button", name="Stop dictating")
+    click = Press(page)
+    page.evaluate(BUSY)
+    click.release(CLICK_S)
+    expect(stop).to_be_visible()
+    stop.click()
+    expect(button).to_be_visible()
+    expect(page.get_by_text("Listening…")).to_be_hidden()
+    held = Press(page)
+    expect(stop).to_be_visible()
+    held.release(HOLD_S, place=(5, 5))  # it ends wherever the button is let go
     expect(button).to_be_visible()
     expect(page.get_by_text("Listening…")).to_be_hidden()
 
@@ -149,7 +192,7 @@ def test_escape_elsewhere_and_a_held_tab_end_no_dictation(opening: Opening, list
     page.goto("/")
     send(page, "script: say=here")
     finished(page)
-    page.get_by_role("button", name="Dictate").click()
+    dictate(page)
     stop = page.get_by_role("button", name="Stop dictating")
     expect(stop).to_be_focused()
     page.keyboard.press("Shift+Tab")
