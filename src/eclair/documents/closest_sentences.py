@@ -14,6 +14,7 @@ from dataclasses import replace
 
 from eclair.documents.embeddings import Embedder
 from eclair.documents.quotes import RankedSentence, rank_by_words
+from eclair.documents.table_rows import name_cells
 from eclair.generation.untrusted import neutralize_line
 from eclair.generation.usage import AskModel
 from eclair.llm.base import Engine, PromptMessage, Request, Text
@@ -87,7 +88,7 @@ async def answer_probability(
     model: Model,
 ) -> float | None:
     """Ask the model if the closest sentences answer the question; None if it doesn't say. Raises UpstreamError."""
-    text = neutralize_line(" ".join(each.text for each in closest[:MAX_CLOSEST]))
+    text = neutralize_line(" ".join(map(_as_told, closest[:MAX_CLOSEST])))
     request = Request(
         model.id,
         (PromptMessage("user", _QUESTION.format(text=text, question=neutralize_line(question))),),
@@ -103,8 +104,13 @@ async def answer_probability(
 
 
 def _with_heading(sentence: RankedSentence) -> str:
-    heading = sentence.passage.heading
-    return f"{heading[-1]}: {sentence.text}" if heading else sentence.text
+    heading = next((each for each in reversed(sentence.passage.heading) if "|" not in each), None)
+    return _as_told(sentence) if heading is None else f"{heading}: {_as_told(sentence)}"
+
+
+def _as_told(sentence: RankedSentence) -> str:
+    """Return a sentence, of a table's row with the names of its columns: a small model doesn't count these."""
+    return name_cells(sentence.passage, sentence.start) or sentence.text
 
 
 def _probability_of_yes(delta: Text) -> float | None:

@@ -13,6 +13,7 @@ from eclair.citations.drafts import asks_for_text
 from eclair.citations.evidence import split_passage
 from eclair.documents.document_relevance import reply_language
 from eclair.documents.embeddings import Embedder
+from eclair.documents.table_rows import is_header, name_cells
 from eclair.errors import UpstreamError
 from eclair.generation.sources import NO_LEAD, ClosestQuotes, Lead, Quote
 from eclair.schema.messages import Citation, Passage
@@ -104,10 +105,14 @@ def is_answered_by_quote(question: str, passages: Sequence[Passage]) -> bool:
 
 
 def rank_by_words(question: str, passages: Sequence[Passage]) -> list[RankedSentence]:
-    """Rank sentences by their share of the question's words, rarer ones counting more, and by their passage's rank."""
+    """Rank sentences by their share of the question's words, rarer ones counting more, and by their passage's rank.
+
+    The row of a table has the words of its columns' names, and those aren't ranked by themselves.
+    """
     asked = {term.stem for term in extract_facts(question).terms if is_content_word(term)}
     spans = [(rank, passage, span) for rank, passage in enumerate(passages, 1) for span in split_passage(passage)]
-    stems = [{term.stem for term in extract_facts(passage.text[start:end]).terms} for _, passage, (start, end) in spans]
+    texts = [name_cells(passage, start) or passage.text[start:end] for _, passage, (start, end) in spans]
+    stems = [{term.stem for term in extract_facts(text).terms} for text in texts]
     common = Counter(stem for sentence in stems for stem in sentence & asked)
     total = sum(1 / common[stem] for stem in asked if common[stem]) or 1.0
     sentences = [
@@ -119,12 +124,15 @@ def rank_by_words(question: str, passages: Sequence[Passage]) -> list[RankedSent
             sum(1 / common[stem] for stem in sentence & asked) / total + RANK_BONUS / rank,
         )
         for (rank, passage, (start, end)), sentence in zip(spans, stems, strict=True)
-        if start >= passage.body and end - start <= MAX_QUOTE_CHARS and _is_quotable(passage.text, start, end)
+        if start >= passage.body and end - start <= MAX_QUOTE_CHARS and _is_quotable(passage, start, end)
     ]
     return sorted(sentences, key=lambda sentence: -sentence.score)
 
 
-def _is_quotable(text: str, start: int, end: int) -> bool:
+def _is_quotable(passage: Passage, start: int, end: int) -> bool:
+    text = passage.text
+    if is_header(passage, start):
+        return False
     return end - start > MAX_FRAGMENT_CHARS or _WORDS.search(text, start, end) is not None
 
 
