@@ -183,6 +183,18 @@ async def test_a_short_answer_is_read_with_its_question() -> None:
     assert await check("In 1944.", Meaning(), "In what year had Tesla died?") == Doubtful("1944", 1)
 
 
+async def test_what_says_only_that_the_sources_tell_speaks_against_nothing() -> None:
+    text = "Entries for the leaflet go to Hettie by 2 November, pictures by 9 November."
+    one = replace(passage(1, f"Open studios\n\n{text}"), heading=("Ropeworks: minutes", "Open studios"))
+    asked = "By when do pictures for the Ropeworks leaflet have to be sent?"
+    said = "pictures for the Ropeworks leaflet have to be sent by 9 November."
+    checker = CitationChecker([one], None, asked)
+    for sentence in (said.capitalize(), f"According to the information provided in the first passage, {said}"):
+        verdict = await checker.check(sentence)
+        assert isinstance(verdict, Supported)
+        assert verdict.quote == text
+
+
 async def test_two_sentences_that_follow_each_other_are_quoted_together() -> None:
     verdict = await check("Tesla died on 7 January 1943 and was not married.")
     assert isinstance(verdict, Supported)

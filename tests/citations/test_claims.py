@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from eclair.citations.claims import makes_claim
+from eclair.citations.claims import makes_claim, strip_preamble
 
 
 @pytest.mark.parametrize(
@@ -95,3 +95,33 @@ def test_that_the_sources_do_not_tell_is_no_claim(sentence: str) -> None:
 )
 def test_a_bold_line_is_a_heading_without_figures_and_stop(sentence: str, is_claim: bool) -> None:
     assert makes_claim(sentence) == is_claim
+
+
+@pytest.mark.parametrize(
+    ("sentence", "rest"),
+    [
+        ("According to the information provided in the first passage, pictures are due on 9 November.", "pictures are"),
+        ("Based on the passages provided, the rent is 850 euros.", "the rent is"),
+        ("Laut den bereitgestellten Informationen beträgt die Miete 850 Euro.", "beträgt die Miete"),
+        ("Selon le document, le loyer est de 850 euros.", "le loyer est"),
+        ("Según la información proporcionada, la renta es de 850 euros.", "la renta es"),
+        ("Secondo il documento, l'affitto è di 850 euro.", "l'affitto è"),
+        ("Zgodnie z dokumentem, czynsz wynosi 850 zł.", "czynsz wynosi"),
+    ],
+)
+def test_what_says_only_that_the_sources_tell_is_taken_from_a_claim(sentence: str, rest: str) -> None:
+    assert strip_preamble(sentence).startswith(rest)
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "According to the police report, the rent is 850 euros.",
+        "According to Dr. Kolbe, the document is false.",
+        "In the text of 2019, the rent is 850 euros.",
+        "Laut Vermieter beträgt die Miete 850 Euro.",
+        "According to the documents,",
+    ],
+)
+def test_whoever_else_is_said_to_tell_stays_in_a_claim(sentence: str) -> None:
+    assert strip_preamble(sentence) == sentence

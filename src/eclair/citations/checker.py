@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Literal, Protocol
 
-from eclair.citations.claims import makes_claim, normalize_words, strip_answer_word, strip_markdown
+from eclair.citations.claims import makes_claim, normalize_words, strip_answer_word, strip_markdown, strip_preamble
 from eclair.citations.computations import states_result
 from eclair.citations.drafts import asks_for_text, is_in_letter
 from eclair.citations.evidence import Doubtful, Supported, Verdict
@@ -98,6 +98,7 @@ class CitationChecker:
             sentence, answer_word = strip_answer_word(sentence)
         if not makes_claim(sentence):
             return None
+        sentence = strip_preamble(sentence)
         repeats = f" {normalize_words(sentence)} " in f" {self._question_words} "
         if repeats and not (is_opening and names_choice(self._question, sentence)):
             return None

@@ -92,6 +92,12 @@ def strip_answer_word(sentence: str) -> tuple[str, Literal["yes", "no"] | None]:
     return sentence, None
 
 
+def strip_preamble(sentence: str) -> str:
+    """Take from the beginning of a sentence what says only that the sources tell it: `According to the passages, …`."""
+    found = _preamble().match(sentence)
+    return sentence[found.end() :] if found is not None and sentence[found.end() :].strip() else sentence
+
+
 def normalize_words(text: str) -> str:
     """Return the words alone, folded, to be compared."""
     return " ".join(re.findall(r"\w+", fold_text(text)))
@@ -140,6 +146,11 @@ def _answer_words() -> dict[Literal["yes", "no"], re.Pattern[str]]:
         "yes": re.compile(rf"(?<!\W)\W*+(?:{yes}){after}", re.IGNORECASE),
         "no": re.compile(rf"(?<!\W)\W*+(?:{no}){after}", re.IGNORECASE),
     }
+
+
+@cache
+def _preamble() -> re.Pattern[str]:
+    return re.compile(rf"\W*+(?:{merge_patterns(lambda lexicon: lexicon.claims.preambles)})\s*+", re.IGNORECASE)
 
 
 @cache

@@ -300,7 +300,8 @@ class ClaimPatterns:
     """Patterns of sentences that make no claim which a passage could support, and of requests for such.
 
     Greetings, bare answers (`yes`), opinions, closings, disclaimers about the writer or about what follows, and
-    denials: that the passages, or the writer, don't tell something. A letter begins with one of `salutations` and ends
+    denials: that the passages, or the writer, don't tell something. `preambles` say only that the sources tell what
+    follows. A letter begins with one of `salutations` and ends
     with one of `farewells`. A question that has one of `drafting` or `translating` asks for a text rather than for
     facts.
     """
@@ -308,6 +309,7 @@ class ClaimPatterns:
     greetings: Patterns = ()
     answers: Patterns = ()
     disclaimers: Patterns = ()
+    preambles: Patterns = ()
     denials: Patterns = ()
     opinions: Patterns = ()
     closings: Patterns = ()
