@@ -26,6 +26,9 @@ import aiohttp
 import orjson
 import psutil
 import uvicorn
+from fastapi._compat import v2 as fastapi_fields
+from pydantic import TypeAdapter
+from pydantic.fields import FieldInfo
 from sse_starlette.sse import AppStatus
 
 from eclair.app import App, open_app
@@ -232,6 +235,32 @@ def _empty_database() -> bytes:
         path = Path(folder) / DATABASE_FILE
         thread.submit(lambda: asyncio.run(SQLiteDatabase.open(path).close())).result()
         return path.read_bytes()
+
+
+_adapters: dict[object, TypeAdapter[Any]] = {}
+
+
+def _adapt(annotated: Any, *, config: Any = None) -> TypeAdapter[Any]:
+    """Return pydantic's validator of a field of a route: that of an earlier server where its field was the same."""
+    key = (annotated.__origin__, repr(annotated.__origin__), repr(config), *map(_facts, annotated.__metadata__))
+    try:
+        if key not in _adapters:
+            _adapters[key] = TypeAdapter(annotated, config=config)
+        return _adapters[key]
+    except TypeError:  # what cannot be a key, such as a list of examples
+        return TypeAdapter(annotated, config=config)
+
+
+def _facts(metadata: object) -> object:
+    """Return what two fields have in common if they are the same."""
+    if not isinstance(metadata, FieldInfo):
+        return metadata
+    every = metadata.asdict()
+    attributes: dict[str, object] = every["attributes"]
+    return (*every["metadata"], *((name, repr(type(value)), value) for name, value in attributes.items()))
+
+
+setattr(fastapi_fields, "TypeAdapter", _adapt)  # noqa: B010 (making them is most of what the routes of a server take)
 
 
 @contextlib.asynccontextmanager
