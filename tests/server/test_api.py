@@ -260,9 +260,9 @@ async def test_an_answer_that_was_stopped_is_taken_up(fresh: Server) -> None:
     while fresh.engine.made < 50:
         await asyncio.sleep(0.005)
     await fresh.post(f"/api/runs/{begun['run']}/stop")
-    half = await fresh.message(begun["run"])
+    half, made = await fresh.message(begun["run"]), fresh.engine.made
     again = await fresh.turn(id, **{"continue": half["id"]})
-    while fresh.engine.made < 150:
+    while fresh.engine.made < made + 100:
         await asyncio.sleep(0.005)
     await fresh.post(f"/api/runs/{again['run']}/stop")
     events = [event for _, event in parse(await fresh.stream(again["run"]))]
