@@ -162,3 +162,26 @@ def test_the_place_of_a_passage_is_named_where_it_changes() -> None:
         "[6] b.pdf › page 2 › Trees",
         "[7] page 2",
     ]
+
+
+def headed(number: int, text: str, *heading: str) -> Passage:
+    return Passage(number, "file_1", "a.md", 1, "", heading, 100 * number, 100 * number + len(text), text)
+
+
+def test_headings_that_a_passage_begins_with_are_read_once() -> None:
+    passages = [
+        headed(1, "Trees\nLimes\n\nThey flower in June.", "Trees", "Limes"),
+        headed(2, "Oaks\nThey flower in May.", "Trees", "Oaks"),
+        headed(3, "And some in April.", "Trees", "Oaks"),
+        headed(4, "Oaks of the park grow.", "Trees", "Oaks"),
+        headed(5, "Oaks", "Trees", "Elms", "Oaks"),
+    ]
+    assert quote_passages(passages, ()) == [
+        "[1] a.md › Trees › Limes\nThey flower in June.",
+        "[2] Oaks\nThey flower in May.",
+        "[3]\nAnd some in April.",
+        "[4]\nOaks of the park grow.",
+        "[5] Elms › Oaks\nOaks",
+    ]
+    section = headed(6, "Oaks\nThey are old.", "Trees", "Oaks")
+    assert quote_passages([passages[2], section], ())[1] == "[6]\nOaks\nThey are old."

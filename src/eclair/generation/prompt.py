@@ -228,7 +228,8 @@ def _block(tag: str, texts: Sequence[str], control_tokens: tuple[str, ...]) -> s
 def quote_passages(passages: Sequence[Passage], control_tokens: tuple[str, ...]) -> list[str]:
     """Return passages as a model is shown them: number, place and text.
 
-    The file, and the headings above both, are named where they are others than for the passage before.
+    The file, and the headings above both, are named where they are others than for the passage before. Headings that a
+    passage begins with aren't read twice.
     """
     quoted, file_before, path_before = list[str](), tuple[str, ...](), tuple[str, ...]()
     for passage in passages:
@@ -236,9 +237,19 @@ def quote_passages(passages: Sequence[Passage], control_tokens: tuple[str, ...])
         changed = (at for at, (name, before) in enumerate(zip(path, path_before, strict=False)) if name != before)
         new = () if path == path_before else path[next(changed, len(path_before)) :] or path
         place = neutralize_line(" › ".join(new if file == file_before else (*file, *path)), control_tokens)
-        quoted.append(f"[{passage.number}] {place}".rstrip() + f"\n{neutralize(passage.text, control_tokens)}")
+        quoted.append(
+            f"[{passage.number}] {place}".rstrip() + f"\n{neutralize(_text_below(passage, new), control_tokens)}"
+        )
         file_before, path_before = file, path
     return quoted
+
+
+def _text_below(passage: Passage, named: Sequence[str]) -> str:
+    """Return a passage's text without the headings that it begins with, if they are named above it."""
+    opening, rest = passage.text[: passage.body], passage.text[passage.body :]
+    lines = [" ".join(line.split()) for line in opening.split("\n") if line.strip()]
+    are_named = rest.startswith("\n") and all(line in named for line in lines)
+    return rest.lstrip("\n") if are_named and rest.strip() else passage.text
 
 
 def describe_location(passage: Passage, offset: int | None = None) -> str:
