@@ -20,7 +20,7 @@ from mcp.server.mcpserver import MCPServer
 
 from eclair.errors import Conflict, EclairError, Forbidden, InvalidInput, NotFound, RoleMissing
 from eclair.live_settings import LiveSettings
-from eclair.mcp_servers import connection
+from eclair.mcp_servers import connection, connection_pool
 from eclair.mcp_servers import service as service_module
 from eclair.mcp_servers.server_choices import McpWish
 from eclair.mcp_servers.server_config import McpServerChange
@@ -342,10 +342,75 @@ async def test_calls_at_once_share_a_process_and_cancelling_one_leaves_the_other
     assert not _processes("well")
 
 
+async def test_a_fault_of_one_call_leaves_the_others_on_their_connection(service: McpService) -> None:
+    gate = Gate()
+    async with standing_server(gate) as (url, _):
+        await ready(service, McpServerChange(url=url), "house")
+        server = (await offered(service)).server
+        waiting = asyncio.create_task(service.call(LOCAL_PRINCIPAL, server, "wait", {}))
+        await gate.begun.wait()
+        gate.is_broken = True
+        with pytest.raises(EclairError, match="status 500"):
+            await service.call(LOCAL_PRINCIPAL, server, "add", {"a": 1, "b": 1})
+        gate.is_broken = False
+        await service.check(LOCAL_PRINCIPAL, server.id)  # on a new connection
+        gate.opened.set()
+        assert (await waiting)[0].text == "waited"
+
+
+async def test_a_change_ends_the_calls_of_the_server_as_it_was(service: McpService) -> None:
+    gate = Gate()
+    async with standing_server(gate) as (url, _):
+        shown = await ready(service, McpServerChange(url=url), "house")
+        server = (await offered(service)).server
+        waiting = asyncio.create_task(service.call(LOCAL_PRINCIPAL, server, "wait", {}))
+        await gate.begun.wait()
+        gate.is_broken = True
+        await service.check(LOCAL_PRINCIPAL, server.id)
+        await service.remove(LOCAL_PRINCIPAL, shown.id)
+        with pytest.raises(EclairError):
+            await waiting
+        gate.opened.set()
+
+
+async def test_calls_of_many_people_at_once_all_end_well(
+    service: McpService, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(connection_pool, "MAX_CONNECTIONS", 2)
+    shown = await ready(service, command("reports"))
+    server = (await offered(service)).server
+    people = [Principal(f"person-{number}", role="admin") for number in range(3)]
+    go = tmp_path / "go"
+    calls = [service.call(person, server, "read", {"text": str(go)}) for person in people]
+    waiting = [asyncio.create_task(call) for call in calls]
+    while len(_processes("reports")) < 4:  # noqa: ASYNC110 (with the one that was asked for its tools)
+        await asyncio.sleep(0.02)
+    go.touch()
+    assert [result.text for result, _ in await asyncio.gather(*waiting)] == [f"read: {go}"] * 3
+    assert len(_processes("reports")) <= 2
+    await service.remove(LOCAL_PRINCIPAL, shown.id)
+
+
+class Gate:
+    """Lets calls of `wait` through once it is opened; a broken one answers requests with status 500."""
+
+    def __init__(self) -> None:
+        self.begun, self.opened = asyncio.Event(), asyncio.Event()
+        self.is_broken = False
+
+    async def wait(self) -> str:
+        """Wait."""
+        self.begun.set()
+        await self.opened.wait()
+        return "waited"
+
+
 @asynccontextmanager
-async def standing_server() -> AsyncGenerator[tuple[str, list[str]]]:
+async def standing_server(gate: Gate | None = None) -> AsyncGenerator[tuple[str, list[str]]]:
     """Serve tools with the official library on loopback; yield the address, and the keys that came."""
     made = MCPServer("sums")
+    if gate is not None:
+        made.add_tool(gate.wait)
 
     @made.tool()
     def add(a: int, b: int) -> int:  # pyright: ignore[reportUnusedFunction]
@@ -358,6 +423,10 @@ async def standing_server() -> AsyncGenerator[tuple[str, list[str]]]:
     async def keyed(scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "http":
             keys.append(dict(scope["headers"]).get(b"authorization", b"").decode())
+            if gate is not None and gate.is_broken:
+                await send({"type": "http.response.start", "status": 500})
+                await send({"type": "http.response.body"})
+                return
         await app(scope, receive, send)
 
     with listen("127.0.0.1", 0) as listener:

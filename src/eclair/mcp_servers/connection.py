@@ -166,11 +166,6 @@ class McpConnection:
         return not self._task.done() and not isinstance(self._transport.fault, str)
 
     @property
-    def is_calling(self) -> bool:
-        """True while a call of a tool is under way."""
-        return bool(self._calls)
-
-    @property
     def log(self) -> Sequence[str]:
         return self._transport.log
 

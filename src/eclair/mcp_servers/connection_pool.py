@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING
@@ -43,14 +45,18 @@ class _Slot:
 
 
 class ConnectionPool:
-    """Keeps at most MAX_CONNECTIONS. Call `close` at the end."""
+    """Keeps at most MAX_CONNECTIONS, and those in use. Call `close` at the end."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._slots: dict[ConnectionKey, _Slot] = {}
+        self._users = Counter["McpConnection"]()
+        self._replaced: dict[McpConnection, ConnectionKey] = {}
+        """Connections that no longer serve new calls, and are closed once nobody uses them."""
         self._sweeper: asyncio.Task[None] | None = None
 
-    async def get(
+    @asynccontextmanager
+    async def using(
         self,
         key: ConnectionKey,
         server: StoredMcpServer,
@@ -58,19 +64,38 @@ class ConnectionPool:
         timeout_s: float,
         *,
         again: bool = False,
-    ) -> tuple[McpConnection, bool]:
-        """Return an open connection, and whether it is a new one. With `again` a server that failed is tried at once.
+    ) -> AsyncGenerator[tuple[McpConnection, bool]]:
+        """Yield an open connection, and whether it is a new one. With `again` a server that failed is tried at once.
 
-        Raises EngineUnavailable, EngineBroken and Refused.
+        Within the block only `end` and `close` close it. Raises EngineUnavailable, EngineBroken and Refused.
         """
+        connection, is_new = await self._take(key, server, open_transport, timeout_s, again=again)
+        try:
+            if is_new:
+                await self._make_room()
+            yield connection, is_new
+        finally:
+            await self._give_back(key, connection)
+
+    async def _take(
+        self,
+        key: ConnectionKey,
+        server: StoredMcpServer,
+        open_transport: Callable[[], OpenTransport],
+        timeout_s: float,
+        *,
+        again: bool,
+    ) -> tuple[McpConnection, bool]:
+        """Count a user of the open connection, or of a new one; return it, and whether it is new."""
         from eclair.mcp_servers.connection import McpConnection  # slow to import
 
         slot = self._slots.setdefault(key, _Slot())
         async with slot.lock:
             if slot.connection is not None and slot.connection.is_open and slot.server == server:
                 slot.used = self._clock()
+                self._users[slot.connection] += 1
                 return slot.connection, False
-            await self._close(slot)
+            await self._replace(key, slot)
             wait = slot.retry_at - self._clock()
             if wait > 0 and not again:
                 raise EngineUnavailable(
@@ -88,10 +113,22 @@ class ConnectionPool:
                 await connection.close()
                 raise
             slot.connection, slot.server, slot.used = connection, server, self._clock()
-        await self._make_room(key)
+            self._users[connection] += 1
         if self._sweeper is None:
             self._sweeper = asyncio.create_task(self._sweep(), name="end idle MCP servers")
         return connection, True
+
+    async def _give_back(self, key: ConnectionKey, connection: McpConnection) -> None:
+        """Count one user less; the last one closes a connection that was replaced."""
+        slot = self._slots[key]
+        if slot.connection is connection:
+            slot.used = self._clock()
+        self._users[connection] -= 1
+        if not self._users[connection]:
+            del self._users[connection]
+            if self._replaced.pop(connection, None) is not None:
+                await connection.close()
+        await self._make_room()
 
     def succeeded(self, key: ConnectionKey) -> None:
         """Note that a server works."""
@@ -99,14 +136,14 @@ class ConnectionPool:
             slot.failures, slot.retry_at, slot.fault, slot.wants_sign_in = 0, 0.0, None, False
 
     async def failed(self, key: ConnectionKey, error: EclairError) -> None:
-        """Note that a call failed; a connection that has ended is closed."""
+        """Note that a call failed; a connection that has ended is closed once nobody uses it."""
         slot = self._slots.get(key)
         if slot is None or slot.connection is None or slot.connection.is_open:
             return
         async with slot.lock:
             self._note_failure(slot, error, ())
             slot.wants_sign_in = slot.connection.wants_sign_in
-            await self._close(slot)
+            await self._replace(key, slot)
 
     def fault(self, key: ConnectionKey) -> str | None:
         """Return why a server failed last, if it has not worked since."""
@@ -132,12 +169,16 @@ class ConnectionPool:
             async with slot.lock:
                 await self._close(slot)
                 slot.failures, slot.retry_at, slot.fault, slot.wants_sign_in = 0, 0.0, None, False
+        await self._close_replaced(
+            [each for each, key in self._replaced.items() if key[0] == server and person in (None, key[1])]
+        )
 
     async def close(self) -> None:
         if self._sweeper is not None:
             self._sweeper.cancel()
             await asyncio.wait([self._sweeper])
         await asyncio.gather(*(self._close(slot) for slot in self._slots.values()))
+        await self._close_replaced([*self._replaced])
 
     def _note_failure(self, slot: _Slot, error: EclairError, log: Sequence[str]) -> None:
         slot.fault, slot.log = error.message, tuple(log)
@@ -150,29 +191,40 @@ class ConnectionPool:
             slot.log = tuple(connection.log)
             await connection.close()
 
-    async def _make_room(self, newest: ConnectionKey) -> None:
-        """End those that were used longest ago, and first those that nobody waits for."""
-        used = sorted(
-            (slot.connection.is_calling, slot.used, key)
-            for key, slot in self._slots.items()
-            if slot.connection is not None
-        )
-        for _, _, key in used[: max(0, len(used) - MAX_CONNECTIONS)]:
-            if key != newest:
-                async with self._slots[key].lock:
-                    await self._close(self._slots[key])
+    async def _replace(self, key: ConnectionKey, slot: _Slot) -> None:
+        """Let go of the connection, which is closed once nobody uses it."""
+        connection = slot.connection
+        if connection is None or connection not in self._users:
+            await self._close(slot)
+            return
+        slot.log, slot.connection = tuple(connection.log), None
+        self._replaced[connection] = key
+
+    async def _close_replaced(self, connections: Sequence[McpConnection]) -> None:
+        for connection in connections:
+            self._replaced.pop(connection, None)
+            await connection.close()
+
+    async def _make_room(self) -> None:
+        """End those that were used longest ago, of those that nobody uses."""
+        open = [slot for slot in self._slots.values() if slot.connection is not None]
+        idle = sorted((slot for slot in open if slot.connection not in self._users), key=lambda slot: slot.used)
+        for slot in idle[: max(0, len(open) - MAX_CONNECTIONS)]:
+            await self._close_idle(slot)
 
     async def _sweep(self) -> None:
         while True:
             await asyncio.sleep(SWEEP_INTERVAL_S)
             idle = self._clock() - IDLE_TIMEOUT_S
             for slot in list(self._slots.values()):
-                connection = slot.connection
-                if connection is None or connection.is_calling:
-                    continue
                 if slot.used < idle and not slot.lock.locked():
-                    async with slot.lock:
-                        await self._close(slot)
+                    await self._close_idle(slot)
+
+    async def _close_idle(self, slot: _Slot) -> None:
+        """Close the connection unless somebody has begun to use it."""
+        async with slot.lock:
+            if slot.connection not in self._users:
+                await self._close(slot)
 
 
 def import_library() -> None:

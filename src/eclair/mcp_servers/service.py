@@ -10,7 +10,8 @@ from __future__ import annotations
 import shutil
 import time
 from asyncio import to_thread
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -41,7 +42,7 @@ from eclair.mcp_servers.sign_in_keeper import SignInKeeper
 from eclair.mcp_servers.tool_listing import check_listing
 from eclair.network.gate import OutboundGate
 from eclair.schema.ids import Clock, new_id
-from eclair.schema.mcp_servers import McpSecrets, McpServerConfig, tool_name
+from eclair.schema.mcp_servers import McpListing, McpSecrets, McpServerConfig, tool_name
 from eclair.schema.principal import Principal
 from eclair.storage.mcp_servers import McpChoices, McpListings, McpServerStore, McpSwitch, StoredMcpServer
 from eclair.storage.mcp_sign_ins import SignedInServers
@@ -150,7 +151,8 @@ class McpService:
         server = await self._find(principal, id)
         self._require_use(principal, server)
         try:
-            await self._connect(principal, server, again=True)
+            async with self._connected(principal, server, again=True):
+                pass
         except EclairError as error:
             shown = await self.get(principal, id)
             return replace(shown, state="down", fault=shown.fault or error.message)
@@ -214,15 +216,15 @@ class McpService:
         Raises as `call` does.
         """
         key = (server.id, principal.id)
-        connection = await self._connect(principal, server)
-        before = connection.sent_bytes
-        try:
-            result = await ask(connection)
-        except EclairError as error:
-            await self._pool.failed(key, error)
-            raise
-        self._pool.succeeded(key)
-        return result, connection.sent_bytes - before
+        async with self._connected(principal, server) as connection:
+            before = connection.sent_bytes
+            try:
+                result = await ask(connection)
+            except EclairError as error:
+                await self._pool.failed(key, error)
+                raise
+            self._pool.succeeded(key)
+            return result, connection.sent_bytes - before
 
     async def usable(self, principal: Principal, id: str) -> StoredMcpServer:
         """Return a server that somebody may have something read from. Raises NotFound and RightMissing."""
@@ -230,8 +232,11 @@ class McpService:
         self._require_use(principal, server)
         return server
 
-    async def _connect(self, principal: Principal, server: StoredMcpServer, *, again: bool = False) -> McpConnection:
-        """Return a connection to a server whose tools are those that were allowed; `again` only looks at them.
+    @asynccontextmanager
+    async def _connected(
+        self, principal: Principal, server: StoredMcpServer, *, again: bool = False
+    ) -> AsyncGenerator[McpConnection]:
+        """Yield a connection to a server whose tools are those that were allowed; `again` only looks at them.
 
         Raises as `call` does.
         """
@@ -242,29 +247,35 @@ class McpService:
         secrets = self._secrets(server)
         auth = await self._sign_ins.find_auth(principal, server, lambda: self.sign_in_transport(principal, server))
         timeout_s = FIRST_CONNECT_TIMEOUT_S if again and server.config.network else CONNECT_TIMEOUT_S
-        connection, is_new = await self._pool.get(
+        async with self._pool.using(
             key, server, lambda: self._transport(principal, server, secrets, auth), timeout_s, again=again
-        )
-        choices = await self._choices(principal)
-        listings = choices.listings.get(server.id, McpListings())
-        now = int(self._clock() * 1000)
-        is_old = listings.seen is None or now - listings.seen.moment > LISTING_MAX_AGE_MS
-        if is_new or again or is_old or connection.has_new_tools:
-            try:
-                tools, contents = await connection.list_tools(), await connection.has_contents()
-                seen = replace(check_listing(tools, now), has_resources=contents[0], has_prompts=contents[1])
-            except EclairError as error:
-                await self._pool.failed(key, error)
-                raise
-            self._pool.succeeded(key)
-            await self._store.save_mcp_listing(principal, server.id, seen)
-            listings = McpListings(listings.approved, seen)
-        if not again and state_of(listings) != "ready":
-            raise Conflict(
-                f"The tools of the MCP server {server.name!r} are described otherwise than when they were allowed; "
-                "somebody has to look at them first, in the settings under MCP servers."
-            )
-        return connection
+        ) as (connection, is_new):
+            listings = (await self._choices(principal)).listings.get(server.id, McpListings())
+            now = int(self._clock() * 1000)
+            is_old = listings.seen is None or now - listings.seen.moment > LISTING_MAX_AGE_MS
+            if is_new or again or is_old or connection.has_new_tools:
+                listings = McpListings(listings.approved, await self._list_tools(principal, server, connection, now))
+            if not again and state_of(listings) != "ready":
+                raise Conflict(
+                    f"The tools of the MCP server {server.name!r} are described otherwise than when they were "
+                    "allowed; somebody has to look at them first, in the settings under MCP servers."
+                )
+            yield connection
+
+    async def _list_tools(
+        self, principal: Principal, server: StoredMcpServer, connection: McpConnection, now: int
+    ) -> McpListing:
+        """Ask a server what its tools are, and keep that."""
+        key = (server.id, principal.id)
+        try:
+            tools, contents = await connection.list_tools(), await connection.has_contents()
+            seen = replace(check_listing(tools, now), has_resources=contents[0], has_prompts=contents[1])
+        except EclairError as error:
+            await self._pool.failed(key, error)
+            raise
+        self._pool.succeeded(key)
+        await self._store.save_mcp_listing(principal, server.id, seen)
+        return seen
 
     def _transport(
         self, principal: Principal, server: StoredMcpServer, secrets: McpSecrets, auth: SignedRequests | None
