@@ -228,10 +228,13 @@ async def test_ten_thousand_follow_one_run_and_the_slow_half_holds_up_nobody(run
 
 async def test_a_follower_may_leave_at_any_moment(runs: Runs, storage: Storage) -> None:
     run, work = await opened(runs, storage)
+    left: list[asyncio.Task[list[bytes]]] = []
     for _ in range(50):
-        task = asyncio.create_task(lines(runs, run))
+        left.append(asyncio.create_task(lines(runs, run)))
         await asyncio.sleep(0)
-        task.cancel()
+        left[-1].cancel()
+    await asyncio.wait(left)
+    assert not runs._live[run.id]._waiting  # pyright: ignore[reportPrivateUsage]
     work.say(PartStarted(0, "text"), PartDelta(0, "still here"), PartFinished(0), None)
     assert fold(map(decode, await lines(runs, run))).text == "still here"
 

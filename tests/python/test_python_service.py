@@ -231,6 +231,7 @@ async def test_calls_of_one_conversation_run_one_after_another(server: Server) -
     await run(server, id, "n = 0")
     await asyncio.gather(*(run(server, id, "n = n + 1") for _ in range(8)))
     assert (await run(server, id, "n"))["output"] == "8\n"
+    assert not server.app.python._locks  # pyright: ignore[reportPrivateUsage] # kept while somebody waits
 
 
 async def test_more_conversations_than_sessions_lose_nothing(server: Server) -> None:

@@ -69,7 +69,7 @@ class LiveRun:
         self.task: asyncio.Task[None] | None = None
         self._dirty = dirty
         self._loop = asyncio.get_running_loop()
-        self._waiting: list[asyncio.Future[None]] = []
+        self._waiting: dict[asyncio.Future[None], None] = {}
         self._followers = 0
         self._texts: list[str] = []
         self._index = 0
@@ -148,8 +148,11 @@ class LiveRun:
     async def _changed(self) -> None:
         """Wait for the next event."""
         waiter = self._loop.create_future()
-        self._waiting.append(waiter)
-        await waiter
+        self._waiting[waiter] = None
+        try:
+            await waiter
+        finally:
+            self._waiting.pop(waiter, None)
 
     def emit(self) -> None:
         """Turn the pending deltas into one event."""
@@ -169,7 +172,7 @@ class LiveRun:
         self.last = event
         self.lines.append(bytes(memoryview(encode(event))))  # orjson's own keeps 4 KB, however short the line
         self._dirty.set()
-        waiting, self._waiting = self._waiting, []
+        waiting, self._waiting = self._waiting, {}
         for waiter in waiting:
             if not waiter.done():
                 waiter.set_result(None)

@@ -13,6 +13,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from types import MappingProxyType
+from weakref import WeakValueDictionary
 
 from eclair.errors import InvalidInput, NotFound, StoreError, TooBusy, TooLarge
 from eclair.office.workbook import is_workbook_name
@@ -109,7 +110,7 @@ class PythonService:
         self._storage = storage
         self._files = files
         self._sessions = PythonSessions(tools.folder)
-        self._locks: dict[str, asyncio.Lock] = {}
+        self._locks = WeakValueDictionary[str, asyncio.Lock]()
         self._given = LruCache[str, Mapping[str, Mapping[str, bytes]]](MAX_GIVEN)
         self._previewing = asyncio.Semaphore(MAX_PREVIEWS_AT_ONCE)
         self._workbooks = LruCache[str, tuple[str, ...]](MAX_PREVIEWS)

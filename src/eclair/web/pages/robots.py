@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
+from weakref import WeakValueDictionary
 
 from protego import Protego
 
@@ -58,20 +59,17 @@ class RobotsCache:
         self._client = client
         self._clock = clock
         self._rules = LruCache[str, RobotsRules](MAX_HOSTS)
-        self._asking: dict[str, asyncio.Lock] = {}
+        self._asking = WeakValueDictionary[str, asyncio.Lock]()
 
     async def rules(self, url: str, context: CallContext, timeout_s: float) -> RobotsRules:
         """Return the rules of the URL's host. Raises as `WebClient.get` does."""
         parts = urlsplit(url)
         origin = f"{parts.scheme}://{parts.netloc.lower()}"
         async with self._asking.setdefault(origin, asyncio.Lock()):
-            try:
-                rules = self._rules.get(origin)
-                if rules is None or rules.until <= self._clock():
-                    rules = await self._read(origin, replace(context, purpose="robots"), timeout_s)
-                    self._rules.put(origin, rules)
-            finally:
-                self._asking.pop(origin, None)
+            rules = self._rules.get(origin)
+            if rules is None or rules.until <= self._clock():
+                rules = await self._read(origin, replace(context, purpose="robots"), timeout_s)
+                self._rules.put(origin, rules)
         return rules
 
     async def _read(self, origin: str, context: CallContext, timeout_s: float) -> RobotsRules:
