@@ -97,6 +97,28 @@ async def test_entities_that_multiply(small: Parser, tmp_path: Path) -> None:
     await _still_reads(small, tmp_path)
 
 
+@pytest.mark.parametrize(
+    "row",
+    [
+        '<row r="99999999999"><c r="A99999999999"><v>5</v></c></row>',
+        '<row r="x"><c r="A2"><v>5</v></c></row>',
+        '<row r="2"><c r="ZZZZ2"><v>5</v></c></row>',
+        '<row r="2"><c r="A2"><v>five</v></c></row>',
+        '<row r="2"><c r="A2" s="99"><v>5</v></c></row>',
+        '<row r="2"><c r="A2" t="s"><v>99</v></c></row>',
+    ],
+)
+async def test_a_sheet_with_a_row_that_no_sheet_has(small: Parser, tmp_path: Path, row: str) -> None:
+    data = files.xlsx({"S": [["a"]]})
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    place = "xl/worksheets/sheet1.xml"
+    members[place] = members[place].replace(b"</sheetData>", row.encode() + b"</sheetData>")
+    with pytest.raises(UnreadableFile, match=r"sheet\.xlsx is damaged and cannot be read; save it again"):
+        await read(small, _written(tmp_path, files.zipped(members)), "sheet.xlsx")
+    await _still_reads(small, tmp_path)
+
+
 async def test_too_many_files(small: Parser, tmp_path: Path) -> None:
     data = files.zipped({f"{n}.txt": b"x" for n in range(21)})
     with pytest.raises(TooLarge, match="holds 21 files and the limit is 20"):

@@ -19,7 +19,7 @@ from eclair.office.workbook import MAX_ROWS, CellValue
 MAX_UNPACKED_BYTES = 256 << 20
 EMPTY_SHARE = 20
 """Empty cells and missing rows that are looked at, for each cell that may be read."""
-_DAMAGED = (
+DAMAGED_WORKBOOK_ERRORS = (
     InvalidFileException,
     zipfile.BadZipFile,
     zlib.error,
@@ -61,7 +61,7 @@ def _one_error() -> Generator[None]:
     """Turn what the libraries raise of a damaged file into one error."""
     try:
         yield
-    except _DAMAGED as error:
+    except DAMAGED_WORKBOOK_ERRORS as error:
         raise ValueError("the file is no XLSX workbook, or it is damaged or has a password") from error
 
 

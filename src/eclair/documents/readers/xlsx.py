@@ -9,11 +9,11 @@ from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import Any
 
 import openpyxl
-from openpyxl.utils.exceptions import InvalidFileException
 
 from eclair.documents.readers.base import Opened, ReadPiece, SourceFile, UnreadPart, damaged_file, single_line
 from eclair.documents.readers.csv import SheetRow, sheet_pages
-from eclair.documents.readers.zip_xml import ZIP_ERRORS
+from eclair.office.workbook import MAX_ROWS
+from eclair.office.workbook_reader import DAMAGED_WORKBOOK_ERRORS
 from eclair.sandbox.descriptors import open_input
 
 _DIGITS = re.compile(r"[0#?][0#?,]*(?:\.([0#?]+))?")
@@ -26,7 +26,7 @@ def read(source: SourceFile) -> Iterator[ReadPiece]:
     with open_input(source.path) as file:  # by its name, openpyxl would judge it by its ending
         try:
             book = openpyxl.load_workbook(file, read_only=True, data_only=True, keep_links=False)
-        except (InvalidFileException, KeyError, ValueError, SyntaxError, *ZIP_ERRORS) as error:
+        except DAMAGED_WORKBOOK_ERRORS as error:
             raise damaged_file(source.name) from error
         yield Opened(source.media, None)
         before = 0
@@ -48,16 +48,24 @@ def _unpacked_size(source: SourceFile) -> int:
 
 
 def _rows(each: Any, name: str) -> Iterator[SheetRow]:
-    """Yield the rows that hold something. Raises Rejected where the sheet's XML breaks off."""
+    """Yield the rows that hold something. Raises Rejected for damage."""
+    for number, cells in enumerate(_cells(each, name), 1):
+        if number > MAX_ROWS:
+            raise damaged_file(name)
+        values = ["" if cell is None else display_value(*cell) for cell in cells]
+        while values and not values[-1]:
+            values.pop()
+        if values:
+            yield SheetRow(number, values)
+
+
+def _cells(each: Any, name: str) -> Iterator[list[tuple[object, str] | None]]:
+    """Yield value and format of each row's cells, None for empty ones; of rows, one more than there may be."""
     each.reset_dimensions()  # what a sheet claims of its size is not believed
     try:
-        for number, cells in enumerate(each.iter_rows(), 1):
-            values = [display_value(cell.value, cell.number_format) if cell.value is not None else "" for cell in cells]
-            while values and not values[-1]:
-                values.pop()
-            if values:
-                yield SheetRow(number, values)
-    except SyntaxError as error:
+        for row in each.iter_rows(max_row=MAX_ROWS + 1):
+            yield [None if cell.value is None else (cell.value, cell.number_format) for cell in row]
+    except DAMAGED_WORKBOOK_ERRORS as error:
         raise damaged_file(name) from error
 
 
