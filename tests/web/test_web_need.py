@@ -101,7 +101,7 @@ async def test_where_the_rule_sees_the_need_nobody_is_asked() -> None:
 
 
 @pytest.mark.parametrize("setting", ["on", "auto", "off"])
-@pytest.mark.parametrize(("text", "said"), [("Is the quay of Port Ellery open?", ["web_off"]), (QUESTION, ["none"])])
+@pytest.mark.parametrize(("text", "said"), [("Is the quay of Port Ellery open?", ["web_shut"]), (QUESTION, ["none"])])
 async def test_offline_what_may_be_out_of_date_is_said(setting: Web, text: str, said: list[str]) -> None:
     asked = Asked('{"search": true}')
     large = Model("large", "Large", "one", parameters=24.0)

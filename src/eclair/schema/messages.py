@@ -74,6 +74,7 @@ NoticeCode = Literal[
     "left_out",
     "web_auto",
     "web_off",
+    "web_shut",
     "web_late",
     "web_unreachable",
     "web_unread",

@@ -210,6 +210,9 @@ class WebRetriever:
     async def retrieve(self, engine: Engine, model: Model) -> AsyncGenerator[Finding, None]:
         """Search and read within the time budget; yield steps, then passages, best first, and notices."""
         web, question = self._web, self._question
+        if web.is_shut:
+            yield Notice("web_shut", "Nothing leaves this machine, so what the model knows may be out of date.")
+            return
         if self._setting == "off":
             yield Notice("web_off", "Web search is off, so what the model knows may be out of date.")
             return

@@ -11210,7 +11210,7 @@ export interface components {
          */
         readonly AnswerNotice: {
             /** @enum {string} */
-            readonly code: "history_trimmed" | "routed_short" | "routed_long" | "routed_code" | "routed_numbers" | "routed_hard" | "not_saved" | "saved" | "answered_by" | "language" | "partly_read" | "steps_limited" | "time_limited" | "cost_limited" | "calls_repeated" | "skimmed" | "unread" | "nothing_found" | "not_seen" | "picture_offer" | "left_out" | "web_auto" | "web_off" | "web_late" | "web_unreachable" | "web_unread" | "from_memory" | "web_refused" | "stale" | "contradicted" | "superseded" | "prohibited_use" | "high_risk_use" | "budget_low" | "memory_refused" | "memory_not_kept";
+            readonly code: "history_trimmed" | "routed_short" | "routed_long" | "routed_code" | "routed_numbers" | "routed_hard" | "not_saved" | "saved" | "answered_by" | "language" | "partly_read" | "steps_limited" | "time_limited" | "cost_limited" | "calls_repeated" | "skimmed" | "unread" | "nothing_found" | "not_seen" | "picture_offer" | "left_out" | "web_auto" | "web_off" | "web_shut" | "web_late" | "web_unreachable" | "web_unread" | "from_memory" | "web_refused" | "stale" | "contradicted" | "superseded" | "prohibited_use" | "high_risk_use" | "budget_low" | "memory_refused" | "memory_not_kept";
             readonly message: string;
             readonly language: string | null;
         };

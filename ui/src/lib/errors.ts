@@ -90,6 +90,7 @@ const NOTICES: Readonly<Record<Exclude<NoticeCode, "language" | "saved" | keyof 
   left_out: "photoCleaned",
   web_auto: "webByItself",
   web_off: "webIsOff",
+  web_shut: "webIsShut",
   web_late: "webLate",
   web_unreachable: "webUnreachable",
   web_unread: "webUnread",

@@ -257,6 +257,7 @@ export interface Placeholders {
   readonly outcomeWall: never;
   readonly webByItself: never;
   readonly webIsOff: never;
+  readonly webIsShut: never;
   readonly webLate: never;
   readonly webUnreachable: never;
   readonly webUnread: never;
