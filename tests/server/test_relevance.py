@@ -82,6 +82,13 @@ async def test_what_may_be_answered_is_not_refused(settings: Settings, text: str
         assert codes(message) == []
 
 
+async def test_a_question_that_names_its_file_is_not_refused(settings: Settings) -> None:
+    async with reading(settings, name="tiny-0.1b") as (server, _):
+        file = await ready(server, await add(server, TOWER, "meier-agreement.txt"))
+        message = await server.say(await server.begin(), "What does the Meier agreement say?", files=[file["id"]])
+        assert (codes(message), text_of(message)[:1]) == ([], ">")
+
+
 async def test_by_its_meaning_a_question_in_another_language_is_told_from_one_that_nothing_answers(
     settings: Settings,
 ) -> None:

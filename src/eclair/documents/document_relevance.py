@@ -7,6 +7,7 @@ one percent of the answerable ones are refused.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import PurePath
 
 from eclair.documents.document_search import FoundChunk
 from eclair.schema.messages import Passage
@@ -48,14 +49,16 @@ def passage_cosines(found: Sequence[FoundChunk]) -> Cosines:
 def may_answer(question: str, passages: Sequence[Passage], cosines: Cosines | None) -> bool:
     """Return whether any passage may answer the question; True if that can't be judged.
 
-    Without cosines words alone decide, and passages in another language count as relevant.
+    Without cosines words alone decide, and passages in another language count as relevant. The names of the passages'
+    files count as words of them.
     """
     words = frozenset(content_stems(question)) - request_stems()
     if len(words) < MIN_QUESTION_WORDS:
         return True
     language = identify_language(question)
     for passage in passages:
-        stems = content_stems(" ".join((*passage.heading, passage.text)))
+        names = (PurePath(name).stem for name in (passage.name, passage.member) if name is not None)
+        stems = content_stems(" ".join((*names, *passage.heading, passage.text)))
         share = len(words.intersection(stems)) / len(words)
         is_same_language = language is not None and language == identify_language(passage.text)
         if cosines is None:
