@@ -302,7 +302,9 @@ class App:
         await self.preferences.read(LOCAL_PRINCIPAL)
         self.accounts = Accounts.open(self.live_settings, self.storage, self.vault)
         self.absent = AbsentPrincipals(self.storage.api_keys, self.accounts.principals, self.live_settings)
-        self.emergency_reads = EmergencyReads(self.storage.emergency_reads, self.storage.people)
+        self.emergency_reads = EmergencyReads(
+            self.storage.emergency_reads, self.storage.people, self.storage.processes.clock
+        )
         self.identity = await stack.enter_async_context(
             open_identity(self.settings, self.gate, self.accounts, self.storage.processes.clock)
         )

@@ -17,8 +17,11 @@ from eclair.errors import SettingsError
 from eclair.schema.principal import LOCAL_PRINCIPAL, ROLES, PersonRole, Principal
 from eclair.server.route_rights import ROUTE_RIGHTS, check_route
 from eclair.settings import Settings
+from eclair.storage.postgres.processes import PostgresProcessStore
+from eclair.storage.sqlite.processes import SQLiteProcessStore
 from tests.support import Server, served_in_process, serving
 
+DAY_S = 86_400
 PASSWORD = "correct horse battery"
 OTHER_PASSWORD = "staple of another horse"
 Headers = dict[str, str]
@@ -91,6 +94,29 @@ async def test_nobody_is_let_in_without_an_account(house: Server) -> None:
     reply = await house.get("/api/conversations")
     assert (reply.status, reply.body["error"]["message"][:8]) == (401, "Sign in ")
     assert (await house.get("/api/health/live")).status == 200
+
+
+async def test_sessions_keys_and_codes_expire_by_the_clock_of_the_database(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ahead_s = 7 * DAY_S  # of this server's own
+
+    def clock(_: object) -> float:
+        return time.time() + ahead_s
+
+    for store in (SQLiteProcessStore, PostgresProcessStore):
+        monkeypatch.setattr(store, "clock", clock)
+    async with serving(replace(settings, accounts="on")) as server:
+        admin = await set_up(server)
+        made = (await server.post("/api/keys", {"name": "phone", "days": 1}, headers=admin)).body
+        key = {"Authorization": f"Bearer {made['secret']}"}
+        invited = (await server.post("/api/invitations", {"role": "guest"}, headers=admin)).body
+        assert (await server.get("/api/conversations", key)).status == 200
+        assert (await server.post("/api/session/code", {"code": invited["code"]})).status == 200
+        ahead_s += 366 * DAY_S
+        assert (await server.get("/api/conversations", admin)).status == 401
+        assert (await server.get("/api/conversations", key)).status == 401
+        assert (await server.post("/api/session/code", {"code": invited["code"]})).status == 410
 
 
 async def test_a_wrong_password_and_an_unknown_name_look_the_same(house: Server) -> None:

@@ -104,7 +104,7 @@ async def test_a_browser_that_signs_out_forgets_its_cookie(locked: Server) -> No
 
 async def test_the_session_ends_with_its_time(tmp_path: Path) -> None:
     now = 1_800_000_000.0
-    sessions = KeySession(SessionSecret(Settings(data_dir=tmp_path)), clock=lambda: now)
+    sessions = KeySession(SessionSecret(Settings(data_dir=tmp_path)), lambda: now)
     response, scope = Response(), {"scheme": "https", "server": ("eclair.example", 443)}
     sessions.begin(scope, SECRET.encode(), response)
     (morsel,) = SimpleCookie(response.headers["set-cookie"]).values()

@@ -44,7 +44,8 @@ class ApiKeys:
     def __init__(self, store: ApiKeyStore, clock: Clock = time.time, rights: RightRules = OPEN_RULES) -> None:
         self._store = store
         self._rights = rights
-        self._clock = clock
+        self.clock = clock
+        """By which keys expire."""
         self._found: dict[bytes, tuple[StoredApiKey, float]] = {}
 
     def require_right(self, principal: Principal) -> None:
@@ -64,10 +65,10 @@ class ApiKeys:
         name = name.strip()
         if _NAME.fullmatch(name) is None:
             raise InvalidInput("A key's name is 1 to 60 letters, digits, spaces and . _ @ + -; choose another.")
-        now = int(self._clock() * 1000)
+        now = int(self.clock() * 1000)
         secret = KEY_PREFIX + secrets.token_urlsafe(KEY_BYTES)
         key = StoredApiKey(
-            id=new_id("key", self._clock),
+            id=new_id("key", self.clock),
             owner=principal.id,
             name=name,
             digest=_hash(secret.encode()),
@@ -97,7 +98,7 @@ class ApiKeys:
 
     async def find_by_digest(self, digest: bytes) -> StoredApiKey | None:
         """Return the key of this SHA-256, None where there is none."""
-        now = self._clock()
+        now = self.clock()
         found = self._found.get(digest)
         if found is not None and 0 <= now - found[1] < RECHECK_AFTER_S:
             return found[0]

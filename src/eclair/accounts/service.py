@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 
 from eclair.accounts.one_time_codes import OneTimeCodes
@@ -15,7 +14,6 @@ from eclair.accounts.second_factor import SecondFactors
 from eclair.accounts.sessions import Sessions
 from eclair.accounts.sign_in import SignIn
 from eclair.live_settings import LiveSettings
-from eclair.schema.ids import Clock
 from eclair.storage.base import Storage
 from eclair.storage.secrets import Vault
 
@@ -33,15 +31,15 @@ class Accounts:
     sign_in: SignIn
 
     @classmethod
-    def open(cls, settings: LiveSettings, storage: Storage, vault: Vault, clock: Clock = time.time) -> Accounts:
-        hasher = PasswordHasher()
+    def open(cls, settings: LiveSettings, storage: Storage, vault: Vault) -> Accounts:
+        clock, hasher = storage.processes.clock, PasswordHasher()
         principals = Principals(storage.people, storage.sessions, settings, clock)
         people = People(storage.people, storage.sessions, principals, hasher, clock)
         sessions = Sessions(storage.sessions, principals, settings, clock)
         second_factors = SecondFactors(storage.people, vault, clock)
-        passkeys = Passkeys(storage.passkeys, storage.sign_in_states, storage.processes.clock)
+        passkeys = Passkeys(storage.passkeys, storage.sign_in_states, clock)
         parts = (people, sessions, principals, hasher, second_factors, passkeys, storage.audit)
-        pending = PendingSignIns(storage.sign_in_states, storage.processes.clock)
+        pending = PendingSignIns(storage.sign_in_states, clock)
         return cls(
             people=people,
             principals=principals,

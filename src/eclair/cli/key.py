@@ -43,7 +43,7 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
 async def _opened(settings: Settings) -> AsyncGenerator[ApiKeys]:
     storage = await asyncio.to_thread(open_storage, settings)
     try:
-        yield ApiKeys(storage.api_keys)
+        yield ApiKeys(storage.api_keys, storage.processes.clock)
     finally:
         await storage.close()
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hmac
-import time
 from dataclasses import replace
 
 from starlette.datastructures import Headers
@@ -57,7 +56,7 @@ class AccessControl:
         self._has_accounts = settings.current.accounts == "on"
         self._cookie_path = settings.current.path_prefix or "/"
         self._session = session
-        self._key_session = KeySession.from_settings(settings.current)
+        self._key_session = KeySession.from_settings(settings.current, keys.clock)
         self._refusals = Refusals()
         settings.follow(self._apply)
 
@@ -106,7 +105,7 @@ class AccessControl:
         given = given_keys(headers)
         for secret in given:
             if (key := await self._keys.find(secret)) is not None:
-                check_use(key, scope["method"], scope["path"], address, int(time.time() * 1000))
+                check_use(key, scope["method"], scope["path"], address, int(self._keys.clock() * 1000))
                 if (owner := await self._principals.find_by_person(key.owner, address, key.id)) is not None:
                     return replace(owner, limits=limits_of(key))
                 raise AccountLocked("The account of this key is locked or gone; use a key of somebody else's.")
@@ -148,7 +147,7 @@ class AccessControl:
     def _principal(self, key: StoredApiKey, scope: Scope, headers: Headers) -> Principal:
         """Return for whom a key acts. Raises Unauthorized or Forbidden for what it may not do."""
         address = self._addresses.find(scope, headers)
-        check_use(key, scope["method"], scope["path"], address, int(time.time() * 1000))
+        check_use(key, scope["method"], scope["path"], address, int(self._keys.clock() * 1000))
         role: PersonRole = "admin" if key.owner == LOCAL_PRINCIPAL.id else "member"
         return Principal(key.owner, key.id, role=role, address=address, limits=limits_of(key))
 

@@ -78,7 +78,7 @@ def create_app(app: App, session: OwnerSession | None = None) -> FastAPI:
     api.add_middleware(DrainGuard, is_draining=lambda: app.runs.is_draining, respond=respond)
     if app.settings.ollama_port is not None:
         api.add_middleware(OllamaPort, port=app.settings.ollama_port)
-    keys = ApiKeys(app.storage.api_keys)
+    keys = ApiKeys(app.storage.api_keys, app.storage.processes.clock)
     api.add_middleware(
         AuthMiddleware,
         settings=app.live_settings,

@@ -8,7 +8,6 @@ signs cookies.
 from __future__ import annotations
 
 import hmac
-import time
 from hashlib import sha256
 
 from starlette.datastructures import Headers
@@ -29,15 +28,15 @@ MAX_COOKIE_CHARS = 200
 class KeySession:
     """Makes such cookies and reads them. `cookie_path` is the path of the addresses that they are sent to."""
 
-    def __init__(self, secret: SessionSecret, cookie_path: str = "/", clock: Clock = time.time) -> None:
+    def __init__(self, secret: SessionSecret, clock: Clock, cookie_path: str = "/") -> None:
         self._source = secret
         self._cookie_path = cookie_path
         self._clock = clock
         self._secret: bytes | None = None
 
     @classmethod
-    def from_settings(cls, settings: Settings) -> KeySession:
-        return cls(SessionSecret(settings), settings.path_prefix or "/")
+    def from_settings(cls, settings: Settings, clock: Clock) -> KeySession:
+        return cls(SessionSecret(settings), clock, settings.path_prefix or "/")
 
     def begin(self, scope: Scope, secret: bytes, response: Response) -> None:
         """Add the cookie of a key to a response. Reads and may write the disk. Raises SettingsError and OSError."""

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import base64
 import hmac
-import time
 from dataclasses import asdict, dataclass
 
 import orjson
@@ -42,7 +41,7 @@ class BegunSignIn:
 class SignInCookie:
     """Writes and reads such cookies."""
 
-    def __init__(self, settings: Settings, clock: Clock = time.time) -> None:
+    def __init__(self, settings: Settings, clock: Clock) -> None:
         self._secret = SessionSecret(settings)
         self._cookie_path = settings.path_prefix or "/"
         self._clock = clock

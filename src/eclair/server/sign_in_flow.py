@@ -96,7 +96,7 @@ class SignInFlow:
     """Leads browsers to the providers of an installation and takes what they come back with."""
 
     def __init__(self, app: App) -> None:
-        self.cookie = SignInCookie(app.settings)
+        self.cookie = SignInCookie(app.settings, app.storage.processes.clock)
         self._app = app
         self._identity = app.identity
         self._tickets = SignInTickets(app.storage.sign_in_states, app.storage.processes.clock)

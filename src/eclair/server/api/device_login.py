@@ -106,8 +106,9 @@ def router(app: App) -> APIRouter:
             return LOCAL_PRINCIPAL
         return await app.accounts.principals.find_by_person(id, address)
 
-    keys = ApiKeys(app.storage.api_keys, rights=app.rights)
-    logins = DeviceLogins(app.storage.sign_in_states, keys, find_person, app.storage.processes.clock)
+    clock = app.storage.processes.clock
+    keys = ApiKeys(app.storage.api_keys, clock, app.rights)
+    logins = DeviceLogins(app.storage.sign_in_states, keys, find_person, clock)
 
     @api.post("/api/device/code", include_in_schema=False)
     async def begin_device_login(request: Request) -> Response:

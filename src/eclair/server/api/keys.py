@@ -71,7 +71,7 @@ class ApiKeyRequest(RequestBody):
 
 def router(app: App) -> APIRouter:
     api = APIRouter(prefix="/api/keys", tags=["keys"])
-    keys = ApiKeys(app.storage.api_keys, rights=app.rights)
+    keys = ApiKeys(app.storage.api_keys, app.storage.processes.clock, app.rights)
 
     @api.get("")
     async def list_keys(principal: Caller) -> ApiKeyList:

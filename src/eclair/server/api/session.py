@@ -91,7 +91,7 @@ class SignInBody(RequestBody):
 
 def router(app: App) -> APIRouter:
     api = APIRouter(prefix="/api/session", tags=["session"])
-    keys = KeySession.from_settings(app.settings)
+    keys = KeySession.from_settings(app.settings, app.storage.processes.clock)
     has_accounts = app.settings.accounts == "on"
     entrance = Entrance(app)
     accounts = app.accounts

@@ -5,7 +5,6 @@ They stay open until they expire, and hold nothing but what their page shows.
 
 from __future__ import annotations
 
-import time
 from typing import Annotated
 
 from fastapi import APIRouter, Request, Response
@@ -92,6 +91,7 @@ class SharedConversation(BaseModel):
 
 def router(app: App) -> APIRouter:
     api = APIRouter(prefix="/api", tags=["shares"])
+    clock = app.storage.processes.clock
     public = PublicAddress.from_settings(app.settings)
 
     @api.post("/conversations/{id}/shares", status_code=201)
@@ -104,7 +104,7 @@ def router(app: App) -> APIRouter:
         for message in shown:
             if message.is_open:
                 raise Conflict("This conversation is still answering; share it when it has.", run=message.run)
-        now = _now()
+        now = int(clock() * 1000)
         expires = None if body.days is None else now + body.days * DAY_MS
         share = Share(
             secret_id("share"),
@@ -156,7 +156,7 @@ def router(app: App) -> APIRouter:
         share, body = await app.storage.shares.get_share(id)
         if share.house and is_public(request.scope):
             raise Unauthorized("This link is for people who have an account here; sign in to open it.")
-        if share.expires is not None and share.expires <= _now():
+        if share.expires is not None and share.expires <= clock() * 1000:
             raise Gone("This link has expired; ask for a new one.")
         return share, body
 
@@ -168,7 +168,3 @@ def _messages(body: str) -> list[Message]:
         return _MESSAGES.validate_json(body)
     except ValidationError as error:
         raise DataDamaged("This shared conversation is damaged; ask for a new link.") from error
-
-
-def _now() -> int:
-    return int(time.time() * 1000)
