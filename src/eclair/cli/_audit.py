@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-
+from eclair.cli._storage import opened_storage
 from eclair.schema.audit import ActDetails, AuditAction
 from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.settings import Settings
-from eclair.storage.open import has_database, open_storage
+from eclair.storage.open import has_database
 
 
 async def add_act(
@@ -16,8 +15,5 @@ async def add_act(
     """Add an act of whoever sits at the machine, where there is a database. Raises StoreError."""
     if not has_database(settings):
         return
-    storage = await asyncio.to_thread(open_storage, settings)
-    try:
+    async with opened_storage(settings) as storage:
         await storage.audit.add_act(LOCAL_PRINCIPAL, action, object, details=details)
-    finally:
-        await storage.close()

@@ -7,10 +7,11 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 from eclair.accounts.budgets import Budgets
+from eclair.cli._storage import opened_storage
 from eclair.generation.usage import UsageLedger
 from eclair.live_settings import LiveSettings
 from eclair.settings import Settings
-from eclair.storage.open import has_budgets, open_storage
+from eclair.storage.open import has_budgets
 
 
 @asynccontextmanager
@@ -19,9 +20,6 @@ async def open_ledger(settings: Settings) -> AsyncGenerator[UsageLedger | None]:
     if not settings.budgets and not await asyncio.to_thread(has_budgets, settings):
         yield None
         return
-    storage = await asyncio.to_thread(open_storage, settings)
-    try:
+    async with opened_storage(settings) as storage:
         budgets = Budgets(storage.budgets, storage.processes, LiveSettings(settings))
         yield UsageLedger(settings, storage.usage, budgets)
-    finally:
-        await storage.close()

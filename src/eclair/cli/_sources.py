@@ -14,6 +14,7 @@ from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from eclair.cli._storage import opened_storage
 from eclair.cli._terminal import Terminal
 from eclair.documents.folder_sync import read_file, resolve_roots
 from eclair.documents.ingest import Ingestor
@@ -30,7 +31,6 @@ from eclair.speech.recognizer_choice import with_speech_settings
 from eclair.storage.change_feed import ChangeFeed
 from eclair.storage.documents import DocumentState
 from eclair.storage.files import FileState
-from eclair.storage.open import open_storage
 from eclair.util.background import IdleScheduler
 from eclair.util.scratch import ScratchFolder
 
@@ -95,14 +95,11 @@ def _temporary_folder(stack: contextlib.ExitStack) -> Path:
 async def _open_documents(
     settings: Settings, registry: Registry, idle: IdleScheduler, models_dir: Path, ledger: UsageLedger | None
 ) -> AsyncGenerator[DocumentComponents]:
-    storage = await asyncio.to_thread(open_storage, settings)
-    try:
+    async with opened_storage(settings) as storage:
         ledger = ledger or UsageLedger(settings, storage.usage)
         changes = ChangeFeed(storage.processes)
         async with open_documents(settings, storage, registry, changes, idle, ledger, models_dir) as components:
             yield components
-    finally:
-        await storage.close()
 
 
 @asynccontextmanager

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -19,6 +18,7 @@ from eclair.cli._admin_rights import print_rights
 from eclair.cli._arguments import load_settings
 from eclair.cli._logging import log_if_debugging
 from eclair.cli._signals import run_async
+from eclair.cli._storage import opened_storage
 from eclair.cli._terminal import Terminal
 from eclair.cli.models import print_table
 from eclair.errors import Conflict, NotFound
@@ -28,7 +28,6 @@ from eclair.schema.people import LOCAL_ORIGIN, Person, PersonChange, PersonGroup
 from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.settings import Settings
 from eclair.storage.base import Storage
-from eclair.storage.open import open_storage
 from eclair.storage.secrets import Vault
 
 PAGE = 1000
@@ -77,12 +76,9 @@ async def _run(settings: Settings, arguments: argparse.Namespace, terminal: Term
 
 @asynccontextmanager
 async def _opened(settings: Settings, terminal: Terminal) -> AsyncGenerator[_House]:
-    storage = await asyncio.to_thread(open_storage, settings)
-    try:
+    async with opened_storage(settings) as storage:
         accounts = Accounts.open(LiveSettings(settings), storage, Vault.configured(settings))
         yield _House(settings, storage, accounts, terminal)
-    finally:
-        await storage.close()
 
 
 async def _change_people(house: _House, action: str, arguments: argparse.Namespace) -> None:

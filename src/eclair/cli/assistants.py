@@ -20,6 +20,7 @@ from eclair.cli._arguments import load_settings
 from eclair.cli._logging import log_if_debugging
 from eclair.cli._sharing import ACCESS, read_subject, share_object, show_shares
 from eclair.cli._signals import run_async
+from eclair.cli._storage import opened_storage
 from eclair.cli._terminal import Terminal
 from eclair.cli.models import check_answering_model, print_table
 from eclair.errors import InvalidInput, UserError
@@ -29,7 +30,6 @@ from eclair.settings import Settings
 from eclair.storage.base import Storage
 from eclair.storage.change_feed import ChangeFeed
 from eclair.storage.files import list_own_files
-from eclair.storage.open import open_storage
 from eclair.util.file_replacement import replace_file
 
 COLUMNS = ("NAME", "ACCESS", "DESCRIPTION")
@@ -56,8 +56,7 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
 
 
 async def _act(settings: Settings, arguments: argparse.Namespace, terminal: Terminal) -> int:
-    storage = await asyncio.to_thread(open_storage, settings)
-    try:
+    async with opened_storage(settings) as storage:
         assistants = AssistantService(storage.assistants, ChangeFeed(storage.processes))
         if arguments.action in ("add", "edit") and arguments.model:
             await check_answering_model(settings, arguments.model)
@@ -68,8 +67,6 @@ async def _act(settings: Settings, arguments: argparse.Namespace, terminal: Term
                 await _export(settings, storage, assistants, arguments, terminal)
             case _:
                 await _ACTIONS[arguments.action](storage, assistants, arguments, terminal)
-    finally:
-        await storage.close()
     return 0
 
 

@@ -15,6 +15,7 @@ from eclair.audit.verification import verify
 from eclair.cli._arguments import load_settings
 from eclair.cli._logging import log_if_debugging
 from eclair.cli._signals import run_async
+from eclair.cli._storage import opened_storage
 from eclair.cli._terminal import Terminal
 from eclair.cli.models import print_table
 from eclair.compliance.compliance_settings import with_compliance_settings
@@ -24,7 +25,6 @@ from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.schema.works_council import without_people
 from eclair.settings import Settings
 from eclair.storage.base import Storage
-from eclair.storage.open import open_storage
 from eclair.storage.shared_keys import share_keys
 from eclair.storage.signing_key import SigningKey, encode_key
 
@@ -38,8 +38,7 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
 
 
 async def _run(arguments: argparse.Namespace, settings: Settings, terminal: Terminal) -> int:
-    storage = await asyncio.to_thread(open_storage, settings)
-    try:
+    async with opened_storage(settings) as storage:
         match arguments.action:
             case "verify":
                 return await _verify(storage, arguments.checkpoint, terminal)
@@ -49,8 +48,6 @@ async def _run(arguments: argparse.Namespace, settings: Settings, terminal: Term
                 return await _print_checkpoint(storage, settings, terminal)
             case _:
                 return await _list(storage, settings, arguments, terminal)
-    finally:
-        await storage.close()
 
 
 async def _list(storage: Storage, settings: Settings, arguments: argparse.Namespace, terminal: Terminal) -> int:

@@ -11,12 +11,12 @@ import orjson
 
 from eclair.cli._arguments import load_settings
 from eclair.cli._logging import log_if_debugging
+from eclair.cli._storage import opened_storage
 from eclair.cli._terminal import Terminal
 from eclair.cli.models import print_table
 from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.settings import Settings
 from eclair.storage.batches import StoredBatch
-from eclair.storage.open import open_storage
 
 COLUMNS = ("BATCH", "BEGUN", "STATUS", "ANSWERED", "FAILED", "OF", "ENDPOINT")
 
@@ -39,21 +39,15 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
 
 
 async def _list(settings: Settings, limit: int) -> list[StoredBatch]:
-    storage = await asyncio.to_thread(open_storage, settings)
-    try:
+    async with opened_storage(settings) as storage:
         return await storage.batches.list_batches(LOCAL_PRINCIPAL, limit)
-    finally:
-        await storage.close()
 
 
 async def _cancel(settings: Settings, id: str) -> StoredBatch:
     """Ask for a batch to be cancelled; a running Éclair does so before its next request."""
-    storage = await asyncio.to_thread(open_storage, settings)
-    try:
+    async with opened_storage(settings) as storage:
         now = int(storage.processes.clock() * 1000)
         return await storage.batches.cancel_batch(LOCAL_PRINCIPAL, id, now)
-    finally:
-        await storage.close()
 
 
 def _describe_end(batch: StoredBatch) -> str:

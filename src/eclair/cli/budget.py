@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import asdict
@@ -17,6 +16,7 @@ from eclair.accounts.shown_budgets import ShownBudget, sum_budgets
 from eclair.cli._arguments import load_settings
 from eclair.cli._logging import log_if_debugging
 from eclair.cli._signals import run_async
+from eclair.cli._storage import opened_storage
 from eclair.cli._terminal import Terminal
 from eclair.cli.admin import find_person, list_all_groups
 from eclair.cli.models import print_table
@@ -27,7 +27,6 @@ from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.settings import Settings
 from eclair.storage.base import Storage
 from eclair.storage.budgets import BudgetSum
-from eclair.storage.open import open_storage
 
 COLUMNS = ("ID", "FOR", "BUDGET", "USED", "THEN")
 
@@ -46,11 +45,8 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
 
 @asynccontextmanager
 async def _opened(settings: Settings) -> AsyncGenerator[tuple[Storage, Budgets]]:
-    storage = await asyncio.to_thread(open_storage, settings)
-    try:
+    async with opened_storage(settings) as storage:
         yield storage, Budgets(storage.budgets, storage.processes, LiveSettings(settings))
-    finally:
-        await storage.close()
 
 
 async def _set(settings: Settings, arguments: argparse.Namespace, terminal: Terminal) -> int:

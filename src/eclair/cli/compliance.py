@@ -11,6 +11,7 @@ import orjson
 
 from eclair.cli._arguments import load_settings
 from eclair.cli._logging import log_if_debugging
+from eclair.cli._storage import opened_storage
 from eclair.cli._terminal import Terminal
 from eclair.cli.models import list_answering_models
 from eclair.compliance.compliance_settings import with_compliance_settings
@@ -19,7 +20,6 @@ from eclair.compliance.report import ComplianceReport, ReportName
 from eclair.compliance.reports import make_report, report_markdown
 from eclair.errors import StoreError
 from eclair.settings import Settings
-from eclair.storage.open import open_storage
 
 
 def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
@@ -45,8 +45,5 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
 
 async def _make(settings: Settings, name: ReportName, language: str) -> ComplianceReport:
     models = await list_answering_models(settings)
-    storage = await asyncio.to_thread(open_storage, settings)
-    try:
+    async with opened_storage(settings) as storage:
         return make_report(name, await gather_facts(settings, models, storage), language)
-    finally:
-        await storage.close()

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 from contextlib import aclosing
 from datetime import datetime
 
 from eclair.cli._arguments import load_settings
 from eclair.cli._logging import log_if_debugging
 from eclair.cli._signals import run_async
+from eclair.cli._storage import opened_storage
 from eclair.cli._terminal import Terminal
 from eclair.cli.models import print_table
 from eclair.network.egress_export import EgressFormat, stream_export
@@ -17,7 +17,6 @@ from eclair.network.policy import OutboundPolicy
 from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.settings import Settings
 from eclair.storage.egress import CallFilter, CallRecord
-from eclair.storage.open import open_storage
 from eclair.util.humanize import format_size
 
 COLUMNS = ("WHEN", "VERDICT", "FOR", "HOST", "COUNTRY", "ADDRESS", "SENT", "RECEIVED", "STATUS", "MS")
@@ -35,8 +34,7 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
 async def _show(
     settings: Settings, which: CallFilter, format: EgressFormat | None, limit: int, terminal: Terminal
 ) -> int:
-    storage = await asyncio.to_thread(open_storage, settings)
-    try:
+    async with opened_storage(settings) as storage:
         await storage.egress.mark_interrupted()
         if format is not None:
             what = {"what": "outgoing calls", "format": format}
@@ -47,8 +45,6 @@ async def _show(
             return 0
         calls = await storage.egress.list_calls(LOCAL_PRINCIPAL, which, limit)
         counts = await storage.egress.count_calls(LOCAL_PRINCIPAL, which)
-    finally:
-        await storage.close()
     if calls:
         print_table([COLUMNS, *map(_cells, calls)], terminal)
         for reason in dict.fromkeys(call.reason for call in calls if call.reason is not None):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import asdict
@@ -17,12 +16,12 @@ from eclair.cli._arguments import load_settings
 from eclair.cli._logging import log_if_debugging
 from eclair.cli._own_figures import hides_own_figures
 from eclair.cli._signals import run_async
+from eclair.cli._storage import opened_storage
 from eclair.cli._terminal import Terminal
 from eclair.cli.models import print_table
 from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.settings import Settings
 from eclair.storage.api_keys import StoredApiKey
-from eclair.storage.open import open_storage
 
 COLUMNS = ("NAME", "FOR", "FROM", "MADE", "LAST USED", "ENDS")
 
@@ -41,11 +40,8 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
 
 @asynccontextmanager
 async def _opened(settings: Settings) -> AsyncGenerator[ApiKeys]:
-    storage = await asyncio.to_thread(open_storage, settings)
-    try:
+    async with opened_storage(settings) as storage:
         yield ApiKeys(storage.api_keys, storage.processes.clock)
-    finally:
-        await storage.close()
 
 
 async def _new(settings: Settings, arguments: argparse.Namespace, terminal: Terminal) -> int:

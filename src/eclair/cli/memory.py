@@ -16,6 +16,7 @@ import orjson
 from eclair.cli._arguments import load_settings
 from eclair.cli._logging import log_if_debugging
 from eclair.cli._signals import run_async
+from eclair.cli._storage import opened_storage
 from eclair.cli._terminal import Terminal
 from eclair.cli.models import print_table
 from eclair.errors import InvalidInput, NotFound, UserError
@@ -26,7 +27,6 @@ from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.settings import Settings
 from eclair.storage.base import Storage
 from eclair.storage.change_feed import ChangeFeed
-from eclair.storage.open import open_storage
 from eclair.text.terms import fold_text
 
 COLUMNS = ("ID", "DATE", "MEMORY")
@@ -53,11 +53,8 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
 
 @asynccontextmanager
 async def _opened(settings: Settings) -> AsyncGenerator[tuple[MemoryService, Storage]]:
-    storage = await asyncio.to_thread(open_storage, settings)
-    try:
+    async with opened_storage(settings) as storage:
         yield MemoryService(storage.memories, ChangeFeed(storage.processes), MemoryRecall(None)), storage
-    finally:
-        await storage.close()
 
 
 async def _list(settings: Settings, words: str, project: str | None, terminal: Terminal, *, json: bool) -> int:

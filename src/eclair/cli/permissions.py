@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 from dataclasses import asdict
 from datetime import datetime
 
@@ -12,11 +11,11 @@ import orjson
 from eclair.cli._arguments import load_settings
 from eclair.cli._logging import log_if_debugging
 from eclair.cli._signals import run_async
+from eclair.cli._storage import opened_storage
 from eclair.cli._terminal import Terminal
 from eclair.cli.models import print_table
 from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.settings import Settings
-from eclair.storage.open import open_storage
 from eclair.storage.tool_permissions import ToolPermission
 
 COLUMNS = ("ID", "DATE", "TOOL", "CALLS", "ALLOWED")
@@ -31,11 +30,8 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
 
 
 async def _list(settings: Settings, terminal: Terminal, *, json: bool) -> int:
-    storage = await asyncio.to_thread(open_storage, settings)
-    try:
+    async with opened_storage(settings) as storage:
         listed = await storage.tool_permissions.list_permissions(LOCAL_PRINCIPAL)
-    finally:
-        await storage.close()
     if json:
         terminal.write_bytes(orjson.dumps([asdict(each) for each in listed], option=orjson.OPT_INDENT_2) + b"\n")
     elif listed:
@@ -46,12 +42,9 @@ async def _list(settings: Settings, terminal: Terminal, *, json: bool) -> int:
 
 
 async def _remove(settings: Settings, which: list[str], terminal: Terminal) -> int:
-    storage = await asyncio.to_thread(open_storage, settings)
-    try:
+    async with opened_storage(settings) as storage:
         for id in dict.fromkeys(which):
             await storage.tool_permissions.delete_permission(LOCAL_PRINCIPAL, id)
-    finally:
-        await storage.close()
     terminal.line("Asked again from now on.")
     return 0
 

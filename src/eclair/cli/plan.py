@@ -26,6 +26,7 @@ from eclair.cli._own_figures import hides_own_figures
 from eclair.cli._plan_arguments import NUMBERS
 from eclair.cli._progress import ProgressCounter
 from eclair.cli._signals import run_async
+from eclair.cli._storage import opened_storage
 from eclair.cli._terminal import Terminal
 from eclair.cli.models import print_table
 from eclair.errors import DataDamaged, InvalidInput, StoreError
@@ -35,7 +36,6 @@ from eclair.models.catalog import load_entries
 from eclair.network.egress_log import open_gate
 from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.settings import Settings
-from eclair.storage.open import open_storage
 
 FACT_COLUMNS = ("OF", "FACT", "FIGURE", "CHECKED", "SOURCE")
 
@@ -81,12 +81,9 @@ async def _own_lengths(settings: Settings) -> Lengths | None:
     with suppress(DataDamaged):  # a plan needs no database
         if not settings.data_dir.is_dir():
             return None
-        storage = await asyncio.to_thread(open_storage, settings)
-        try:
+        async with opened_storage(settings) as storage:
             sums = await storage.usage.sum_usage(LOCAL_PRINCIPAL)
             return lengths_of_usage(sums[0]) if sums else None
-        finally:
-            await storage.close()
     return None
 
 

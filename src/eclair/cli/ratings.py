@@ -13,11 +13,11 @@ import orjson
 
 from eclair.cli._arguments import load_settings
 from eclair.cli._logging import log_if_debugging
+from eclair.cli._storage import opened_storage
 from eclair.cli._terminal import Terminal
 from eclair.cli.models import print_table
 from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.settings import Settings
-from eclair.storage.open import open_storage
 from eclair.storage.ratings import RatedAnswer, RatingStore
 from eclair.transfer.rating_export import export_ratings
 
@@ -55,22 +55,15 @@ def _remove(settings: Settings, arguments: argparse.Namespace, terminal: Termina
 
 
 async def _export(settings: Settings, terminal: Terminal) -> int:
-    storage = await asyncio.to_thread(open_storage, settings)
-    try:
-        async with aclosing(export_ratings(storage, LOCAL_PRINCIPAL)) as lines:
-            async for line in lines:
-                terminal.write_bytes(line)
-    finally:
-        await storage.close()
+    async with opened_storage(settings) as storage, aclosing(export_ratings(storage, LOCAL_PRINCIPAL)) as lines:
+        async for line in lines:
+            terminal.write_bytes(line)
     return 0
 
 
 async def _with_ratings(settings: Settings, work: Callable[[RatingStore], Awaitable[T]]) -> T:
-    storage = await asyncio.to_thread(open_storage, settings)
-    try:
+    async with opened_storage(settings) as storage:
         return await work(storage.ratings)
-    finally:
-        await storage.close()
 
 
 def _cells(answer: RatedAnswer) -> tuple[str, ...]:

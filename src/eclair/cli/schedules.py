@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import os
 import re
 from collections.abc import AsyncGenerator, Iterable
@@ -20,6 +19,7 @@ from eclair.cli._arguments import load_settings
 from eclair.cli._feeds import find_feed
 from eclair.cli._logging import log_if_debugging
 from eclair.cli._signals import run_async
+from eclair.cli._storage import opened_storage
 from eclair.cli._terminal import Terminal
 from eclair.cli.models import check_answering_model, print_table
 from eclair.errors import InvalidInput, NotFound
@@ -30,7 +30,6 @@ from eclair.schema.schedules import PauseReason, Schedule, ScheduledQuestion
 from eclair.settings import Settings
 from eclair.storage.base import Storage
 from eclair.storage.change_feed import ChangeFeed
-from eclair.storage.open import open_storage
 
 COLUMNS = ("ID", "STATE", "NEXT", "LAST", "CRON", "ZONE", "NAME")
 DAYS = {"day": "* * *", "weekday": "* * 1-5", "week": "* * 1", "month": "1 * *"}
@@ -63,13 +62,10 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
 
 @asynccontextmanager
 async def _opened(settings: Settings) -> AsyncGenerator[tuple[ScheduleService, Storage]]:
-    storage = await asyncio.to_thread(open_storage, settings)
-    try:
+    async with opened_storage(settings) as storage:
         changes = ChangeFeed(storage.processes)
         process, clock = storage.processes.current, storage.processes.clock
         yield ScheduleService(storage.schedules, changes, process, clock=clock), storage
-    finally:
-        await storage.close()
 
 
 async def _list(settings: Settings, terminal: Terminal, *, json: bool) -> int:

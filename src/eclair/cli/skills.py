@@ -16,6 +16,7 @@ import orjson
 from eclair.cli._arguments import load_settings
 from eclair.cli._logging import log_if_debugging
 from eclair.cli._signals import run_async
+from eclair.cli._storage import opened_storage
 from eclair.cli._terminal import Terminal
 from eclair.cli.models import print_table
 from eclair.errors import InvalidInput, NotFound, UserError
@@ -24,7 +25,6 @@ from eclair.schema.skills import MAX_SKILL_BYTES, MAX_SKILL_FILES, MAX_SKILL_ZIP
 from eclair.settings import Settings
 from eclair.skills.service import TOO_LARGE, SkillService, pack_skill
 from eclair.storage.change_feed import ChangeFeed
-from eclair.storage.open import open_storage
 
 COLUMNS = ("NAME", "STATE", "FROM", "DESCRIPTION")
 MAX_DESCRIPTION_CHARS = 60
@@ -53,11 +53,8 @@ async def _act(settings: Settings, action: Any, arguments: argparse.Namespace, t
 
 @asynccontextmanager
 async def _opened(settings: Settings) -> AsyncGenerator[SkillService]:
-    storage = await asyncio.to_thread(open_storage, settings)
-    try:
+    async with opened_storage(settings) as storage:
         yield SkillService(storage.skills, ChangeFeed(storage.processes))
-    finally:
-        await storage.close()
 
 
 async def _list(skills: SkillService, arguments: argparse.Namespace, terminal: Terminal) -> None:

@@ -13,13 +13,13 @@ from eclair.cli._arguments import load_settings
 from eclair.cli._format import format_carbon, format_cost, format_energy
 from eclair.cli._logging import log_if_debugging
 from eclair.cli._own_figures import hides_own_figures
+from eclair.cli._storage import opened_storage
 from eclair.cli._terminal import Terminal
 from eclair.cli.models import print_table
 from eclair.errors import Forbidden
 from eclair.generation.cost import co2_grams
 from eclair.schema.principal import LOCAL_PRINCIPAL
 from eclair.settings import Settings
-from eclair.storage.open import open_storage
 from eclair.storage.usage import UsageGrouping, UsageTotal
 
 COLUMNS = ("", "ANSWERS", "WORDS", "READ", "CACHED", "WRITTEN", "ENERGY", "CO2", "COST")
@@ -48,12 +48,9 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
 
 
 async def _read(settings: Settings, first: date | None, by: UsageGrouping) -> tuple[UsageTotal, list[UsageTotal]]:
-    storage = await asyncio.to_thread(open_storage, settings)
-    try:
+    async with opened_storage(settings) as storage:
         total = await storage.usage.sum_usage(LOCAL_PRINCIPAL, first)
         return total[0] if total else UsageTotal(), await storage.usage.sum_usage(LOCAL_PRINCIPAL, first, by=by)
-    finally:
-        await storage.close()
 
 
 def _cells(sums: UsageTotal, name: str, grid: float | None) -> tuple[str, ...]:
