@@ -44,8 +44,14 @@ MAX_GROWTH = 1.5
 STEADY_GROWTH = 1.2
 """Up to this exponent the longest text is not tried: it would be slow only for being long."""
 
+LINEAR_GROWTH = 1.1
+"""Up to this exponent, a text of an eighth of the longest says how long that takes."""
+
 MAX_PAIRS = 120
 """Heads with pumps that are tried for one pattern, each with every tail."""
+
+
+_CALL = re.compile(r"\bre\s*\.\s*\w+\s*\(")
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +121,16 @@ def _growth(pattern: Pattern, head: str, pump: str, tail: str) -> Growth | None:
             break  # even if it were cubic, the longest text would be quick
         if size == SIZES[-2] and math.log(took[size] / took[SIZES[-3]]) < STEADY_GROWTH * math.log(size / SIZES[-3]):
             break
+        if size == SIZES[-3] and _stays_quick(took):
+            break
     return None
+
+
+def _stays_quick(took: Mapping[int, float]) -> bool:
+    """Say whether the longest text is quick too: what would be quadratic there, and slow, shows in these already."""
+    shorter, size = SIZES[-4], SIZES[-3]
+    is_linear = math.log(took[size] / took[shorter]) < LINEAR_GROWTH * math.log(size / shorter)
+    return is_linear and took[size] * (SIZES[-1] / size) ** MAX_GROWTH < SLOW_S
 
 
 def _took(pattern: Pattern, head: str, pump: str, tail: str, size: int) -> float:
@@ -331,7 +346,10 @@ def _hardest(ways: set[str]) -> str:
 def _calls() -> Iterator[tuple[str, Any, int, str]]:
     """Yield the literal patterns of calls such as `re.sub("...", ...)`."""
     for path in SOURCE.rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        text = path.read_text("utf-8")
+        if not _CALL.search(text):
+            continue
+        for node in ast.walk(ast.parse(text)):
             if (
                 isinstance(node, ast.Call)
                 and isinstance(node.func, ast.Attribute)
