@@ -29,6 +29,7 @@ from eclair.schema.events import (
     RunFinished,
     RunInterrupted,
     RunStopped,
+    RunWaiting,
     decode,
     encode,
     fold,
@@ -703,6 +704,47 @@ async def test_what_a_dead_process_left_keeps_no_one_from_asking(tmp_path: Path,
     await second.close()
 
 
+async def test_a_damaged_log_of_a_dead_process_is_kept_up_to_the_damage(tmp_path: Path, other: Storage) -> None:
+    dying = open_storage(tmp_path / "store")
+    await conversation(dying)
+    run, _ = await _half(dying)
+    whole = await kept(dying, run)
+    await dying.runs.append_events([EventChunk(run.id, len(whole) + 1, b'{"type": "part_del')])
+    await dying.close()
+    second = Runs(other)
+    await second.start()
+    assert (await other.runs.get_run(LOCAL_PRINCIPAL, run.id)).status == "interrupted"
+    assert (await messages_of(other, run.conversation))[-1].text == fold(whole).text != ""
+    work = Told()
+    fresh, _ = await opened(second, other, work, _From(100))
+    work.say(None)
+    check_log([decode(line) for line in await lines(second, fresh)])
+    await second.close()
+
+
+async def test_a_run_that_was_taken_up_but_cannot_go_on_is_interrupted(
+    runs: Runs, storage: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    work = _Waiting()
+    run, _ = await opened(runs, storage, work)
+    work.say(PartStarted(0, "text"), PartDelta(0, "Shall I?"), PartFinished(0), None)
+    async with asyncio.timeout(5):
+        while (await storage.runs.get_run(LOCAL_PRINCIPAL, run.id)).status != "waiting":
+            await asyncio.sleep(0.01)
+    taken = await storage.runs.take_up_run(run.id)
+    assert taken is not None
+    fault = Faulty(monkeypatch, storage, "list_events")
+    with pytest.raises(StoreError):
+        await runs.reopen(taken, Told())
+    fault.mend()
+    assert await runs.reap()
+    assert not await runs.reap()
+    events = await kept(storage, run)
+    check_log(events)
+    assert isinstance(events[-1], RunInterrupted)
+    assert fold(events).text == "Shall I?"
+
+
 async def test_two_that_start_at_once_after_a_death_both_start(tmp_path: Path) -> None:
     dying = open_storage(tmp_path / "store")
     await conversation(dying)
@@ -733,6 +775,13 @@ async def test_who_saw_a_word_that_was_lost_gets_everything_anew(tmp_path: Path,
     assert found[0].reset
     assert isinstance(decode(found[-1].lines[-1]), RunInterrupted)
     await second.close()
+
+
+class _Waiting(Told):
+    """Work that waits for a decision at its end."""
+
+    def closing_events(self, end: Event | None) -> list[Event]:
+        return [end or RunWaiting()]
 
 
 async def _half(storage: Storage) -> tuple[RunRecord, list[Event]]:

@@ -209,7 +209,9 @@ class Runs:
     ) -> None:
         """Go on with a run that waited and that `RunStore.take_up_run` gave to this process. Raises DataDamaged."""
         run = taken.run
-        live = LiveRun(run.id, RunResumed(), self._dirty, await self._stored.list_events(run))
+        with self._stored.abandoning(run):
+            events = await self._stored.list_events(run)
+        live = LiveRun(run.id, RunResumed(), self._dirty, events)
         self._live[run.id] = live
         self._has_live.set()
         live.task = asyncio.create_task(self._run(live, producer, run, on_finish), name=run.id)
@@ -323,13 +325,14 @@ class Runs:
                 log.warning("answers of processes that died cannot be ended yet: %s", error.message)
 
     async def reap(self, conversation: str | None = None) -> bool:
-        """Mark runs of dead processes as interrupted; return whether there were any.
+        """Mark runs of dead processes, and those that could not go on, as interrupted; return whether there were any.
 
         Without `conversation` all conversations are checked.
         """
         running = [run for run in await self._storage.runs.list_running(conversation) if run.id not in self._live]
         dead = await self._storage.processes.list_dead(run.process for run in running)
-        interrupted = sum([await self._stored.interrupt(run) for run in running if run.process in dead])
+        ended = [run for run in running if run.process in dead or run.id in self._stored.abandoned]
+        interrupted = sum([await self._stored.interrupt(run) for run in ended])
         self.interrupted += interrupted
         return interrupted > 0
 

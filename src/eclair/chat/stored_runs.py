@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Sequence
 from dataclasses import replace
 
 from eclair.chat.followed_logs import FollowedLogs
 from eclair.chat.live_run import Batch
-from eclair.errors import DataDamaged
+from eclair.errors import DataDamaged, EclairError
 from eclair.generation.call_rounds import end_calls
 from eclair.schema.events import (
     CallDecided,
@@ -48,27 +48,34 @@ class StoredRuns:
         self._changes = changes
         self._is_live = is_live
         self._logs = FollowedLogs(storage, is_live, reap)
+        self.abandoned = set[str]()
+        """Runs that were taken up here, but could not go on."""
 
     async def list_events(self, run: RunRecord) -> list[Event]:
         """Return the events of a run. Raises DataDamaged."""
-        events: list[Event] = []
-        try:
-            for chunk in await self._storage.runs.list_events(run.id, 0):
-                events += map(decode, chunk.lines_after(len(events)))
-            return events
-        except ValueError as error:
-            raise DataDamaged(DAMAGED_LOG) from error
+        events, is_whole = await self._list_sound_events(run)
+        if not is_whole:
+            raise DataDamaged(DAMAGED_LOG)
+        return events
 
     async def interrupt(self, run: RunRecord) -> bool:
-        """Mark a run of a dead process as interrupted; its text so far is kept. False for a damaged log."""
+        """Mark a run that no process works on as interrupted; its text so far is kept, in a damaged log up to there.
+
+        False for a log that is damaged from its beginning.
+        """
         end = RunInterrupted()
         try:
-            events = await self.list_events(run)
+            events, is_whole = await self._list_sound_events(run)
             rest = [*end_calls(_fold(events).calls, end), end]
         except DataDamaged as error:
             log.error("run %s: %s", run.id, error.message)
             return False
-        await self.end(run, events, rest)
+        if is_whole:
+            await self.end(run, events, rest)
+        else:
+            log.error("run %s: %s", run.id, DAMAGED_LOG)
+            self.publish_end(run, await self._storage.runs.finish_run(run, fold([*events, *rest]), None))
+        self.abandoned.discard(run.id)
         return True
 
     async def end(self, run: RunRecord, events: Sequence[Event], rest: Sequence[Event]) -> None:
@@ -82,7 +89,20 @@ class StoredRuns:
         taken = await self._storage.runs.take_up_run(run.id)
         if taken is None:
             return
-        events = await self.list_events(taken.run)
+        with self.abandoning(taken.run):
+            await self._end_taken(taken.run, outcome)
+
+    @contextlib.contextmanager
+    def abandoning(self, run: RunRecord) -> Generator[None]:
+        """Have a run that was taken up interrupted later where the block fails: no other process may touch it."""
+        try:
+            yield
+        except EclairError:
+            self.abandoned.add(run.id)
+            raise
+
+    async def _end_taken(self, run: RunRecord, outcome: CallOutcome) -> None:
+        events = await self.list_events(run)
         rest: list[Event] = [RunResumed()]
         for call in _fold(events).calls:
             if call.outcome is None and call.has_begun:  # its server asked something
@@ -90,7 +110,18 @@ class StoredRuns:
             elif call.outcome is None:
                 rest += [CallDecided(call.call, "declined", None)] if outcome == "declined" else []
                 rest.append(CallEnded(call.call, outcome, 0.0))
-        await self.end(taken.run, events, [*rest, RunStopped()])
+        await self.end(run, events, [*rest, RunStopped()])
+
+    async def _list_sound_events(self, run: RunRecord) -> tuple[list[Event], bool]:
+        """Return the events of a run up to the first damaged one, and whether there is none. Raises DataDamaged."""
+        events: list[Event] = []
+        try:
+            for chunk in await self._storage.runs.list_events(run.id, 0):
+                for line in chunk.lines_after(len(events)):
+                    events.append(decode(line))
+        except ValueError:
+            return events, False
+        return events, True
 
     async def follow(self, run: RunRecord, after: int) -> AsyncGenerator[Batch, None]:
         """Follow a run of another process, or one that has ended, through the storage; a damaged log interrupts it."""
