@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from functools import cache, partial
 from itertools import pairwise, permutations
 
+from eclair.citations.actors import find_other_actor, find_other_holder
 from eclair.citations.claims import normalize_words
 from eclair.citations.clauses import YEARS, find_mixed_clause, is_partly_negated
 from eclair.citations.evidence import Claim, EvidenceSentence
@@ -36,8 +37,8 @@ MIN_SPELLED_OUT_CHARS = 6
 class ComparisonContext:
     """Everything a claim is compared with: the sentences of a span, of its whole passage, and all there are.
 
-    `language` is the passage's; `title_numbers` are those of its name and headings, `implied_names` the stems there and
-    those of the names at the beginning of its file.
+    `language` is the passage's; `title_numbers` and `title_stems` are those of its name and headings, `implied_names`
+    these stems and those of the names at the beginning of its file.
     `capitalized_stems` are written with a capital within sentences, `lowercase_stems` without. `is_translated` says
     that the claim is in another language than the passage; `overlap` is the share of its words in the span.
     """
@@ -48,6 +49,7 @@ class ComparisonContext:
     language: str | None
     implied_names: frozenset[str]
     title_numbers: Sequence[Number]
+    title_stems: frozenset[str]
     capitalized_stems: set[str]
     lowercase_stems: set[str]
     is_translated: bool
@@ -94,6 +96,10 @@ def find_difference(claim: Claim, context: ComparisonContext) -> Difference | No
     name = _find_differing_name(claim, context) or _find_other_subject(claim, context)
     if name is not None:
         return Difference(name, not (is_free and capitalizes_nouns(context.language)))
+    holder = find_other_holder(claim, context.passage, context.all_sentences, context.language)
+    actor = holder or find_other_actor(claim, context.span, context.passage, context.title_stems, context.language)
+    if actor is not None:
+        return Difference(actor, True)
     opposite = find_opposite(claim, context.span) or find_counterpart(claim, context.span)
     if opposite is not None:
         return Difference(opposite.text, True)

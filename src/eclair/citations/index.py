@@ -414,6 +414,7 @@ class EvidenceIndex:
             language=language or claim.language,
             implied_names=self._titles[passage] | self._openings[passage],
             title_numbers=self._sources[passage].numbers,
+            title_stems=self._titles[passage],
             capitalized_stems=self._capitalized_stems,
             lowercase_stems=self._lowercase_stems,
             is_translated=is_translated,

@@ -269,9 +269,11 @@ class Comparison:
     a sentence; `source_words` say nothing but that it is one. `comparatives` compare two figures. Each of `synonyms`
     lists words that mean the same in a table, such as abbreviations. One of `reflexives` makes a verb passive. Where
     an object may stand first, articles of `either_case` don't tell it from a subject as `object_articles` do, and one
-    of `clitics` repeats it.
+    of `clitics` repeats it. `articles`, or possessives in their place, begin a phrase; `copulas` say what somebody is.
     """
 
+    articles: Words = _NO_WORDS
+    copulas: Words = _NO_WORDS
     agents: Words = _NO_WORDS
     passives: Words = _NO_WORDS
     prepositions: Words = _NO_WORDS
