@@ -23,7 +23,7 @@ from tests.browser.axe import AXE
 from tests.browser.internet import Outside, outside
 from tests.browser.served import Served
 
-expect.set_options(timeout=10_000)
+expect.set_options(timeout=30_000)
 
 
 @pytest.fixture(scope="package")
