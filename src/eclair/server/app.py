@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from functools import cache
 from typing import Any
 
+import orjson
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
@@ -151,13 +152,13 @@ def _openapi_route(app: App) -> Callable[[], Awaitable[Response]]:
     """Serve the OpenAPI document, which is built on the first request because that takes a while."""
 
     @cache
-    def document() -> dict[str, Any]:
+    def document() -> bytes:
         from eclair.server.openapi import build_document  # its schemas are needed here alone
 
-        return build_document(build_all_routers(app), app.settings.path_prefix)
+        return orjson.dumps(build_document(build_all_routers(app), app.settings.path_prefix))
 
     async def openapi() -> Response:
-        return JSONResponse(await asyncio.to_thread(document))
+        return Response(await asyncio.to_thread(document), media_type="application/json")
 
     return openapi
 
