@@ -187,10 +187,10 @@ export class App {
     });
     document.addEventListener("visibilitychange", () => this.#refreshVisible());
     this.#route();
-    void this.preferences.refresh();
+    void this.#refreshPreferences();
     void this.conversations.refresh();
     void this.conversations.readTags();
-    this.#refreshVisible();
+    this.changes.restart();
     void this.readModels();
     void this.imageModels.read();
   }
@@ -525,8 +525,13 @@ export class App {
 
   /** Reconnect and bring the preferences up to date; a hidden page only disconnects. */
   #refreshVisible(): void {
-    if (!document.hidden) void this.preferences.refresh().then(() => this.#obeyTemporaryOnly());
+    if (!document.hidden) void this.#refreshPreferences();
     this.changes.restart();
+  }
+
+  async #refreshPreferences(): Promise<void> {
+    await this.preferences.refresh();
+    this.#obeyTemporaryOnly();
   }
 
   /** Make a new chat a temporary one, with what was written for it, where no other is allowed. */
