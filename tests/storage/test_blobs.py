@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +20,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eclair.errors import NotFound, SettingsError, StoreError
+from eclair.storage.blob_stores import blob_copies
 from eclair.storage.blob_stores.blob_bucket import BlobBucket, BucketPlace
+from eclair.storage.blob_stores.blob_copies import BlobCopies
 from eclair.storage.blob_stores.blob_encryption import CHUNK_BYTES, HEADER_BYTES, STORED_CHUNK_BYTES, BlobKeys
 from eclair.storage.blob_stores.blob_folder import BlobFolder
 from eclair.storage.blob_stores.blob_marks import ERASURE_DELAY_S, ErasureMarks
@@ -494,3 +496,30 @@ async def test_a_file_that_is_opened_for_nobody_any_more_is_closed(
     async with asyncio.timeout(10):
         while not file.closed:  # noqa: ASYNC110 (no event tells)
             await asyncio.sleep(0)
+
+
+async def test_a_copy_is_not_removed_under_who_opens_it_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
+    copies, opened, is_leaving = BlobCopies(), threading.Event(), asyncio.Event()
+    loop = asyncio.get_running_loop()
+    remove = blob_copies._remove  # pyright: ignore[reportPrivateUsage]
+
+    def remove_late(paths: Sequence[Path]) -> None:
+        loop.call_soon_threadsafe(is_leaving.set)
+        opened.wait(10)
+        remove(paths)
+
+    async def data() -> AsyncGenerator[bytes]:
+        yield b"the bytes"
+
+    async def use() -> Path:
+        async with copies.open("blob", data(), keep=False) as path:
+            return path
+
+    monkeypatch.setattr(blob_copies, "_remove", remove_late)
+    leaving = asyncio.create_task(use())
+    await is_leaving.wait()
+    async with copies.open("blob", data(), keep=False) as path:
+        opened.set()
+        old = await leaving
+        assert (old.exists(), path.read_bytes()) == (False, b"the bytes")
+    assert not path.exists()
