@@ -45,6 +45,16 @@ słuchawki.
 """
 
 
+HARBOUR = """
+The ferry Aurora returned to Port Ellis on Monday after a refit. It was built in Turku in 1994 and carries 420
+passengers. Captain Jo Marsh took the ship out. Marsh had joined the company in 2003; she replaced Owen Teal. The mayor,
+Ann Lee, thanked the crew. She announced a new bus to the pier.
+"""
+TOUR = """
+L'architecte Nadia Brun a dirigé le chantier. Le maire, Alain Roux, a coupé le ruban. Il a annoncé une seconde visite.
+"""
+
+
 async def check(text: str, sentence: str) -> Supported | Doubtful | None:
     found = Passage(1, "notes.txt", "notes.txt", 1, None, (), 0, len(text), text)
     return await CitationChecker((found,), None).check(sentence)
@@ -71,6 +81,8 @@ async def check(text: str, sentence: str) -> Supported | Doubtful | None:
         (CONDOMINIO, "Il portiere pulisce il marciapiede.", "portiere"),
         (CONDOMINIO, "Il comune ripara il tetto.", "comune"),
         (OSIEDLE, "Dozorca naprawia chodnik przed bramą.", "Dozorca"),
+        (HARBOUR, "Ann Lee replaced Owen Teal.", "Ann"),
+        (TOUR, "Nadia Brun a coupé le ruban.", "Nadia"),
     ],
 )
 async def test_anothers_deed_is_doubted(text: str, sentence: str, about: str) -> None:
@@ -97,6 +109,10 @@ async def test_anothers_deed_is_doubted(text: str, sentence: str, about: str) ->
         (TALLER, "La asociación abre las ventanas cada lunes."),
         (CONDOMINIO, "L'impresa Rossi ripara il tetto."),
         (OSIEDLE, "Gmina naprawia chodnik."),
+        (HARBOUR, "The Aurora carries 420 passengers."),
+        (HARBOUR, "Captain Marsh joined the company in 2003."),
+        (HARBOUR, "Ann Lee announced a new bus to the pier."),
+        (TOUR, "Alain Roux a annoncé une seconde visite."),
     ],
 )
 async def test_the_same_one_by_another_word_is_cited(text: str, sentence: str) -> None:

@@ -153,19 +153,33 @@ def split_clauses(sentence: EvidenceSentence, language: str | None) -> list[Clau
     marks = {found.end() for found in _CLAUSE_END.finditer(sentence.text)}
     beginnings = {term.start for term in sentence.facts.terms if term.key in _conjunctions(language)}
     clauses: list[Clause] = []
-    start = 0
+    start, opened = 0, 0
     days = weekday_keys(sentence.text)
     for end in [*sorted(marks | beginnings), len(sentence.text)]:
         clause = _clause(sentence.facts, start, end, language, days)
         is_opening = sentence.text[end - 1 : end] == "," and clause.size == 1
         if is_opening and not clause.is_negated and not clause.is_contrast:
+            opened = end
             continue  # goes with what it opens: `In 1998, the lake froze`
+        if start < opened and sentence.text[end - 1 : end] == "," and _is_name(sentence.facts, opened, end, days):
+            continue  # `The mayor, Ann Lee, thanked the crew`
         if end in beginnings and clause.goes_on and not clause.numbers and not clause.dates:
             continue  # `it falls for students and pensioners to 50 euros`
         start = end
         if clause.size or clause.is_negated:
             clauses.append(clause)
     return clauses
+
+
+def _is_name(facts: Facts, start: int, end: int, days: Mapping[int, str]) -> bool:
+    """Tell whether a part of a sentence is the name of somebody."""
+    terms = [term for term in facts.terms if start <= term.start < end]
+    figures = [*facts.numbers, *facts.dates]
+    return (
+        bool(terms)
+        and all(term.is_capitalized and term.start not in days for term in terms)
+        and not any(start <= figure.start < end for figure in figures)
+    )
 
 
 def split_joined(text: str, language: str | None) -> list[str]:
@@ -202,7 +216,7 @@ def _clause(facts: Facts, start: int, end: int, language: str | None, days: Mapp
         is_negated=any(start <= at < end for at in negations) or (len(terms) > 1 and terms[-1].key in DENIALS),
         contrasts=tuple(term for term in terms if term.key in _contrasts(language)),
         # Further back it may be an object: `Roth opposed the plan, Moll supported it`.
-        goes_on=opening is not None and opening.key in _subjects(language),
+        goes_on=opening is not None and opening.key in subject_pronouns(language),
     )
 
 
@@ -354,7 +368,7 @@ def _find_other_case(claim: Claim, mine: _Share, theirs: _Share) -> str | None:
     `The fee is 85 euros; it is 50 euros for students` says neither that the fee is 50 euros nor that it is 85 euros
     for students.
     """
-    if not theirs.clause.goes_on or any(term.key in _subjects(claim.language) for term in claim.facts.terms):
+    if not theirs.clause.goes_on or any(term.key in subject_pronouns(claim.language) for term in claim.facts.terms):
         return None
     has_case = not all(map(_is_filler, theirs.taken.values()))
     if has_case:
@@ -456,5 +470,5 @@ def _joining(language: str | None) -> re.Pattern[str] | None:
 
 
 @cache
-def _subjects(language: str | None) -> frozenset[str]:
+def subject_pronouns(language: str | None) -> frozenset[str]:
     return frozenset(map(fold_text, words_in(language, lambda lexicon: lexicon.comparison.subjects)))

@@ -10,7 +10,7 @@ from itertools import pairwise, permutations
 
 from eclair.citations.actors import find_other_actor, find_other_holder
 from eclair.citations.claims import normalize_words
-from eclair.citations.clauses import YEARS, find_mixed_clause, is_partly_negated
+from eclair.citations.clauses import YEARS, find_mixed_clause, is_partly_negated, subject_pronouns
 from eclair.citations.evidence import Claim, EvidenceSentence
 from eclair.citations.opposites import find_counterpart, find_opposite, has_denied_opposite
 from eclair.citations.roles import find_swapped_role
@@ -355,7 +355,13 @@ def _find_other_subject(claim: Claim, context: ComparisonContext) -> str | None:
     if len(context.span) < 2 or capitalizes_nouns(context.language):
         return None
     for sentence in context.span:
-        lacking = {at: term for at, term in words.items() if term.stem not in sentence.stems}
+        if sentence.facts.terms[:1] and sentence.facts.terms[0].key in subject_pronouns(context.language):
+            continue  # its subject is in the sentence before
+        lacking = {
+            at: term
+            for at, term in words.items()
+            if term.stem not in sentence.stems and not _is_title(terms, at, sentence, context.span)
+        }
         others = [term for term in sentence.facts.terms if term.is_capitalized and context.is_name(term)]
         are_names = all(
             term.is_capitalized and context.is_name(term, _term_at(terms, at + 1)) for at, term in lacking.items()
@@ -363,6 +369,12 @@ def _find_other_subject(claim: Claim, context: ComparisonContext) -> str | None:
         if lacking and are_names and any(term.stem not in claim.weights for term in others):
             return next(iter(lacking.values())).text
     return None
+
+
+def _is_title(terms: Sequence[Term], at: int, sentence: EvidenceSentence, span: Sequence[EvidenceSentence]) -> bool:
+    """Tell whether a name of a sentence has the word before it in another, as `Captain` stands before `Jo Marsh`."""
+    name = _stem_at(terms, at + 1)
+    return name in sentence.stems and any({terms[at].stem, name} <= other.stems for other in span)
 
 
 def _has_inflection(term: Term, stems: frozenset[str]) -> bool:
