@@ -160,6 +160,18 @@ test("a changed conversation moves to its position, or leaves the list", async (
   assert.deepEqual(ids(shown.all), ["c"]);
 });
 
+test("the tags are those that were asked for last, whichever reply comes last", async () => {
+  const replies: ((reply: object) => void)[] = [];
+  wire((request) => (request.path === "/api/conversations/tags" ? new Promise((resolve) => replies.push(resolve)) : server(request)));
+  const shown = list();
+  const reading = [shown.readTags(), shown.readTags()];
+  await until(() => replies.length === 2);
+  replies[1]?.({ tags: [{ tag: "new", count: 1 }] });
+  replies[0]?.({ tags: [] });
+  await Promise.all(reading);
+  assert.deepEqual(shown.tags.map(({ tag }) => tag), ["new"]);
+});
+
 test("an older reply does not undo this page's change", async () => {
   stored = [one("a", 2), one("b", 1)];
   const shown = list();

@@ -69,6 +69,7 @@ export class Conversations {
   readonly #api: Api;
   /** Counts this page's changes, so that an older reply of the server doesn't undo them. */
   #changes = 0;
+  #tagsAsked = 0;
   #fetching = false;
   #pendingChanges = new Map<string | null, Change["kind"]>();
   #batchTimer: ReturnType<typeof setTimeout> | undefined;
@@ -202,7 +203,10 @@ export class Conversations {
 
   async readTags(): Promise<void> {
     try {
-      this.tags = (await this.#api.conversations.tags()).tags;
+      const asked = ++this.#tagsAsked;
+      const { tags } = await this.#api.conversations.tags();
+      if (asked !== this.#tagsAsked) return; // a later request has or will have newer ones
+      this.tags = tags;
       const { tag } = this.filter;
       if (tag !== null && !this.tags.some((other) => other.tag === tag)) await this.show({ ...this.filter, tag: null });
     } catch (error) {
