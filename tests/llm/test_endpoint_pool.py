@@ -125,7 +125,7 @@ async def test_one_that_is_back_is_asked_again(racks: list[SpeakingVllm]) -> Non
     engines = [(configured_engine("rack", EngineSettings(rack.url), gate=OutboundGate()), 1.0) for rack in (bad, good)]
     engine = EndpointPool("rack", engines, sleep=nap)  # pyright: ignore[reportArgumentType]
     try:
-        for number in range(8):
+        for number in range(40):
             await say(engine, f"Question {number}?")
         first = engine.endpoints[0]
         assert (first.fault is not None, first.failures) == (True, 1)
