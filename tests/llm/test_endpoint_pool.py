@@ -23,6 +23,9 @@ from tests.llm.vllm_standin import SpeakingVllm
 
 NOBODY = "http://127.0.0.1:9/v1"
 
+MANY = 40
+"""Questions, so many that of two endpoints at random each gets one."""
+
 
 def ask(text: str = "Hello?") -> Request:
     return Request("muse", (PromptMessage("system", "Be brief."), PromptMessage("user", text)))
@@ -125,16 +128,16 @@ async def test_one_that_is_back_is_asked_again(racks: list[SpeakingVllm]) -> Non
     engines = [(configured_engine("rack", EngineSettings(rack.url), gate=OutboundGate()), 1.0) for rack in (bad, good)]
     engine = EndpointPool("rack", engines, sleep=nap)  # pyright: ignore[reportArgumentType]
     try:
-        for number in range(40):
+        for number in range(MANY):
             await say(engine, f"Question {number}?")
         first = engine.endpoints[0]
         assert (first.fault is not None, first.failures) == (True, 1)
-        assert len(good.asked) == 8
+        assert len(good.asked) == MANY
         bad.fault = None
         woken.set()
         while first.fault is not None:  # noqa: ASYNC110 (no event tells)
             await asyncio.sleep(0.01)
-        for number in range(8):
+        for number in range(MANY):
             await say(engine, f"Question {number}?")
         assert first.answers > 0
         assert naps[0] == 1.0
