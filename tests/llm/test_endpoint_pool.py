@@ -23,7 +23,7 @@ from tests.llm.vllm_standin import SpeakingVllm
 
 NOBODY = "http://127.0.0.1:9/v1"
 
-MANY = 40
+MANY = 24
 """Questions, so many that of two endpoints at random each gets one."""
 
 
@@ -94,12 +94,12 @@ async def test_another_takes_over_before_the_first_word(racks: list[SpeakingVllm
         bad.standin.routes["/v1/chat/completions"] = cut
     more: dict[str, Any] = {"hedge_after": 0.05} if how == "deaf" else {}
     async with pooled([NOBODY if how == "gone" else bad.url, good.url], **more) as engine:
-        for number in range(6):
+        for number in range(MANY):
             assert await say(engine, f"Question {number}?") == "fine indeed"
         first = engine.endpoints[0]
         assert first.answers == 0
         assert (engine.hedges > 0) if how == "deaf" else first.failures > 0
-    assert len(good.asked) == 6
+    assert len(good.asked) == MANY
 
 
 async def test_after_the_first_word_nobody_takes_over(racks: list[SpeakingVllm]) -> None:
