@@ -325,7 +325,7 @@ class Runs:
                 log.warning("answers of processes that died cannot be ended yet: %s", error.message)
 
     async def reap(self, conversation: str | None = None) -> bool:
-        """Mark runs of dead processes, and those that could not go on, as interrupted; return whether there were any.
+        """Mark runs of dead processes, and runs that could not go on, as interrupted; return whether there were any.
 
         Without `conversation` all conversations are checked.
         """

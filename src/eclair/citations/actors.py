@@ -77,10 +77,10 @@ def find_other_actor(
     title: frozenset[str],
     language: str | None,
 ) -> str | None:
-    """Return whom a claim puts in the place of the one who does something in a sentence of the span.
+    """Return the actor of a claim where a sentence of the span says the same of another; None if none does.
 
-    Only somebody whom the passage names too, since another word may be a synonym, and not one whom it may call by both
-    words: `the mayor, Ann Lee`, or `The Aurora sails in May. The ship carries coal`.
+    The passage must name the claimed actor elsewhere, since another word may be a synonym, and must not use both words
+    for the same: `the mayor, Ann Lee`, or `The Aurora sails in May. The ship carries coal`.
     """
     words = _words(language)
     terms = claim.facts.terms
@@ -224,7 +224,7 @@ def _parts_clauses(text: str, before: Term, term: Term, words: _Words) -> bool:
     return before.key in words.joining or _CLAUSE_MARK.search(text, before.end, term.start) is not None
 
 
-# Whether two words may mean the same
+# Other words for the same person or thing
 
 
 def _may_be_same(
@@ -323,7 +323,7 @@ def _is_labelled(sentence: EvidenceSentence, at: int, words: _Words) -> bool:
     return _LABEL_MARK.search(f"{before}{after}") is not None
 
 
-# Who has a role
+# Roles and their holders
 
 
 def find_other_holder(

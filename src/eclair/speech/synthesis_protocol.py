@@ -29,7 +29,7 @@ MEMORY_LIMIT_BYTES = 4 << 30
 
 @dataclass(frozen=True, slots=True)
 class VoicedSentence:
-    """A sentence as it is written, the language that it is in, as in en-GB, and the voice that speaks it."""
+    """A sentence as it is written, and the voice that speaks it. `locale` is the voice's, such as en-GB."""
 
     text: str
     locale: str

@@ -66,9 +66,9 @@ class SpokenWords:
     full_hour: str = ""
     """After an hour without minutes."""
     late_full_hour: str = ""
-    """In its place where the hour isn't one of a clock's twelve."""
+    """In place of `full_hour` after 0 and 13 to 23."""
     one_hour: str = ""
-    """The hour 1 where that isn't its number, with the word that follows it where that changes, too."""
+    """The hour 1 where its number is another word; also the word after it where that changes (`une heure`)."""
 
 
 @cache

@@ -6,7 +6,7 @@ type Json = null | boolean | number | string | readonly Json[] | { readonly [nam
 export function resolveSubtree(document: Json, path: readonly string[]): Json {
   const resolved = new Map<string, Json>();
   const open = new Set<string>();
-  /** What stays a reference belongs to what is being copied: then the copy isn't that of other places. */
+  /** References left in place so far. They depend on where the copying began, so a copy with one isn't reused. */
   let cycles = 0;
 
   function copy(value: Json): Json {

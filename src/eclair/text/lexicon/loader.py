@@ -303,9 +303,8 @@ class ClaimPatterns:
 
     Greetings, bare answers (`yes`), opinions, closings, disclaimers about the writer or about what follows, and
     denials: that the passages, or the writer, don't tell something. `preambles` say only that the sources tell what
-    follows. A letter begins with one of `salutations` and ends
-    with one of `farewells`. A question that has one of `drafting` or `translating` asks for a text rather than for
-    facts.
+    follows. A letter begins with one of `salutations` and ends with one of `farewells`. A question that has one of
+    `drafting` or `translating` asks for a text rather than for facts.
     """
 
     greetings: Patterns = ()
